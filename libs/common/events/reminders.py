@@ -1,0 +1,204 @@
+"""What scheduler says on `relance.reminders`: what is due to be said to whom, and what keeps silent."""
+
+from datetime import date, datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from libs.common.events.debtors import ContactRole
+from libs.common.events.envelope import Amount, Body, Part
+
+StepKind = Literal[
+    "pre_due", "reminder", "final_notice", "formal_notice", "task_call", "internal_notice", "acknowledge"
+]
+Channel = Literal["email", "call_task", "letter"]
+Approval = Literal["none", "confirm", "four_eyes"]
+HoldScope = Literal["item", "case", "debtor", "payer", "party", "group", "entity", "tenant"]
+HoldKind = Literal["manual", "promise", "plan", "dispute", "reply", "exclusion"]
+
+
+class CaseBody(Body):
+    """About the conversation with one payer of one entity."""
+
+    topic: ClassVar[str] = "relance.reminders"
+
+    entity_id: UUID
+    case_id: UUID
+    payer_id: UUID
+
+    @property
+    def subject(self) -> UUID:
+        return self.case_id
+
+    @property
+    def key(self) -> str:
+        return f"{self.tenant_id}:{self.payer_id}"
+
+
+class Line(Part):
+    """One row of the notice's table. A rider is listed with its age; `completes` says whether its own step ends too."""
+
+    occurrence_id: UUID
+    release: int
+    item_id: UUID
+    item_version: int
+    """The residual's version, as payment_matching counts it; 0 before it said anything."""
+    invoice_id: UUID
+    invoice_version: int
+    debtor_id: UUID
+    number: str
+    issue_date: date
+    due_date: date
+    amount: Amount
+    residual: Amount
+    step_key: str
+    tone: int
+    completes: bool = True
+
+
+class ReminderDue(CaseBody):
+    """One notice is due now: who, which items, in which tone, by which channels, and who must approve it."""
+
+    reminder_id: UUID
+    policy_version_id: UUID
+    kind: StepKind
+    step_key: str
+    tone: int
+    anchor_item_id: UUID
+    lines: list[Line]
+    channels: list[Channel]
+    audience: list[ContactRole]
+    template: str
+    language: Literal["fr", "en"]
+    approval: Approval
+    window_ends_at: datetime
+    """The send window's end: not after this without a new release."""
+    party_id: UUID
+
+    @property
+    def subject(self) -> UUID:
+        return self.reminder_id
+
+
+class ReminderWithdrawn(CaseBody):
+    """A notice that was due is due no more."""
+
+    reminder_id: UUID
+    reason: str
+
+    @property
+    def subject(self) -> UUID:
+        return self.reminder_id
+
+
+class HoldBody(Body):
+    """About one hold: manual, or that of a promise, a plan, a dispute or a reply."""
+
+    topic: ClassVar[str] = "relance.reminders"
+
+    entity_id: UUID | None
+    hold_id: UUID
+    scope: HoldScope
+    scope_id: UUID
+    payer_id: UUID | None = None
+    kind: HoldKind
+
+    @property
+    def subject(self) -> UUID:
+        return self.hold_id
+
+    @property
+    def key(self) -> str:
+        return f"{self.tenant_id}:{self.payer_id or self.scope_id}"
+
+
+class HoldPlaced(HoldBody):
+    """Nothing leaves over this scope; at the review date a person looks again."""
+
+    amount: Amount | None = None
+    review_on: date
+    lift_at_review: bool = False
+
+
+class HoldLifted(HoldBody):
+    """The scope is chased again."""
+
+    reason: Literal["lifted", "review", "kept", "broken", "resolved", "withdrawn", "settled"]
+
+
+class PromiseMade(CaseBody):
+    """The payer promised an amount by a date; chasing pauses until then and two banking days."""
+
+    promise_id: UUID
+    amount: Amount
+    promised_for: date
+    item_ids: list[UUID] = []
+
+    @property
+    def subject(self) -> UUID:
+        return self.promise_id
+
+
+class PromiseKept(CaseBody):
+    """The money promised came within its span."""
+
+    promise_id: UUID
+
+    @property
+    def subject(self) -> UUID:
+        return self.promise_id
+
+
+class PromiseBroken(CaseBody):
+    """The span of the promise is over and the money is not there: the ladder resumes where it stood."""
+
+    promise_id: UUID
+
+    @property
+    def subject(self) -> UUID:
+        return self.promise_id
+
+
+class PlanAgreed(CaseBody):
+    """Instalments were agreed; chasing pauses while they are paid."""
+
+    plan_id: UUID
+    dates: list[date]
+    amounts: list[Amount]
+    item_ids: list[UUID]
+
+    @property
+    def subject(self) -> UUID:
+        return self.plan_id
+
+
+class DisputeOpened(CaseBody):
+    """The payer disputes an item, or a part of it."""
+
+    dispute_id: UUID
+    item_id: UUID
+    amount: Amount
+    reason: str
+
+    @property
+    def subject(self) -> UUID:
+        return self.dispute_id
+
+
+class DisputeResolved(CaseBody):
+    """The dispute is over."""
+
+    dispute_id: UUID
+    item_id: UUID
+    outcome: Literal["upheld", "rejected", "withdrawn"]
+
+    @property
+    def subject(self) -> UUID:
+        return self.dispute_id
+
+
+class CaseEscalated(CaseBody):
+    """A formal notice was presented: no courtesy leaves any more."""
+
+
+class CaseClosed(CaseBody):
+    """Nothing is owed in this case."""
