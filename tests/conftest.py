@@ -1,0 +1,42 @@
+"""Fixtures for every test: settings of this test process, the real PostgreSQL and the real broker.
+
+`settings` only says where things are; ask for `postgres` or `kafka` too if the test needs them to run.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+
+from libs.common.devstack.postgres import Postgres
+from libs.common.settings import Settings
+from tests.support import fresh_tenant
+from tests.support.stack import free_base, migrate, settings_for, state_folder
+
+
+@pytest.fixture(scope="session")
+def settings() -> Iterator[Settings]:
+    """Development settings on free ports, with a state folder that is deleted at the end."""
+    with state_folder() as state:
+        yield settings_for(state, free_base())
+
+
+@pytest.fixture(scope="session")
+async def postgres(settings: Settings) -> AsyncIterator[Postgres]:
+    """A running PostgreSQL 18 with the roles, schemas and tables of every service."""
+    port = urlsplit(settings.database_url).port
+    assert port is not None
+    server = Postgres(settings.state / "postgres", port, settings.state / "logs" / "postgres.log")
+    server.start()
+    try:
+        await migrate(settings)
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def tenant() -> UUID:
+    """A tenant of this test's own."""
+    return fresh_tenant()
