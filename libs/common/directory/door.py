@@ -35,6 +35,6 @@ def router(service: str, database: Database) -> APIRouter:
         """How far this service has heard the directory."""
         async with database.transaction(INSTALLATION, caller.tenant_id) as db:
             known = await entry_version(db, caller.tenant_id, kind, entry)
-            return Version(service=service, heard=await heard(db), entry=entry)
+            return Version(service=service, heard=await heard(db), entry=known)
 
     return routes
