@@ -1,0 +1,60 @@
+"""`make bench`: every figure on an embedded stack of its own, each beside a limit measured in the same run.
+
+Writes bench/results.json (rows of name, value, unit, limit, ratio, target, met) and prints it as a table.
+`python -m bench bus sweep` runs only these.
+"""
+
+import asyncio
+import json
+import os
+import platform
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.stack import stack
+
+ROOMS = ("bus", "http", "intake", "sweep", "mails", "matching", "whole")
+RESULTS = Path(__file__).parent / "results.json"
+
+
+async def measure(rooms: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The rows of these rooms, one room after another on the same servers."""
+    found: list[dict[str, Any]] = []
+    async with stack() as settings:
+        for room in rooms:
+            print(f"measuring {room} …", file=sys.stderr)
+            found += await import_module(f"bench.{room}").rows(settings)
+    return found
+
+
+def keep(rows: list[dict[str, Any]], whole: bool) -> None:
+    """Write the results; a partial run replaces only the rows it measured."""
+    old = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() and not whole else []
+    names = {row["name"] for row in rows}
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+    document = {"machine": machine, "rows": [row for row in old if row["name"] not in names] + rows}
+    RESULTS.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    table = Table("figure", "value", "unit", "limit", "ratio", "target")
+    for row in rows:
+        cells = (row[name] for name in ("name", "value", "unit", "limit", "ratio", "target"))
+        table.add_row(*("" if cell is None else f"{cell:,.3g}" if isinstance(cell, float) else str(cell) for cell in cells))
+    Console().print(table)
+
+
+def main(arguments: list[str]) -> None:
+    rooms = tuple(arguments) or ROOMS
+    rows = asyncio.run(measure(rooms))
+    keep(rows, whole=rooms == ROOMS)
+    show(rows)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
