@@ -9,10 +9,11 @@ from uuid import UUID
 
 import pytest
 
+from libs.common.devstack.kafka import Kafka
 from libs.common.devstack.postgres import Postgres
 from libs.common.settings import Settings
 from tests.support import fresh_tenant
-from tests.support.stack import free_base, migrate, settings_for, state_folder
+from tests.support.stack import free_base, make_topics, migrate, settings_for, state_folder
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +35,20 @@ async def postgres(settings: Settings) -> AsyncIterator[Postgres]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+async def kafka(settings: Settings) -> AsyncIterator[Kafka]:
+    """A running Apache Kafka with every topic that the services use."""
+    broker = Kafka(
+        settings.state / "kafka", int(settings.kafka.rpartition(":")[2]), settings.state / "logs" / "kafka.log"
+    )
+    broker.start()
+    try:
+        await make_topics(settings)
+        yield broker
+    finally:
+        broker.stop()
 
 
 @pytest.fixture

@@ -95,18 +95,8 @@ class Postgres:
 
     def query(self, sql: str, *, database: str = DATABASE) -> str:
         """Run one statement as the superuser through psql and return its unaligned output."""
-        argv: list[str | Path] = [
-            _binary("psql"),
-            "-XAtq",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-U",
-            ADMIN,
-            "-d",
-            database,
-        ]
+        where = f"-h 127.0.0.1 -p {self.port} -U {ADMIN} -d {database}".split()
+        argv: list[str | Path] = [_binary("psql"), "-XAtq", *where]
         env = os.environ | {"PGPASSWORD": PASSWORD}
         done = subprocess.run(  # noqa: S603 - our binary
             [*argv, "-c", sql], env=env, capture_output=True, text=True, check=False
