@@ -1,0 +1,73 @@
+"""How a process reaches its schema: one pool per role, one transaction per edge, tenants set inside it.
+
+The rule it protects: whatever runs as `<schema>_api` sees the rows of the tenants its transaction names and no
+others, because the setting dies with the transaction. Nothing of a session is relied upon (no LISTEN, no session
+settings, prepared statements under unique names), so a transaction-mode PgBouncer may stand in between.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+from uuid import UUID, uuid4
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from libs.common.settings import SCHEMAS, Settings
+
+Role = Literal["api", "loop", "owner"]
+POOLS: dict[Role, int] = {"api": 5, "loop": 3, "owner": 1}
+"""Connections a process may hold; there is no overflow."""
+
+_TENANTS = text("select set_config('relance.tenants', :tenants, true)").bindparams(bindparam("tenants"))
+
+
+def role_url(settings: Settings, schema: str, role: Role) -> URL:
+    """The database as one role of one schema sees it."""
+    passwords = {"api": settings.api_password, "loop": settings.loop_password, "owner": settings.owner_password}
+    return driver_url(settings.database_url).set(username=f"{schema}_{role}", password=passwords[role])
+
+
+def driver_url(url: str) -> URL:
+    """A postgresql:// address, to be spoken by asyncpg."""
+    return make_url(url).set(drivername="postgresql+asyncpg")
+
+
+def _statement_name() -> str:
+    return f"relance_{uuid4().hex}"
+
+
+def make_engine(url: URL, pool: int) -> AsyncEngine:
+    """An engine that never prints parameters (they hold personal data) and never waits for ever."""
+    return create_async_engine(
+        url,
+        pool_size=pool,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_recycle=1800,
+        hide_parameters=True,
+        connect_args={"timeout": 5, "command_timeout": 65, "prepared_statement_name_func": _statement_name},
+    )
+
+
+class Database:
+    """One role's pool on one service's schema; api 5 connections and loop 3 unless told otherwise."""
+
+    def __init__(self, settings: Settings, service: str, role: Role, *, pool: int | None = None) -> None:
+        self.service = service
+        self.schema = SCHEMAS[service]
+        self.role = role
+        self.engine = make_engine(role_url(settings, self.schema, role), pool or POOLS[role])
+
+    @asynccontextmanager
+    async def transaction(self, *tenants: UUID) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed at the end and rolled back by any error; `_api` sees `tenants` only."""
+        async with self.engine.begin() as db:
+            if tenants:
+                await db.execute(_TENANTS, {"tenants": "{" + ",".join(map(str, tenants)) + "}"})
+            yield db
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self.engine.dispose()

@@ -1,0 +1,66 @@
+"""A database of its own for the tests of the bus: the scheduler's schema with the common tables and one for effects."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import BigInteger, Column, Connection, Identity, MetaData, Table, Text, Uuid
+
+from libs.common.db import Database, make_engine, role_url
+from libs.common.devstack.postgres import Postgres
+from libs.common.migrate import create_all, prepare
+from libs.common.settings import Settings
+
+SERVICE = "scheduler"
+metadata = MetaData()
+effect = Table(
+    "effect",
+    metadata,
+    Column("nth", BigInteger, Identity(always=True), primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+
+
+def _tables(connection: Connection) -> None:
+    create_all(Operations(MigrationContext.configure(connection)), metadata)
+    connection.commit()
+
+
+@pytest.fixture(scope="session")
+async def bus(settings: Settings, postgres: Postgres) -> Settings:
+    """Settings of a fresh database whose scheduler schema holds the bus and `effect`."""
+    postgres.query("create database bus", database="postgres")
+    mine = replace(
+        settings,
+        database_url=settings.database_url.replace("/relance", "/bus"),
+        admin_url=postgres.admin_url.replace("/relance", "/bus"),
+    )
+    await prepare(mine, [SERVICE, "notifier"])
+    for schema in ("scheduler", "notifier"):
+        engine = make_engine(role_url(mine, schema, "owner"), 1)
+        async with engine.connect() as db:
+            await db.run_sync(_tables)
+        await engine.dispose()
+    return mine
+
+
+@pytest.fixture
+async def database(bus: Settings) -> AsyncIterator[Database]:
+    """The loops' pool on the scheduler's schema."""
+    found = Database(bus, SERVICE, "loop")
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+async def door(bus: Settings) -> AsyncIterator[Database]:
+    """The doors' pool on the scheduler's schema."""
+    found = Database(bus, SERVICE, "api")
+    yield found
+    await found.close()
