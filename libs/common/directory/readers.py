@@ -41,6 +41,7 @@ class Entity:
     reply_to: str | None
     phone: str | None
     mode: Literal["shadow", "live"]
+    approvals: Literal["confirm", "policy"]
     policy: str
     feed_required: bool
     version: int

@@ -4,25 +4,23 @@
 consumer writes them. Nobody else does. Rows of the whole installation carry the tenant INSTALLATION.
 """
 
-from uuid import UUID
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Index, Table, Text, Uuid, text
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Index, MetaData, Table, Text, Uuid, text
+from libs.common.tables import NOBODY, common
 
-from libs.common.tables import common
-
-INSTALLATION = UUID(int=0)
+INSTALLATION = NOBODY
 """The tenant of what belongs to no tenant: the directory's own state, and the installation's administrator."""
 
 INSTANT = DateTime(timezone=True)
 
 
-def _entry(name: str, identity: str | None, *facts: Column[object] | Index, metadata: MetaData = common) -> Table:
+def _entry(name: str, identity: str | None, *facts: Column[object] | Index) -> Table:
     """A table of the directory: tenant and identity first, the event's versions last."""
     keys = [Column("tenant_id", Uuid, primary_key=True)]
     if identity is not None:
         keys.append(Column(identity, Uuid, primary_key=True))
     versions = (Column("version", BigInteger, nullable=False), Column("directory_version", BigInteger, nullable=False))
-    return Table(name, metadata, *keys, *facts, *versions)
+    return Table(name, common, *keys, *facts, *versions)
 
 
 def _text(name: str, nullable: bool = False) -> Column[object]:
@@ -49,6 +47,7 @@ directory_entity = _entry(
     _text("reply_to", nullable=True),
     _text("phone", nullable=True),
     _text("mode"),
+    _text("approvals"),
     _text("policy"),
     _flag("feed_required"),
 )

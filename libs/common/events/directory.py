@@ -54,6 +54,8 @@ class EntityConfigured(DirectoryBody):
     reply_to: str | None = None
     phone: str | None = None
     mode: Literal["shadow", "live"] = "shadow"
+    approvals: Literal["confirm", "policy"] = "confirm"
+    """A new entity has every notice confirmed by a person; `policy` leaves it to the policy's steps."""
     policy: str = "standard"
     feed_required: bool = True
 

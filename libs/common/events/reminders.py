@@ -50,6 +50,8 @@ class Line(Part):
     due_date: date
     amount: Amount
     residual: Amount
+    paused: Amount | None = None
+    """The part of the residual that a dispute or a hold keeps silent: shown, not asked for."""
     step_key: str
     tone: int
     completes: bool = True
@@ -65,6 +67,8 @@ class ReminderDue(CaseBody):
     tone: int
     anchor_item_id: UUID
     lines: list[Line]
+    deductions: list[Amount] = []
+    """Money and credits on account, one sum a currency, shown below the lines and taken off what is asked for."""
     channels: list[Channel]
     audience: list[ContactRole]
     template: str
