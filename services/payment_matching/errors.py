@@ -1,0 +1,46 @@
+"""What this service refuses, by name.
+
+Refused
+├── UnreadableStatement   the file is not a statement we can prove
+├── UnknownAccount        the file tells of an account that belongs to no entity here
+└── OverAllocated         more money was to be given than there is, or than is owed
+Conflict
+├── PaymentConflict       the same external_id was sent before with other content
+└── AlreadyReversed       the bank has already taken this money back
+"""
+
+from libs.common.errors import Conflict, Refused
+
+
+class UnreadableStatement(Refused):
+    """The file is not a statement that can be proved right."""
+
+    code = "unreadable_statement"
+    remedy = "Ask the bank for the file again; if it is the same, send it to support with this message."
+
+
+class UnknownAccount(Refused):
+    """The file tells of an account that belongs to no entity here."""
+
+    code = "unknown_account"
+    remedy = "Have the account approved in the directory, or name its entity with ?entity_id=."
+
+
+class OverAllocated(Refused):
+    """More money was to be given than there is, or than is owed."""
+
+    code = "over_allocated"
+    remedy = "Give at most what the payment has left and at most what each item owes."
+
+
+class PaymentConflict(Conflict):
+    """A payment with this external_id was sent before with other content."""
+
+    code = "payment_conflict"
+    remedy = "Use a new external_id for other money; reverse the first payment if it was wrong."
+
+
+class AlreadyReversed(Conflict):
+    """The bank has already taken this money back."""
+
+    code = "already_reversed"
