@@ -5,7 +5,7 @@ others, because the setting dies with the transaction. Nothing of a session is r
 settings, prepared statements under unique names), so a transaction-mode PgBouncer may stand in between.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Literal
 from uuid import UUID, uuid4
@@ -19,6 +19,9 @@ from libs.common.settings import SCHEMAS, Settings
 Role = Literal["api", "loop", "owner"]
 POOLS: dict[Role, int] = {"api": 5, "loop": 3, "owner": 1}
 """Connections a process may hold; there is no overflow."""
+
+RECORDED = "recorded"
+"""The mark that `outbox.record` leaves in `db.info`, so that the commit wakes the relay."""
 
 _TENANTS = text("select set_config('relance.tenants', :tenants, true)").bindparams(bindparam("tenants"))
 
@@ -58,7 +61,10 @@ class Database:
         self.service = service
         self.schema = SCHEMAS[service]
         self.role = role
+        self.told: list[Callable[[], None]] = []
+        """Called after each commit of a transaction that recorded events: the relay's nudge."""
         self.engine = make_engine(role_url(settings, self.schema, role), pool or POOLS[role])
+        self.before_commit: Callable[[AsyncConnection], Awaitable[None]] | None = None
 
     @asynccontextmanager
     async def transaction(self, *tenants: UUID) -> AsyncIterator[AsyncConnection]:
@@ -66,7 +72,14 @@ class Database:
         async with self.engine.begin() as db:
             if tenants:
                 await db.execute(_TENANTS, {"tenants": "{" + ",".join(map(str, tenants)) + "}"})
+            db.info.pop(RECORDED, None)
             yield db
+            recorded = db.info.pop(RECORDED, False)
+        if recorded:
+            for nudge in self.told:
+                nudge()
+            if self.before_commit is not None:
+                await self.before_commit(db)
 
     async def close(self) -> None:
         """Give the connections back."""

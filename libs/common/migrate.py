@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.db import driver_url, make_engine, role_url
 from libs.common.errors import RelanceError
-from libs.common.months import month_functions
+from libs.common.definers import owner_functions
 from libs.common.settings import SCHEMAS, Settings
 from libs.common.tables import common
 
@@ -120,7 +120,7 @@ def create_all(op: Any, *metadatas: MetaData) -> None:
     """
     connection: Connection = op.get_bind()
     schema = str(connection.scalar(text("select current_schema()")))
-    statements = [*month_functions(schema), *_credentials(schema)]
+    statements = [*owner_functions(schema), *_credentials(schema)]
     tables = [table for metadata in (common, *metadatas) for table in metadata.sorted_tables]
     for table in tables:
         _check(table)
@@ -130,6 +130,7 @@ def create_all(op: Any, *metadatas: MetaData) -> None:
         protect(op, table.name)
     for statement in statements:
         connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(f"grant select on alembic_version to {schema}_api, {schema}_loop")
 
 
 def _credentials(schema: str) -> list[str]:

@@ -159,6 +159,7 @@ breaker = Table(
     Column("cause", Text, comment="letters or lost_log; null while it is closed"),
     Column("detail", Text),
     Column("release", Text, comment="the code that was running when it opened"),
+    instant("closed_at", nullable=True),
     instant("probed_at", now=True),
 )
 
@@ -169,7 +170,7 @@ idempotency_key = Table(
     Column("route", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("request_sha256", LargeBinary, nullable=False),
-    Column("status", SmallInteger, comment="null while the first request is under way"),
+    Column("status", SmallInteger, comment="null: under way; 0: carried out, its answer not kept yet"),
     Column("content_type", String(200)),
     Column("answer", LargeBinary),
     instant("created_at", now=True),
@@ -183,6 +184,7 @@ webhook_seen = Table(
     Column("tenant_id", Uuid, nullable=False),
     Column("source_id", Uuid, nullable=False),
     Column("webhook_id", Text, nullable=False),
+    Column("body_sha256", LargeBinary, nullable=False),
     instant("seen_at", now=True),
     PrimaryKeyConstraint("tenant_id", "source_id", "webhook_id"),
     Index("webhook_seen_age", "seen_at"),

@@ -1,0 +1,159 @@
+"""Signed webhooks (standardwebhooks.com 1.0): who posted, over the raw bytes, and whether it was posted before.
+
+`webhook-signature` is `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`; several may stand in it, and a source
+may have two live secrets. Whatever is missing, malformed or wrong is the one uniform 401.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import delete, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import Request
+
+from libs.common import metrics
+from libs.common.auth import doorkeeper
+from libs.common.db import Database
+from libs.common.directory.credentials import KnownSource
+from libs.common.errors import Conflict, Unauthenticated
+from libs.common.seal import unseal
+from libs.common.settings import Settings
+from libs.common.tables import webhook_seen
+
+TOLERANCE_SECONDS = 300
+_ID = re.compile(r"[\x21-\x7e]{1,256}", re.ASCII)
+_STAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
+
+
+class WebhookReused(Conflict):
+    """This webhook-id came before with another body."""
+
+    code = "webhook_id_reused"
+    remedy = "Give every message its own webhook-id; repeat a message with the same body."
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSource:
+    """A webhook whose signature is right: whose it is, what it may tell, and its bytes."""
+
+    tenant_id: UUID
+    source_id: UUID
+    entity_id: UUID
+    purpose: Literal["invoices", "payments"]
+    body: bytes
+    webhook_id: str
+
+
+def secret_bytes(secret: str) -> bytes:
+    """The key behind `whsec_<base64>`. Raises ValueError."""
+    return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+
+
+def sign(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
+    """The `v1,…` signature of one message under one secret."""
+    mac = hmac.digest(secret_bytes(secret), f"{webhook_id}.{timestamp}.".encode() + body, hashlib.sha256)
+    return f"v1,{base64.b64encode(mac).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The three headers of a signed message as they came; None where one is missing or stands twice."""
+
+    webhook_id: str | None
+    stamp: str | None
+    signatures: str | None
+
+
+def genuine(secrets: Sequence[str], shown: Shown, body: bytes, now: float) -> bool:
+    """Whether one of the signatures is right under one of the secrets, within five minutes of `now` (unix seconds)."""
+    webhook_id, stamp, signatures = shown.webhook_id, shown.stamp, shown.signatures
+    if not (webhook_id and stamp and signatures and len(signatures) <= 4_000):
+        return False
+    if not (_ID.fullmatch(webhook_id) and _STAMP.fullmatch(stamp) and abs(now - int(stamp)) <= TOLERANCE_SECONDS):
+        return False
+    given = [
+        mac for version, _, mac in (part.partition(",") for part in signatures.split(" ")) if version == "v1" and mac
+    ]
+    message = f"{webhook_id}.{stamp}.".encode() + body
+    right = False
+    for secret in secrets:
+        mac = base64.b64encode(hmac.digest(secret_bytes(secret), message, hashlib.sha256))
+        for one in given:
+            right |= hmac.compare_digest(mac, one.encode("utf-8", "replace"))
+    return right
+
+
+async def verified_webhook(
+    request: Request, database: Database, settings: Settings, *, purpose: Literal["invoices", "payments"] | None = None
+) -> VerifiedSource:
+    """The source that signed this request, named by the path's `source`. Raises Unauthenticated or QuotaExceeded.
+
+    `purpose` refuses a source that was made for something else. The body is raw: read it with `http.read_json`.
+    """
+    keeper = doorkeeper(request)
+    body = await request.body()
+    known = await keeper.source(_source_id(request))
+    told = purpose or (known.purpose if known else "unknown")
+    shown = Shown(*(_one(request, f"webhook-{name}") for name in ("id", "timestamp", "signature")))
+    usable = known is not None and known.active and known.purpose == told
+    secrets = _opened(settings, known) if known is not None and usable else ["whsec_" + "A" * 32]
+    if not genuine(secrets, shown, body, time.time()) or known is None or not usable:
+        metrics.WEBHOOKS.labels(told, "refused").inc()
+        raise Unauthenticated
+    keeper.quota.take(known.tenant_id)
+    metrics.WEBHOOKS.labels(told, "verified").inc()
+    return VerifiedSource(
+        known.tenant_id, known.source_id, known.entity_id, known.purpose, body, shown.webhook_id or ""
+    )
+
+
+def _source_id(request: Request) -> UUID:
+    try:
+        return UUID(str(request.path_params.get("source", "")))
+    except ValueError:
+        raise Unauthenticated from None
+
+
+def _one(request: Request, name: str) -> str | None:
+    found = request.headers.getlist(name)
+    return found[0] if len(found) == 1 else None
+
+
+def _opened(settings: Settings, known: KnownSource) -> list[str]:
+    return [unseal(settings.seal_keys, sealed) for sealed in known.sealed_secrets]
+
+
+async def remember(db: AsyncConnection, *messages: VerifiedSource) -> None:
+    """Keep the ids of these messages, in the transaction that takes them. Raises WebhookReused.
+
+    The same id with the same body passes: the natural key of what it tells makes it harmless.
+    """
+    digests = {(it.tenant_id, it.source_id, it.webhook_id): hashlib.sha256(it.body).digest() for it in messages}
+    rows = [
+        {"tenant_id": tenant, "source_id": source, "webhook_id": name, "body_sha256": digest}
+        for (tenant, source, name), digest in sorted(digests.items())
+    ]
+    if not rows:
+        return
+    await db.execute(insert(webhook_seen).values(rows).on_conflict_do_nothing())
+    seen = webhook_seen.c
+    asked = select(seen.tenant_id, seen.source_id, seen.webhook_id, seen.body_sha256).where(
+        tuple_(seen.tenant_id, seen.source_id, seen.webhook_id).in_(list(digests))
+    )
+    for tenant, source, name, digest in await db.execute(asked):
+        if digests[tenant, source, name] != digest:
+            raise WebhookReused
+
+
+async def forget_webhooks(db: AsyncConnection, before: datetime) -> int:
+    """Drop ids seen before an instant; their number."""
+    return (await db.execute(delete(webhook_seen).where(webhook_seen.c.seen_at < before))).rowcount
