@@ -1,0 +1,1 @@
+"""The ways out: an e-mail, or a task for a person."""

@@ -1,0 +1,192 @@
+"""One notice to one recipient as the bytes of an e-mail. Built once, then frozen: every try sends the same bytes.
+
+The Message-ID comes from the delivery's id, References thread the case, the return path carries a signed token so
+that a bounce finds its delivery. Only typed addresses reach a header.
+"""
+
+import base64
+import binascii
+import csv
+import hashlib
+import hmac
+import io
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.header import Header
+from email.message import Message
+from email.parser import BytesHeaderParser
+from email.utils import format_datetime, formataddr
+from uuid import UUID
+
+from services.notifier import guard
+from services.notifier.render import Rendered, plain
+
+FILES = 5
+FILES_BYTES = 5_000_000
+"""At most so many invoice copies, and so many bytes of them, travel with a notice."""
+_WIRE = policy.compat32.clone(linesep="\r\n")
+_FORMULA = "=+-@\t\r\n\0|%"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An attachment: a PDF copy, or the statement of a long notice."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who writes to whom. Addresses are typed, names are free text."""
+
+    delivery_id: UUID
+    sender_name: str
+    sender: str
+    reply_to: str
+    recipient: str
+    language: str
+    at: datetime
+    thread: Sequence[str] = ()
+
+
+class Tokens:
+    """Signs delivery ids, so that nobody can make our bounces up."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = hashlib.sha256(b"relance bounce token" + secret).digest()
+
+    def _mark(self, raw: bytes) -> bytes:
+        return hmac.digest(self._secret, raw, "sha256")[:8]
+
+    def make(self, delivery_id: UUID) -> str:
+        """39 lower-case letters and digits."""
+        raw = delivery_id.bytes
+        return base64.b32encode(raw + self._mark(raw)).decode().rstrip("=").lower()
+
+    def read(self, token: str) -> UUID | None:
+        """The delivery it was made for, or None for anything else."""
+        if len(token) > 64 or not token.isascii():
+            return None
+        try:
+            raw = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
+        except binascii.Error:
+            return None
+        fits = len(raw) == 24 and hmac.compare_digest(raw[16:], self._mark(raw[:16]))
+        return UUID(bytes=raw[:16]) if fits else None
+
+    def return_path(self, delivery_id: UUID, domain: str) -> str:
+        return f"bounce+{self.make(delivery_id)}@{domain}"
+
+
+def message_id(delivery_id: UUID, sender: str) -> str:
+    """The same for every try of a delivery."""
+    return f"<{delivery_id}@{guard.domain(sender)}>"
+
+
+def build(envelope: Envelope, rendered: Rendered, files: Sequence[File], approved: Collection[str]) -> bytes:
+    """The final bytes, CRLF lines, 7 bit; the same for the same arguments. Raises GuardStopped or RecipientRefused."""
+    message = _multipart("mixed" if files else "alternative", envelope.delivery_id.hex)
+    words: list[Message | str] = [_words(rendered.text, "plain"), _words(rendered.html, "html")]
+    if files:
+        inner = _multipart("alternative", f"{envelope.delivery_id.hex}-words")
+        inner.set_payload(words)
+        message.set_payload([inner, *(_attached(file) for file in files)])
+    else:
+        message.set_payload(words)
+    for name, value in _head(envelope, rendered.subject):
+        message[name] = value
+    raw = message.as_bytes(policy=_WIRE)
+    shown = [rendered.subject, envelope.sender_name, rendered.text, plain(rendered.html)]
+    guard.check_ibans([*shown, *(_text_of(file) for file in files)], approved)
+    guard.check_message(BytesHeaderParser(policy=policy.compat32).parsebytes(raw), envelope.recipient)
+    return raw
+
+
+def _head(envelope: Envelope, subject: str) -> Iterator[tuple[str, str]]:
+    """Each header folded by ourselves: email's modern policy takes 2 ms a notice for the same lines."""
+    sender, recipient = guard.address(envelope.sender), guard.address(envelope.recipient)
+    name = guard.check_header_value(envelope.sender_name, "From")
+    yield "From", formataddr((str(Header(name, "utf-8").encode(maxlinelen=0)) if not name.isascii() else name, sender))
+    yield "To", recipient
+    yield "Reply-To", guard.address(envelope.reply_to)
+    yield "Subject", _folded(guard.check_header_value(subject, "Subject"))
+    yield "Date", format_datetime(envelope.at)
+    yield "Message-ID", message_id(envelope.delivery_id, sender)
+    if envelope.thread:
+        yield "In-Reply-To", envelope.thread[-1]
+        yield "References", "\n ".join(envelope.thread)
+    yield "Auto-Submitted", "auto-generated"
+    yield "X-Auto-Response-Suppress", "OOF, AutoReply"
+    yield "Content-Language", envelope.language
+    yield "X-Relance-Delivery", str(envelope.delivery_id)
+    yield "MIME-Version", "1.0"
+
+
+def _folded(text: str) -> str:
+    return str(Header(text, "us-ascii" if text.isascii() else "utf-8", maxlinelen=74, header_name="Subject").encode())
+
+
+def _multipart(kind: str, boundary: str) -> Message:
+    made = Message(policy=_WIRE)
+    made["Content-Type"] = f'multipart/{kind}; boundary="=_{boundary}"'
+    return made
+
+
+def _words(text: str, kind: str) -> Message:
+    part = Message(policy=_WIRE)
+    part["Content-Type"] = f'text/{kind}; charset="utf-8"'
+    part["Content-Transfer-Encoding"] = "quoted-printable"
+    # binascii encodes in C what email.quoprimime does a character at a time: 0.1 ms instead of 6 ms a notice.
+    part.set_payload(binascii.b2a_qp(text.encode("utf-8"), istext=True).decode("ascii"))
+    return part
+
+
+def _attached(file: File) -> Message:
+    part = Message(policy=_WIRE)
+    part["Content-Type"] = file.kind
+    part["Content-Transfer-Encoding"] = "base64"
+    part.add_header("Content-Disposition", "attachment", filename=file_name(file.name))
+    part.set_payload(base64.encodebytes(file.content).decode("ascii"))
+    return part
+
+
+def file_name(text: str) -> str:
+    """A name we made of somebody's words: ASCII letters, digits, dots and dashes."""
+    plain_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    kept = "".join(c if c.isalnum() or c in ".-" else "-" for c in plain_text).strip(".-")
+    return kept[:80] or "document"
+
+
+def _text_of(file: File) -> str:
+    return file.content.decode("utf-8") if file.kind.startswith("text/") else ""
+
+
+def fitting(files: Sequence[File]) -> list[File]:
+    """The copies that fit: the first ones, at most five and 5 MB together."""
+    kept: list[File] = []
+    room = FILES_BYTES
+    for file in files[:FILES]:
+        if len(file.content) <= room:
+            kept.append(file)
+            room -= len(file.content)
+    return kept
+
+
+def statement(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> File:
+    """All lines of a long notice as CSV that spreadsheets of both languages open; no cell starts a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    writer.writerows([[_cell(value) for value in row] for row in [titles, *rows]])
+    return File(f"{name}.csv", 'text/csv; charset="utf-8"', b"\xef\xbb\xbf" + out.getvalue().encode("utf-8"))
+
+
+def _cell(value: str) -> str:
+    bare = unicodedata.normalize("NFKC", value).strip()
+    number = bare.lstrip("-").replace(".", "", 1).isdigit() and bare.isascii()
+    risky = value[:1] in _FORMULA or bare[:1] in _FORMULA
+    return f"'{value}" if value and risky and not number else value

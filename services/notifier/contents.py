@@ -1,0 +1,198 @@
+"""What one notice says, as plain facts, and the strings that a template may use.
+
+Pure: from lines, parties and dates to a dict of strings. One total per currency, never one over two.
+The right to charges is named from tone 3 and counted from tone 4; tones 1 and 2 never speak of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from libs.common.events.reminders import StepKind
+from libs.common.money import Money, totals
+from services.notifier import wording
+from services.notifier.labels import LABELS
+from services.notifier.wording import Language
+
+SHOWN = 50
+"""Lines drawn in the mail; beyond, the oldest are drawn and all of them are attached."""
+INDEMNITY = Money(4000, "EUR")
+"""Per invoice paid late between professionals: article D. 441-5 of the French commercial code."""
+ANSWER_DAYS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One item of the table. `residual` is what the notice asks for."""
+
+    item_id: UUID
+    invoice_id: UUID
+    number: str
+    issue_date: date
+    due_date: date
+    amount: Money
+    residual: Money
+    reference: str = ""
+    paused: Money | None = None
+    """The part of the residual that nobody asks for now: shown, and taken off the total."""
+
+    @property
+    def asked(self) -> Money:
+        return self.residual - self.paused if self.paused else self.residual
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An approved account of ours."""
+
+    holder: str
+    iban: str
+    bic: str = ""
+    currency: str = "EUR"
+
+
+@dataclass(frozen=True, slots=True)
+class Creditor:
+    """The entity that asks: its name, who signs and where answers go."""
+
+    name: str
+    sender_name: str
+    reply_to: str
+    phone: str = ""
+    siren: str = ""
+    country: str = "FR"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a notice is made of. `earlier` are the dates of what this payer was sent before, oldest first."""
+
+    kind: StepKind
+    tone: int
+    language: Language
+    today: date
+    creditor: Creditor
+    debtor: str
+    debtor_siren: str
+    contact: str
+    rows: Sequence[Row]
+    anchor_item_id: UUID
+    accounts: Sequence[Account]
+    earlier: Sequence[date] = field(default=())
+    deductions: Sequence[Money] = field(default=())
+    """Money and credits on account, one sum a currency, taken off what is asked for."""
+    debtor_phone: str = ""
+
+
+def oldest_first(rows: Sequence[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: (row.due_date, row.number, row.item_id))
+
+
+def _days_late(row: Row, today: date) -> int:
+    return max(0, (today - row.due_date).days)
+
+
+def _anchor(facts: Facts) -> Row:
+    found = (row for row in facts.rows if row.item_id == facts.anchor_item_id)
+    return next(found, None) or oldest_first(facts.rows)[0]
+
+
+def sums(rows: Sequence[Row], deductions: Sequence[Money] = ()) -> Mapping[str, Money]:
+    """What is asked for, one sum per currency: residuals, less what is paused, less what is on account."""
+    due = totals(row.asked for row in rows)
+    off = totals(each for each in deductions if each.currency in due)
+    return {currency: due[currency] - off.get(currency, Money.zero(currency)) for currency in sorted(due)}
+
+
+def indemnity(facts: Facts) -> Money | None:
+    """40 € for each overdue invoice in euros of a French creditor; none before tone 4."""
+    if facts.tone < 4 or facts.creditor.country != "FR":
+        return None
+    late = {row.invoice_id for row in facts.rows if row.due_date < facts.today and row.residual.currency == "EUR"}
+    return Money(INDEMNITY.minor * len(late), "EUR") if late else None
+
+
+def variables(facts: Facts) -> dict[str, Any]:
+    """The template's words: strings, whole numbers, yes or no, and lists of dicts of strings. Nothing else."""
+    tongue, rows, anchor = facts.language, oldest_first(facts.rows), _anchor(facts)
+    asked = [wording.money(amount, tongue) for amount in sums(rows, facts.deductions).values()]
+    fee = indemnity(facts)
+    late = max((_days_late(row, facts.today) for row in rows), default=0)
+    return {
+        "creditor": wording.one_line(facts.creditor.name),
+        "creditor_siren": wording.one_line(facts.creditor.siren),
+        "debtor": wording.one_line(facts.debtor),
+        "debtor_siren": wording.one_line(facts.debtor_siren),
+        "contact": wording.one_line(facts.contact),
+        "sender": wording.one_line(facts.creditor.sender_name),
+        "reply_to": facts.creditor.reply_to,
+        "phone": wording.one_line(facts.creditor.phone),
+        "debtor_phone": wording.one_line(facts.debtor_phone),
+        "today": wording.day(facts.today, tongue),
+        "deadline": wording.day(facts.today + timedelta(days=ANSWER_DAYS), tongue),
+        "answer_days": ANSWER_DAYS,
+        "count": len(rows),
+        "single": len(rows) == 1,
+        "number": wording.one_line(anchor.number),
+        "due_date": wording.day(anchor.due_date, tongue),
+        "same_due_date": len({row.due_date for row in rows}) == 1,
+        "days_late": late,
+        "late": wording.days(late, tongue),
+        "total": wording.joined(asked, tongue),
+        "charges": facts.creditor.country == "FR" and facts.tone >= 3,
+        "indemnity": wording.money(fee, tongue) if fee else "",
+        "indemnity_count": fee.minor // INDEMNITY.minor if fee else 0,
+        "earlier": [wording.day(each, tongue) for each in facts.earlier],
+        "last_contact": wording.day(facts.earlier[-1], tongue) if facts.earlier else "",
+        "truncated": len(rows) > SHOWN,
+        "shown": min(len(rows), SHOWN),
+    }
+
+
+def table(facts: Facts) -> dict[str, Any]:
+    """The rows drawn and the totals under them, as strings."""
+    tongue, rows = facts.language, oldest_first(facts.rows)
+    return {
+        "rows": [
+            {
+                "number": wording.one_line(row.number),
+                "issued": wording.short_day(row.issue_date),
+                "due": wording.short_day(row.due_date),
+                "amount": wording.money(row.amount, tongue),
+                "residual": wording.money(row.residual, tongue),
+                "late": str(_days_late(row, facts.today)) if row.due_date < facts.today else "–",
+            }
+            for row in rows[:SHOWN]
+        ],
+        "totals": list(_footer(facts)),
+    }
+
+
+def _footer(facts: Facts) -> Iterator[dict[str, str]]:
+    label, tongue = LABELS[facts.language], facts.language
+    for paused in totals(row.paused for row in facts.rows if row.paused).values():
+        yield {"name": label["paused"], "total": wording.money(-paused, tongue)}
+    for deducted in facts.deductions:
+        yield {"name": label["deducted"], "total": wording.money(-deducted, tongue)}
+    for amount in sums(facts.rows, facts.deductions).values():
+        yield {"name": label["total"], "total": wording.money(amount, tongue)}
+
+
+def payment(facts: Facts) -> list[dict[str, str]]:
+    """Where to pay: the approved accounts in the currencies asked for; all of them if none is."""
+    currencies = set(sums(facts.rows))
+    fitting = [each for each in facts.accounts if each.currency in currencies] or list(facts.accounts)
+    references = {row.reference or row.number for row in facts.rows}
+    reference = wording.one_line(references.pop()) if len(references) == 1 else ""
+    return [
+        {
+            "holder": wording.one_line(each.holder),
+            "iban": wording.iban(each.iban),
+            "bic": each.bic,
+            "currency": each.currency,
+            "reference": reference,
+        }
+        for each in fitting
+    ]
