@@ -14,8 +14,11 @@ from libs.common.cli.failures import guarded
 
 NOUNS = (
     "services",
+    "stack",
+    "status",
     "migrate",
     "clock",
+    "mail",
 )
 """Modules of this package, each with an `app: typer.Typer`: one with a name is a group, one without adds commands."""
 

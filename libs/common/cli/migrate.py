@@ -1,4 +1,4 @@
-"""`relance migrate`: bring the database to what this release needs."""
+"""`relance migrate` and `relance topics`: bring the database and the broker to what this release needs."""
 
 import asyncio
 from importlib import import_module
@@ -22,3 +22,10 @@ def migrate(
         raise typer.BadParameter(f"there is no service {', '.join(unknown)}; there are {', '.join(PORTS)}")
     asyncio.run(import_module("libs.common.migrate").migrate(Settings.from_env(), service))
     say("The database is at the version of this release.")
+
+
+@app.command("topics")
+def topics() -> None:
+    """Make the Kafka topics that are missing, with their partitions and retention. Safe to repeat."""
+    asyncio.run(import_module("libs.common.kafka").ensure_topics(Settings.from_env()))
+    say("Every topic is there.")

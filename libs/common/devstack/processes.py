@@ -104,7 +104,7 @@ def await_ready(
 def did_not_start(name: str, log: Path) -> DidNotStart:
     """The error for a part that failed, with the last line of its log."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    said = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+    said = next((line for line in reversed(lines) if line.strip() and "→" not in line), "it said nothing")
     return DidNotStart(f"{name} did not start: {said.strip()}", remedy=f"Its log is {log}.")
 
 
