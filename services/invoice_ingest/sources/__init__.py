@@ -1,0 +1,1 @@
+"""How invoices are told: one canonical contract, and a reader per format that ends in it."""
