@@ -15,6 +15,7 @@ from libs.common.directory.completeness import (
     first_reading,
     heard,
     mark_complete,
+    readiness,
 )
 from libs.common.directory.credentials import (
     KnownKey,
@@ -64,6 +65,7 @@ __all__ = [
     "keep",
     "mark_complete",
     "new_key",
+    "readiness",
     "source",
     "sources",
     "split_key",

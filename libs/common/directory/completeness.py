@@ -26,6 +26,8 @@ from libs.common.directory.tables import (
 )
 from libs.common.events import PARTITIONS
 from libs.common.events.directory import DirectoryBody
+from libs.common.kafka import group_of
+from libs.common.retry import is_transient
 from libs.common.runtime import Pulse
 from libs.common.settings import Settings
 
@@ -62,6 +64,17 @@ async def mark_complete(db: AsyncConnection) -> None:
     await db.execute(marking.on_conflict_do_update(index_elements=["tenant_id"], set_={"complete": True}))
 
 
+def readiness(database: Database) -> Callable[[], Awaitable[str | None]]:
+    """The check for `/healthz/ready`: None once the copy is complete, else one sentence."""
+
+    async def check() -> str | None:
+        async with database.transaction(INSTALLATION) as db:
+            done = await complete(db)
+        return None if done else "The directory has not been read to its end yet."
+
+    return check
+
+
 async def entry_version(db: AsyncConnection, tenant_id: UUID, kind: str, identity: UUID) -> int:
     """The directory_version at which one entry was last heard; 0 when it never was.
 
@@ -92,18 +105,32 @@ class FirstReading:
         self.database = database
         self.ends = ends
         self.committed = committed
+        self.goal: Offsets | None = None
 
     async def run(self, pulse: Pulse) -> None:
-        async with self.database.transaction(INSTALLATION) as db:
-            done = await complete(db)
-        goal = {} if done else await self.ends()
+        done = False
         while not pulse.stopping.is_set():
             pulse.turn()
-            done = done or await self._look(goal)
+            done = done or await self._looked()
             await pulse.rest(20 if done else 0.2)
 
-    async def _look(self, goal: Offsets) -> bool:
-        if not reached(await self.committed(), goal):
+    async def _looked(self) -> bool:
+        """Whether the copy is complete. A broker or database that is away is asked again."""
+        try:
+            return await self._marked() or await self._reached()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            return False
+
+    async def _marked(self) -> bool:
+        async with self.database.transaction(INSTALLATION) as db:
+            return await complete(db)
+
+    async def _reached(self) -> bool:
+        if self.goal is None:
+            self.goal = await self.ends()
+        if not reached(await self.committed(), self.goal):
             return False
         async with self.database.transaction(INSTALLATION) as db:
             await mark_complete(db)
@@ -136,7 +163,7 @@ class Broker:
             return {place.partition: await reader.committed(place) or 0 for place in PLACES}
 
 
-def first_reading(settings: Settings, database: Database, group: str) -> FirstReading:
+def first_reading(settings: Settings, service: str, database: Database) -> FirstReading:
     """The loop of one service, against the broker: mount it as `loops["directory"]` beside the consumer's."""
-    broker = Broker(settings, group)
+    broker = Broker(settings, group_of(service))
     return FirstReading(database, broker.ends, broker.committed)

@@ -94,21 +94,9 @@ def split_key(token: str) -> tuple[str, str] | None:
 
 
 def credential_functions(schema: str) -> list[str]:
-    """The function for one schema, run by its owner while it migrates.
-
-    Row-level security is forced on owners too, so the owner gets the right to read these two tables and no more.
-    """
+    """The function for one schema, run by its owner while it migrates; the owner's policy lets it read all tenants."""
     signature = f"{schema}.resolve_credential(text, uuid)"
-    reading = [
-        statement
-        for table in ("directory_api_key", "directory_source")
-        for statement in (
-            f"drop policy if exists {table}_resolving on {schema}.{table}",
-            f"create policy {table}_resolving on {schema}.{table} for select to {schema}_owner using (true)",
-        )
-    ]
     return [
-        *reading,
         _FUNCTION.format(schema=schema),
         f"revoke all on function {signature} from public",
         f"grant execute on function {signature} to {schema}_api",

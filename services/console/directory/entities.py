@@ -1,0 +1,60 @@
+"""Entities: the creditor companies of a tenant. A new one starts in shadow: it decides and shows, and sends nothing."""
+
+from typing import Any
+from uuid import UUID
+
+from libs.common import directory
+from libs.common.directory import Entity
+from libs.common.events.directory import EntityConfigured
+from libs.common.ids import uuid7
+from services.console.directory.change import Change
+from services.console.errors import NameTaken
+
+FACTS = (
+    "name",
+    "siren",
+    "country",
+    "time_zone",
+    "language",
+    "currency",
+    "sender_name",
+    "sender_email",
+    "reply_to",
+    "phone",
+    "mode",
+    "policy",
+    "feed_required",
+    "approvals",
+)
+
+
+async def create(change: Change, facts: dict[str, Any]) -> EntityConfigured:
+    """A new entity: in shadow, every notice confirmed by a person, whatever was asked."""
+    known = await directory.entities(change.db, change.tenant_id)
+    _check_name(known, facts["name"], None)
+    identity = uuid7()
+    facts = {**facts, "mode": "shadow", "approvals": "confirm"}
+    body = await change.tell(EntityConfigured, identity, entity_id=identity, **facts)
+    await change.note("entity.created", "entity", identity, facts)
+    return body
+
+
+async def alter(change: Change, entity_id: UUID, wanted: dict[str, Any]) -> EntityConfigured:
+    """Change some facts. Raises NotFound or NameTaken."""
+    found = await directory.entity(change.db, change.tenant_id, entity_id)
+    before = {name: getattr(found, name) for name in FACTS}
+    changed = {name: value for name, value in wanted.items() if before[name] != value}
+    if "name" in changed:
+        _check_name(await directory.entities(change.db, change.tenant_id), changed["name"], entity_id)
+    body = await change.tell(EntityConfigured, entity_id, entity_id=entity_id, **(before | changed))
+    await change.note("entity.changed", "entity", entity_id, _differences(before, changed))
+    return body
+
+
+def _differences(before: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"from": before[name], "to": value} for name, value in changed.items()}
+
+
+def _check_name(known: list[Entity], name: str, mine: UUID | None) -> None:
+    if any(other.name.casefold() == name.casefold() and other.entity_id != mine for other in known):
+        raise NameTaken(f"There is an entity {name!r} already.", field="name")
