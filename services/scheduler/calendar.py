@@ -1,0 +1,168 @@
+"""Days and hours: business days of a country, banking days of TARGET2, and send windows in a time zone.
+
+The rule it protects: a date is a date in the creditor's zone, an instant is UTC, and no window opens twice or never
+because a clock changed. Holidays come from the `holidays` library; a country it does not know has weekends only.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import holidays
+
+DAY = timedelta(days=1)
+TARGET2 = "XECB"
+
+
+class Hours(Protocol):
+    """What a window says: weekdays (0 is Monday) and local hours, of which the closing one is outside."""
+
+    @property
+    def weekdays(self) -> frozenset[int]: ...
+    @property
+    def opens(self) -> time: ...
+    @property
+    def closes(self) -> time: ...
+
+
+@cache
+def _public(country: str, year: int) -> frozenset[date]:
+    try:
+        return frozenset(holidays.country_holidays(country, years=year))
+    except NotImplementedError:
+        return frozenset()
+
+
+@cache
+def _banking(year: int) -> frozenset[date]:
+    return frozenset(holidays.financial_holidays(TARGET2, years=year))
+
+
+def is_banking_day(day: date) -> bool:
+    """Whether TARGET2 books on this day."""
+    return day.weekday() < 5 and day not in _banking(day.year)
+
+
+def add_banking_days(day: date, count: int) -> date:
+    """The banking day that many after `day`."""
+    while count > 0:
+        day += DAY
+        count -= is_banking_day(day)
+    return day
+
+
+def previous_banking_day(day: date) -> date:
+    """The last banking day before `day`."""
+    day -= DAY
+    while not is_banking_day(day):
+        day -= DAY
+    return day
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The business days of a country and the clock of a zone. Answers are remembered for the calendar's life."""
+
+    country: str
+    zone: str
+    _moved: dict[date, date] = field(default_factory=dict, repr=False, compare=False)
+    _added: dict[tuple[date, int], date] = field(default_factory=dict, repr=False, compare=False)
+    _openings: dict[tuple[date, time], datetime] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def clock(self) -> ZoneInfo:
+        """The zone; UTC when nobody knows its name."""
+        return _zone(self.zone)
+
+    def today(self, now: datetime) -> date:
+        """The date at this instant."""
+        return now.astimezone(self.clock).date()
+
+    def is_business_day(self, day: date) -> bool:
+        return day.weekday() < 5 and day not in _public(self.country, day.year)
+
+    def moved(self, day: date) -> date:
+        """The day itself if work is done on it, else the next business day."""
+        found = self._moved.get(day)
+        if found is None:
+            found = day
+            while not self.is_business_day(found):
+                found += DAY
+            self._moved[day] = found
+        return found
+
+    def add_business_days(self, day: date, count: int) -> date:
+        """The business day that many after `day`, or before it when negative."""
+        found = self._added.get((day, count))
+        if found is None:
+            found, left, step = day, abs(count), DAY if count > 0 else -DAY
+            while left > 0:
+                found += step
+                left -= self.is_business_day(found)
+            self._added[day, count] = found
+        return found
+
+    def business_days_between(self, first: date, last: date) -> int:
+        """Business days after `first` up to and with `last`; 0 when `last` is not later."""
+        days = (last - first).days
+        return sum(self.is_business_day(first + timedelta(days=n)) for n in range(1, days + 1))
+
+    def step_day(self, anchor: date, offset: int, unit: str) -> date:
+        """The working day of a step: its offset from the anchor, moved to the next working day."""
+        if unit == "business":
+            return self.moved(self.add_business_days(anchor, offset))
+        return self.moved(anchor + timedelta(days=offset))
+
+    def opening(self, day: date, hours: Hours) -> datetime:
+        """The instant of the first opening of the window on `day` or later."""
+        while day.weekday() not in hours.weekdays or not self._open_on(day, hours):
+            day += DAY
+        found = self._openings.get((day, hours.opens))
+        if found is None:
+            found = self._openings[day, hours.opens] = self.instant(day, hours.opens)
+        return found
+
+    def _open_on(self, day: date, hours: Hours) -> bool:
+        """A holiday closes; a weekend only when the window does not name it."""
+        return day not in _public(self.country, day.year) and day.weekday() in hours.weekdays
+
+    def closing(self, now: datetime, hours: Hours) -> datetime | None:
+        """When the window that is open now closes; None when it is closed."""
+        local = now.astimezone(self.clock)
+        day = local.date()
+        if not self._open_on(day, hours) or not hours.opens <= local.time() < hours.closes:
+            return None
+        return self.instant(day, hours.closes)
+
+    def next_opening(self, now: datetime, hours: Hours) -> datetime:
+        """The first opening after this instant."""
+        found = self.opening(self.today(now), hours)
+        day = self.today(found)
+        while found <= now:
+            day += DAY
+            found = self.opening(day, hours)
+        return found
+
+    def instant(self, day: date, at: time) -> datetime:
+        """A local hour as an instant; one that a clock change leaves out is the hour after it."""
+        return datetime.combine(day, at, tzinfo=self.clock).astimezone(UTC)
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def promise_until(promised_for: date) -> date:
+    """The last day on which money still keeps a promise: its date and two banking days."""
+    return add_banking_days(promised_for, 2)
+
+
+def review_in(calendar: Calendar, day: date, working_days: int) -> date:
+    """The working day on which somebody looks again."""
+    return calendar.add_business_days(day, working_days)

@@ -1,0 +1,47 @@
+"""What the scheduler refuses, beside the errors that all services share."""
+
+from libs.common.errors import Conflict, Refused
+
+
+class PolicyInvalid(Refused):
+    """The policy cannot be used as it is written."""
+
+    code = "policy_invalid"
+    remedy = "Correct the fields named in errors; policies/standard.yaml shows the shape."
+
+
+class ReviewDateInvalid(Refused):
+    """A hold needs a review date that lies ahead, at most a year."""
+
+    code = "review_date_invalid"
+
+
+class ScopeUnknown(Refused):
+    """Nothing of this scope and id is known here."""
+
+    code = "scope_unknown"
+
+
+class AmountTooLarge(Refused):
+    """The amount is more than what is owed."""
+
+    code = "amount_too_large"
+
+
+class AlreadyEnded(Conflict):
+    """This has ended already."""
+
+    code = "already_ended"
+
+
+class FourEyes(Conflict):
+    """Whoever wrote it cannot approve it."""
+
+    code = "four_eyes"
+    remedy = "Another person has to activate this version."
+
+
+class NotInTakeOver(Conflict):
+    """The item does not wait in take-over."""
+
+    code = "not_in_take_over"

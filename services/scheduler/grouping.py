@@ -1,0 +1,179 @@
+"""Which items share a notice: one table for all that a payer owes, one tone, one anchor.
+
+The rule it protects: reminding one invoice never hides the others, and a rider completes only its own next step, if
+that is due within the gap and no harder than the notice. A formal notice has no riders.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from libs.common.events.reminders import Approval
+from services.scheduler.case import Case, Item, Mark, Reason
+from services.scheduler.policy import STRICTNESS, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be said about one item by one step: on which day, and what keeps it from being said now."""
+
+    item: Item
+    step: Step | None
+    on: date | None = None
+    block: Reason | None = None
+    look_on: date | None = None
+    """When time alone may change this; None when only an event can."""
+    mark: Mark | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.block is None and self.step is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a notice. Its step ends with the notice only when it `completes`."""
+
+    item: Item
+    step: Step
+    completes: bool
+    release: int
+    """The release it gets; 0 when it is only listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is due to be said now: the anchor's step, and a row for every item in it."""
+
+    step: Step
+    anchor: Item
+    rows: tuple[Row, ...]
+    approval: Approval
+    window_ends_at: datetime
+
+
+RIDES = {"not_yet", "below_threshold"}
+"""What keeps an item from a notice of its own, but not from another's."""
+
+
+class Today(Protocol):
+    """What of the day of a decision grouping needs."""
+
+    @property
+    def case(self) -> Case: ...
+    @property
+    def today(self) -> date: ...
+    @property
+    def gap_end(self) -> date: ...
+
+
+def ladder_notice(ready: Sequence[Verdict], others: Sequence[Verdict], day: Today, ends: datetime) -> Notice:
+    """The one notice of the reminders that are ready, with everything else overdue listed in it."""
+    anchor = anchor_of(ready)
+    step = _step(anchor)
+    chosen = [verdict for verdict in ready if _together(verdict, anchor, step)]
+    if step.kind == "formal_notice" or step.grouping == "item":
+        listed: list[Verdict] = []
+    else:
+        chosen_ids = {verdict.item.item_id for verdict in chosen}
+        listed = [
+            verdict
+            for verdict in (*ready, *others)
+            if verdict.item.item_id not in chosen_ids and _may_ride(verdict, day.today, step, anchor)
+        ]
+    rows = [_row(verdict, True) for verdict in chosen]
+    rows += [_row(verdict, _ends_with(verdict, step, day.gap_end), step) for verdict in listed]
+    return _notice(step, anchor.item, rows, day.case, ends)
+
+
+def plain_notice(ready: Sequence[Verdict], case: Case, ends: datetime) -> Notice:
+    """A courtesy notice, a call or a word to a colleague: those items whose step is ready, and no others."""
+    first = min(ready, key=_oldest)
+    rows = [_row(verdict, True) for verdict in ready]
+    return _notice(_step(first), first.item, rows, case, ends)
+
+
+def anchor_of(ready: Sequence[Verdict]) -> Verdict:
+    """The item that gives the tone: the oldest of the hardest step, or plainly the oldest if its step says so."""
+    oldest = min(ready, key=_oldest)
+    if _step(oldest).group_level == "oldest":
+        return oldest
+    return min(ready, key=lambda verdict: (-_step(verdict).tone, *_oldest(verdict)))
+
+
+def strictest(steps: Sequence[Step], floor: Approval) -> Approval:
+    """The hardest approval that any of the steps asks for."""
+    found: Approval = floor
+    for step in steps:
+        if STRICTNESS[step.approval] > STRICTNESS[found]:
+            found = step.approval
+    return found
+
+
+def overdue(case: Case, today: date) -> list[Item]:
+    """What is owed and late."""
+    return [item for item in case.items if item.open and item.due_date < today]
+
+
+def silent_currencies(verdicts: Sequence[Verdict], on_account: Mapping[str, int]) -> set[str]:
+    """Currencies in which money and credit on account cover all that would be asked for: nothing is sent."""
+    owed: dict[str, int] = {}
+    for item in {verdict.item.item_id: verdict.item for verdict in verdicts if verdict.step is not None}.values():
+        owed[item.currency] = owed.get(item.currency, 0) + item.residual - item.paused()
+    return {currency for currency, minor in owed.items() if minor <= on_account.get(currency, 0)}
+
+
+def _oldest(verdict: Verdict) -> tuple[date, str]:
+    return verdict.item.due_date, str(verdict.item.item_id)
+
+
+def _step(verdict: Verdict) -> Step:
+    if verdict.step is None:
+        raise AssertionError("an item without a step is never ready")
+    return verdict.step
+
+
+def _together(verdict: Verdict, anchor: Verdict, step: Step) -> bool:
+    other = _step(verdict)
+    if verdict.item is anchor.item:
+        return True
+    if (step.kind == "formal_notice") != (other.kind == "formal_notice") or other.tone > step.tone:
+        return False
+    return _grouped(verdict, anchor, step) and (step.grouping != "level" or other.tone == step.tone)
+
+
+def _grouped(verdict: Verdict, anchor: Verdict, step: Step) -> bool:
+    if step.grouping == "item":
+        return False
+    return step.grouping != "account" or verdict.item.debtor_id == anchor.item.debtor_id
+
+
+def _may_ride(verdict: Verdict, today: date, step: Step, anchor: Verdict) -> bool:
+    """Overdue, of the group, and silent only because its own day has not come."""
+    if verdict.item.due_date >= today or not _grouped(verdict, anchor, step):
+        return False
+    return verdict.ready or (verdict.block is not None and verdict.block.code in RIDES | {"ladder_done"})
+
+
+def _ends_with(verdict: Verdict, step: Step, gap_end: date) -> bool:
+    own = verdict.step
+    if own is None or own.kind not in ("reminder", "final_notice") or own.tone > step.tone:
+        return False
+    return step.grouping != "level" and verdict.on is not None and verdict.on <= gap_end
+
+
+def _row(verdict: Verdict, completes: bool, listed_by: Step | None = None) -> Row:
+    step = verdict.step or listed_by
+    if step is None:
+        raise AssertionError("a row needs a step")
+    before = verdict.mark.release if verdict.mark is not None else 0
+    return Row(verdict.item, step, completes, before + 1 if completes else 0)
+
+
+def _notice(step: Step, anchor: Item, rows: Sequence[Row], case: Case, ends: datetime) -> Notice:
+    floor: Approval = "confirm" if case.approvals == "confirm" and step.kind != "internal_notice" else "none"
+    if step.kind == "task_call":
+        floor = "none"
+    ordered = sorted(rows, key=lambda row: (row.item.due_date, row.item.number, str(row.item.item_id)))
+    return Notice(step, anchor, tuple(ordered), strictest([row.step for row in rows if row.completes], floor), ends)

@@ -1,0 +1,188 @@
+"""The verdict on one item: which step comes next, on which day, and what keeps it from being said.
+
+The rule it protects: every silence has exactly one reason, the strongest first: nobody chases it, a person has to
+decide, it is paused, it may be paid, its day has not come, its conditions or amounts are not met, bank data are stale.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from services.scheduler.calendar import Calendar, add_banking_days, previous_banking_day
+from services.scheduler.case import DONE, IN_FLIGHT, Case, Item, Mark, Money, Reason, next_rung, planned_on, rungs
+from services.scheduler.grouping import Verdict
+from services.scheduler.policy import Policy, Step
+
+PAUSED = {
+    "manual": "held",
+    "exclusion": "excluded",
+    "promise": "promised",
+    "plan": "in_plan",
+    "dispute": "disputed",
+    "reply": "reply_unread",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The day of a decision, with what does not change from item to item."""
+
+    case: Case
+    policy: Policy
+    calendar: Calendar
+    today: date
+    gap_end: date
+    """The first day on which another notice may follow one of today."""
+    fresh_cash: tuple[Money, ...]
+    """Money on account that may still turn out to pay something."""
+
+
+def day_of(case: Case, policy: Policy, calendar: Calendar, today: date) -> Day:
+    """What a day means for a case."""
+    gap_end = calendar.add_business_days(today, policy.gap_days)
+    fresh = tuple(money for money in case.cash if _held_until(money, policy, calendar) > today)
+    return Day(case, policy, calendar, today, gap_end, fresh)
+
+
+def deductions(day: Day) -> dict[str, int]:
+    """Currency → money and credits on account that hold nothing back any more: they are deducted visibly."""
+    sums: dict[str, int] = {}
+    for money in (*(cash for cash in day.case.cash if cash not in day.fresh_cash), *day.case.credits):
+        sums[money.currency] = sums.get(money.currency, 0) + money.minor
+    return {currency: minor for currency, minor in sums.items() if minor > 0}
+
+
+def _held_until(money: Money, policy: Policy, calendar: Calendar) -> date:
+    return calendar.add_business_days(money.seen_on, policy.cash.days)
+
+
+def judge(item: Item, day: Day) -> list[Verdict]:
+    """What is to be said about one item: its next rung first, then a courtesy, then calls and words to colleagues."""
+    if not item.open:
+        return [Verdict(item, None, block=Reason("cancelled" if item.cancelled else "settled"))]
+    silence = standing(item, day)
+    climbed = rungs(item, day.policy)
+    step, mark = next_rung(item, climbed)
+    if silence is not None:
+        reason, look_on = silence
+        return [Verdict(item, step, block=reason, look_on=look_on, mark=mark)]
+    found = [_rung(item, step, mark, climbed, day)]
+    if item.cycle == 1 and day.today < item.due_date:
+        found += [_courtesy(item, courtesy, day) for courtesy in day.policy.courtesies]
+    elif item.marks:
+        found += _asides(item, climbed, day)
+    return found
+
+
+def standing(item: Item, day: Day) -> tuple[Reason, date | None] | None:
+    """What keeps an item silent whatever its step: chased by nobody, waiting for a person, paused, or maybe paid."""
+    silenced = item.silenced()
+    if silenced:
+        return Reason("not_chased", {"why": silenced[0]}), None
+    if item.take_over == "waiting":
+        return Reason("take_over"), None
+    if item.pauses and item.paused() >= item.residual:
+        pause = max(item.pauses, key=lambda found: (found.amount is None, found.review_on))
+        return Reason(PAUSED[pause.kind], {"until": pause.review_on, "hold_id": pause.hold_id}), None
+    if item.credit_pending:
+        return Reason("credit_pending"), None
+    return _maybe_paid(item, day)
+
+
+def _maybe_paid(item: Item, day: Day) -> tuple[Reason, date] | None:
+    """Fresh money of the payer that could pay this item, within the tolerance."""
+    fresh = [money for money in day.fresh_cash if money.currency == item.currency]
+    if not fresh or item.residual > sum(money.minor for money in fresh) + day.policy.tolerances.get(item.currency, 0):
+        return None
+    until = max(_held_until(money, day.policy, day.calendar) for money in fresh)
+    return Reason("cash_on_account", {"until": until}), until
+
+
+def _rung(item: Item, step: Step | None, mark: Mark | None, climbed: tuple[Step, ...], day: Day) -> Verdict:
+    if step is None:
+        return Verdict(item, None, block=Reason("ladder_done"))
+    if mark is not None and mark.state in IN_FLIGHT:
+        return Verdict(item, step, mark.on, _waiting(mark), mark=mark)
+    if day.case.escalated:
+        return Verdict(item, step, block=Reason("escalated"), mark=mark)
+    on = planned_on(step, item, climbed, day.calendar)
+    if mark is not None and mark.retry_on is not None:
+        on = max(on, day.calendar.moved(mark.retry_on))
+    return _when(item, step, on, day, mark)
+
+
+def _when(item: Item, step: Step, on: date, day: Day, mark: Mark | None) -> Verdict:
+    """The common end of every step: its day, its conditions, its amounts, and bank data fresh enough."""
+    if on > day.today:
+        return Verdict(item, step, on, Reason("not_yet", {"on": on, "step": step.key}), on, mark)
+    unmet = _unmet(item, step, day)
+    if unmet is not None:
+        return Verdict(item, step, on, unmet, mark=mark)
+    stale = _stale(item, step, day)
+    if stale is not None:
+        return Verdict(item, step, on, stale, day.today + timedelta(days=1), mark)
+    return Verdict(item, step, on, mark=mark)
+
+
+def _unmet(item: Item, step: Step, day: Day) -> Reason | None:
+    """The condition or amount of a step that an item does not meet; in the item's own currency."""
+    wanted, asked = step.conditions, item.residual - item.paused()
+    if item.delivered() < wanted.delivered_notices:
+        return Reason("too_few_delivered", {"wanted": wanted.delivered_notices})
+    if wanted.unanswered_emails and item.unanswered(day.case.answered_on) < wanted.unanswered_emails:
+        return Reason("answered", {"wanted": wanted.unanswered_emails})
+    if step.kind == "formal_notice" and item.paused():
+        return Reason("disputed_part")
+    if asked < step.least.get(item.currency, 0):
+        return Reason("below_threshold", {"step": step.key})
+    if asked > step.most.get(item.currency, asked):
+        return Reason("above_threshold", {"step": step.key})
+    return None
+
+
+def _stale(item: Item, step: Step, day: Day) -> Reason | None:
+    """Bank data must cover the last TARGET2 day, and for reminders the due date and one banking day more."""
+    if not day.case.feed_required or step.kind == "internal_notice":
+        return None
+    covered = day.case.covered_to
+    if covered is None:
+        return Reason("feed_missing")
+    needed = previous_banking_day(day.today)
+    if step.kind != "pre_due":
+        needed = max(needed, add_banking_days(item.due_date, 1))
+    return None if covered >= needed else Reason("feed_stale", {"covered_to": covered, "needed": needed})
+
+
+def _waiting(mark: Mark) -> Reason:
+    codes = {"proposed": "awaiting_approval", "uncertain": "uncertain", "opened": "task_open"}
+    return Reason(codes.get(mark.state, "in_flight"), {"since": mark.on, "step": mark.step_key})
+
+
+def _courtesy(item: Item, step: Step, day: Day) -> Verdict:
+    """A notice before the due date: skipped rather than delay anything, and never once the day has come."""
+    mark = item.mark(step.key)
+    if mark is not None and mark.state in DONE | IN_FLIGHT:
+        return Verdict(item, step, mark.on, Reason("said", {"step": step.key, "on": mark.on}), mark=mark)
+    on = day.calendar.step_day(item.due_date, step.offset, step.unit)
+    if mark is not None and mark.retry_on is not None:
+        on = max(on, mark.retry_on)
+    if day.case.escalated or on >= item.due_date:
+        return Verdict(item, step, on, Reason("courtesy_passed", {"step": step.key}), mark=mark)
+    return _when(item, step, on, day, mark)
+
+
+def _asides(item: Item, climbed: tuple[Step, ...], day: Day) -> list[Verdict]:
+    """Calls and words to colleagues whose rung below is completed and the rung above is not."""
+    order = day.policy.order
+    completed = [order[step.key] for step in climbed if (mark := item.mark(step.key)) and mark.state in DONE]
+    missing = [order[step.key] for step in climbed if not (mark := item.mark(step.key)) or mark.state not in DONE]
+    highest, lowest = max(completed, default=-1), min(missing, default=len(order))
+    found = []
+    for step in day.policy.asides:
+        mark = item.mark(step.key)
+        if highest < order[step.key] < lowest or (order[step.key] > highest and not missing):
+            if mark is not None and mark.state in DONE | IN_FLIGHT:
+                continue
+            on = planned_on(step, item, climbed, day.calendar)
+            on = max(on, mark.retry_on) if mark is not None and mark.retry_on else on
+            found.append(_when(item, step, on, day, mark))
+    return found

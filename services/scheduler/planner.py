@@ -1,0 +1,229 @@
+"""The decision: given the facts of a case, its policy, its calendar and the instant, what is said now, and if not, why.
+
+The rules it protects (DOMAIN §3): one step after an outage, then the gap; one notice at a time to a party; holds,
+promises, disputes, money on account and stale bank data keep silent what they cover and nothing else; every silence
+has a reason; the next look is never in the past and never in the middle of a closed day.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from services.scheduler.calendar import Calendar
+from services.scheduler.case import NOTICES, UNENDED, Case, Item, Mark, Party, Reason
+from services.scheduler.grouping import Notice, Verdict, ladder_notice, overdue, plain_notice, silent_currencies
+from services.scheduler.judging import Day, day_of, deductions, judge, standing
+from services.scheduler.policy import LADDER, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happens to the case now. With `shown_only` the notices are shown and nothing is released."""
+
+    notices: tuple[Notice, ...]
+    withdrawn: tuple[tuple[UUID, str], ...]
+    verdicts: tuple[Verdict, ...]
+    gate: Reason | None
+    """What keeps the whole case silent although something is ready."""
+    next_at: datetime | None
+    state: Literal["clear", "amicable", "escalated", "closed"]
+    deducted: dict[str, int]
+    formal_on: date | None
+    shown_only: bool = False
+
+
+def decide(case: Case, policy: Policy, calendar: Calendar, now: datetime) -> Decision:
+    """The one decision that sweep, plan and explain share. Pure: the same facts and instant give the same answer."""
+    day = day_of(case, policy, calendar, calendar.today(now))
+    verdicts = [verdict for item in case.items for verdict in judge(item, day)]
+    deducted = deductions(day)
+    if deducted:
+        silent = silent_currencies(verdicts, deducted)
+        verdicts = [_netted(verdict, silent) for verdict in verdicts]
+    saying = _Saying(day, now, verdicts)
+    gate = _what_is_ready(saying)
+    for verdict in verdicts:
+        if verdict.look_on is not None:
+            saying.look_on(verdict.look_on)
+    return Decision(
+        notices=tuple(saying.notices),
+        withdrawn=tuple(_withdrawn(day)),
+        verdicts=tuple(verdicts),
+        gate=gate,
+        next_at=min((look for look in saying.looks if look > now), default=None),
+        state=_state(case, day.today),
+        deducted=deducted,
+        formal_on=_formal_on(verdicts),
+        shown_only=case.mode == "shadow",
+    )
+
+
+def _netted(verdict: Verdict, silent: set[str]) -> Verdict:
+    if verdict.step is None or not verdict.ready or verdict.item.currency not in silent:
+        return verdict
+    return Verdict(verdict.item, verdict.step, verdict.on, Reason("net_not_positive"), mark=verdict.mark)
+
+
+def _notice_gate(day: Day, *, formal: bool, courtesy: bool) -> tuple[Reason | None, date | None]:
+    """What keeps a notice to the payer waiting: one in flight, the gap, the budget. A courtesy delays no reminder."""
+    if day.case.in_flight(LADDER | {"pre_due"} if courtesy else LADDER):
+        return Reason("notice_in_flight"), None
+    last = max((on for on in _contacts(day) if on is not None), default=None)
+    if last is not None:
+        until = day.calendar.add_business_days(last, day.policy.gap_days)
+        if day.today < until:
+            return Reason("gap", {"last": last, "until": until}), until
+    recent = _within_budget(day.case.party, day)
+    if not formal and len(recent) >= day.policy.budget.notices:
+        until = recent[-day.policy.budget.notices] + timedelta(days=day.policy.budget.days)
+        return Reason("budget", {"notices": len(recent), "until": until}), until
+    return None, None
+
+
+def _contacts(day: Day) -> tuple[date | None, ...]:
+    return day.case.party.last_notice_on, day.case.party.reserved_on, day.case.called_on
+
+
+def _within_budget(party: Party, day: Day) -> list[date]:
+    first = day.today - timedelta(days=day.policy.budget.days)
+    return sorted(on for on in party.notices if on > first)
+
+
+@dataclass
+class _Saying:
+    """What is said at one instant, and when to look again for what had to wait."""
+
+    day: Day
+    now: datetime
+    verdicts: Sequence[Verdict]
+    notices: list[Notice] = field(default_factory=list)
+    looks: list[datetime] = field(default_factory=list)
+
+    def look_on(self, day: date) -> None:
+        self.looks.append(self.day.calendar.opening(day, self.day.policy.window))
+
+    def say(self, ready: Sequence[Verdict]) -> Reason | None:
+        """Calls and words to colleagues first; then at most one notice to the payer. Why that waits, if it does."""
+        for kind in ("internal_notice", "task_call"):
+            for step in dict.fromkeys(verdict.step.key for verdict in ready if verdict.step and _is(verdict, kind)):
+                self.within_window([verdict for verdict in ready if verdict.step and verdict.step.key == step], None)
+        to_payer = [verdict for verdict in ready if _is(verdict, *NOTICES)]
+        if not to_payer:
+            return None
+        if any(notice.step.kind == "task_call" for notice in self.notices):
+            self.look_on(self.day.gap_end)
+            return Reason("call_first")
+        return self.to_payer(to_payer)
+
+    def to_payer(self, ready: Sequence[Verdict]) -> Reason | None:
+        formal = [verdict for verdict in ready if _is(verdict, "formal_notice")]
+        ladder = formal or [verdict for verdict in ready if _is(verdict, *LADDER)]
+        gate, until = _notice_gate(self.day, formal=bool(formal), courtesy=not ladder)
+        if gate is None and not formal:
+            gate, until = _formal_close_by(self.verdicts, self.day)
+        if gate is not None:
+            if until is not None:
+                self.look_on(until)
+            return gate
+        others = [verdict for verdict in self.verdicts if not verdict.ready and _is_rung(verdict)]
+        chosen = ladder or ready
+        gate = self.within_window(chosen, others if ladder else None)
+        if gate is None and {v.item.item_id for v in ready} - {row.item.item_id for row in self.notices[-1].rows}:
+            self.look_on(self.day.gap_end)
+        return gate
+
+    def within_window(self, these: Sequence[Verdict], others: Sequence[Verdict] | None) -> Reason | None:
+        """Say it if the window is open, else look again when it opens."""
+        day, step = self.day, these[0].step
+        window = day.policy.window if step is None else day.policy.window_of(step)
+        ends = day.calendar.closing(self.now, window)
+        if ends is None:
+            opens = day.calendar.next_opening(self.now, window)
+            self.looks.append(opens)
+            return Reason("window_closed", {"opens": opens})
+        if others is None:
+            self.notices.append(plain_notice(these, day.case, ends))
+        else:
+            self.notices.append(ladder_notice(these, others, day, ends))
+        return None
+
+
+def _what_is_ready(saying: _Saying) -> Reason | None:
+    case = saying.day.case
+    ready = [verdict for verdict in saying.verdicts if verdict.ready]
+    if not ready:
+        return None
+    if case.stopped:
+        return Reason("tenant_stopped")
+    if not case.payer_known:
+        return Reason("payer_unknown")
+    gate = saying.say(ready)
+    if case.mode == "shadow":
+        saying.look_on(saying.day.today + timedelta(days=1))
+    return gate
+
+
+def _is(verdict: Verdict, *kinds: str) -> bool:
+    return verdict.step is not None and verdict.step.kind in kinds
+
+
+def _is_rung(verdict: Verdict) -> bool:
+    return verdict.step is None or verdict.step.kind in LADDER
+
+
+def _formal_close_by(verdicts: Sequence[Verdict], day: Day) -> tuple[Reason | None, date | None]:
+    """A formal notice due within the gap would be delayed by a softer one of today: the softer one waits."""
+    formal_on = _formal_on(verdicts)
+    days = [on for on in (formal_on, day.case.party.formal_on) if on is not None and day.today <= on < day.gap_end]
+    if not days:
+        return None, None
+    return Reason("formal_first", {"on": min(days)}), min(days) + timedelta(days=1)
+
+
+def _formal_on(verdicts: Sequence[Verdict]) -> date | None:
+    """The day of the next formal notice that nothing but its day keeps back."""
+    days = [
+        verdict.on
+        for verdict in verdicts
+        if verdict.step is not None
+        and verdict.step.kind == "formal_notice"
+        and verdict.on is not None
+        and (verdict.block is None or verdict.block.code == "not_yet")
+        and verdict.item.delivered() >= verdict.step.conditions.delivered_notices
+    ]
+    return min(days, default=None)
+
+
+def _withdrawn(day: Day) -> list[tuple[UUID, str]]:
+    """Released reminders that the facts no longer bear out, each with the first reason found."""
+    found: dict[UUID, str] = {}
+    for item in day.case.items:
+        for mark in item.marks:
+            if mark.state in UNENDED and not mark.withdrawn and mark.reminder_id is not None:
+                reason = _no_longer(item, mark, day)
+                if reason is not None:
+                    found.setdefault(mark.reminder_id, reason)
+    return list(found.items())
+
+
+def _no_longer(item: Item, mark: Mark, day: Day) -> str | None:
+    if not item.open:
+        return "cancelled" if item.cancelled else "settled"
+    if mark.kind == "pre_due" and day.today >= item.due_date:
+        return "courtesy_passed"
+    if day.case.mode == "shadow":
+        return "shadow"
+    if (item.residual, item.invoice_version, item.cycle) != (mark.printed, mark.invoice_version, mark.cycle):
+        return "amended"
+    silence = standing(item, day)
+    return silence[0].code if silence is not None else None
+
+
+def _state(case: Case, today: date) -> Literal["clear", "amicable", "escalated", "closed"]:
+    if not any(item.open for item in case.items):
+        return "closed" if case.items else "clear"
+    if case.escalated:
+        return "escalated"
+    return "amicable" if overdue(case, today) else "clear"

@@ -1,0 +1,255 @@
+"""A policy version and its steps: the ladder that a company chose, checked when it is written, immutable afterwards.
+
+The rule it protects: a ladder never falls in tone, never sends a final or formal notice without a person, and every
+amount in it has a currency. Files are YAML (`policies/standard.yaml` is the shape); an error names its place.
+"""
+
+from datetime import time
+from functools import cached_property
+from itertools import pairwise
+from typing import Annotated, Literal
+from uuid import UUID
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from libs.common.errors import RelanceError
+from libs.common.events.debtors import ContactRole
+from libs.common.events.reminders import Approval, Channel, StepKind
+from libs.common.ids import named
+from libs.common.money import Money
+from services.scheduler.errors import PolicyInvalid
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LADDER: frozenset[str] = frozenset({"reminder", "final_notice", "formal_notice"})
+"""Kinds that raise an item's level: each needs the one before it, and the gap."""
+HEARD_BY_PAYER: frozenset[str] = LADDER | {"pre_due", "task_call"}
+STRICTNESS: dict[str, int] = {"none": 0, "confirm": 1, "four_eyes": 2}
+
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Amounts = dict[Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")], str]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Window(_Strict):
+    """Local hours in which something may leave, on these weekdays when they are business days."""
+
+    days: Annotated[list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Field(min_length=1)]
+    opens: time
+    closes: time
+
+    @model_validator(mode="after")
+    def _hours(self) -> "Window":
+        if self.opens >= self.closes:
+            raise ValueError("the window closes before it opens")
+        if self.opens < time(4):
+            raise ValueError("a window opens at 04:00 or later: clocks change before")
+        return self
+
+    @cached_property
+    def weekdays(self) -> frozenset[int]:
+        """0 is Monday."""
+        return frozenset(DAYS.index(day) for day in self.days)
+
+
+class Budget(_Strict):
+    """At most so many notices to one party, over all entities, in so many calendar days."""
+
+    notices: Annotated[int, Field(ge=1, le=100)] = 8
+    days: Annotated[int, Field(ge=1, le=366)] = 30
+
+
+class Cash(_Strict):
+    """How long money on account keeps an item silent that it may pay: working days, and a tolerance a currency."""
+
+    days: Annotated[int, Field(ge=0, le=3)] = 3
+    tolerance: Amounts = {}
+
+
+class Conditions(_Strict):
+    """What must have happened to the item before the step: delivered notices, or e-mails that nobody answered."""
+
+    delivered_notices: Annotated[int, Field(ge=0, le=9)] = 0
+    unanswered_emails: Annotated[int, Field(ge=0, le=9)] = 0
+
+
+class Step(_Strict):
+    """One rung. `offset` counts from its anchor; `tone` 0 is no tone at all (a task, a word to a colleague)."""
+
+    key: Key
+    kind: StepKind
+    tone: Annotated[int, Field(ge=0, le=5)]
+    anchor: Literal["due_date", "previous_completed", "imported"] = "due_date"
+    offset: Annotated[int, Field(ge=-60, le=720)]
+    unit: Literal["calendar", "business"] = "calendar"
+    template: Key
+    channels: Annotated[list[Channel], Field(min_length=1)] = ["email"]
+    audience: Annotated[list[ContactRole], Field(min_length=1)]
+    window: Window | None = None
+    conditions: Conditions = Conditions()
+    min_amount: Amounts = {}
+    max_amount: Amounts = {}
+    approval: Approval = "none"
+    grouping: Literal["item", "level", "account", "payer"] = "payer"
+    group_level: Literal["oldest", "highest"] = "highest"
+    completes_on: Literal["accepted", "presented", "task_done"] = "accepted"
+    catch_up: Literal["single_then_gap", "skip"] = "single_then_gap"
+
+    @field_validator("min_amount", "max_amount")
+    @classmethod
+    def _amounts(cls, amounts: dict[str, str]) -> dict[str, str]:
+        return _read(amounts)
+
+    @model_validator(mode="after")
+    def _kinds(self) -> "Step":
+        if self.kind == "acknowledge":
+            raise ValueError("acknowledge is not offered in a ladder")
+        if self.kind in LADDER and self.tone == 0:
+            raise ValueError("a reminder needs a tone from 1 to 5")
+        if (self.kind == "pre_due") != (self.offset < 0):
+            raise ValueError("a notice before the due date, and only that, has a negative offset")
+        if self.kind == "final_notice" and self.approval == "none":
+            raise ValueError("a final notice needs the approval confirm or four_eyes")
+        if self.kind == "formal_notice" and (self.approval != "four_eyes" or self.conditions.delivered_notices < 2):
+            raise ValueError("a formal notice needs the approval four_eyes and two delivered_notices")
+        return self
+
+    @cached_property
+    def least(self) -> dict[str, int]:
+        """Currency → minor units below which the step passes an item over."""
+        return {currency: Money.parse(amount, currency).minor for currency, amount in self.min_amount.items()}
+
+    @cached_property
+    def most(self) -> dict[str, int]:
+        """Currency → minor units above which the step passes an item over."""
+        return {currency: Money.parse(amount, currency).minor for currency, amount in self.max_amount.items()}
+
+
+class Policy(_Strict):
+    """A ladder with what holds for all of its steps, in the order in which they are climbed."""
+
+    name: Key
+    gap_days: Annotated[int, Field(ge=1, le=30)] = 5
+    budget: Budget = Budget()
+    cash: Cash = Cash()
+    window: Window
+    steps: Annotated[list[Step], Field(min_length=1, max_length=40)]
+
+    @field_validator("cash")
+    @classmethod
+    def _tolerances(cls, cash: Cash) -> Cash:
+        _read(cash.tolerance)
+        return cash
+
+    @model_validator(mode="after")
+    def _ladder(self) -> "Policy":
+        keys = [step.key for step in self.steps]
+        doubled = sorted({key for key in keys if keys.count(key) > 1})
+        if doubled:
+            raise ValueError(f"step {doubled[0]} is there twice")
+        rungs = [step for step in self.steps if step.kind in LADDER]
+        for lower, upper in pairwise(rungs):
+            if upper.tone < lower.tone:
+                raise ValueError(f"step {upper.key} is softer than {lower.key} before it")
+            if upper.anchor == lower.anchor and upper.offset < lower.offset:
+                raise ValueError(f"step {upper.key} comes before {lower.key}, which it follows")
+        _reachable(rungs)
+        return self
+
+    @cached_property
+    def rungs(self) -> tuple[Step, ...]:
+        """The steps that raise a level, without the one for imported history."""
+        return tuple(step for step in self.steps if step.kind in LADDER and step.anchor != "imported")
+
+    @cached_property
+    def imported(self) -> tuple[Step, ...]:
+        """What items from before our time hear first."""
+        return tuple(step for step in self.steps if step.anchor == "imported")
+
+    @cached_property
+    def courtesies(self) -> tuple[Step, ...]:
+        return tuple(step for step in self.steps if step.kind == "pre_due")
+
+    @cached_property
+    def asides(self) -> tuple[Step, ...]:
+        """Calls and words to colleagues: they raise no level and hold nobody up."""
+        return tuple(step for step in self.steps if step.kind in {"task_call", "internal_notice"})
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """Step key → its place in the ladder."""
+        return {step.key: place for place, step in enumerate(self.steps)}
+
+    @cached_property
+    def by_key(self) -> dict[str, Step]:
+        return {step.key: step for step in self.steps}
+
+    @cached_property
+    def tolerances(self) -> dict[str, int]:
+        """Currency → minor units by which money on account may fall short."""
+        return {currency: Money.parse(amount, currency).minor for currency, amount in self.cash.tolerance.items()}
+
+    @cached_property
+    def first_offset(self) -> int:
+        """Calendar days from the due date on which this ladder looks at an item for the first time, at the latest."""
+        return min(step.offset for step in self.steps)
+
+    def window_of(self, step: Step) -> Window:
+        return step.window or self.window
+
+
+class PolicyVersion(BaseModel):
+    """A policy as it was activated: what a case stays on until it is migrated."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version_id: UUID
+    number: int
+    policy: Policy
+
+
+def parse(text: str) -> Policy:
+    """Read a policy file. Raises PolicyInvalid with the place and the reason of every error."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as broken:
+        raise PolicyInvalid(f"The file is not YAML: {' '.join(str(broken).split())[:200]}") from broken
+    return check(found)
+
+
+def check(found: object) -> Policy:
+    """A policy from parsed YAML or JSON. Raises PolicyInvalid."""
+    try:
+        return Policy.model_validate(found)
+    except ValidationError as invalid:
+        errors = [{"field": _place(error["loc"]), "detail": error["msg"]} for error in invalid.errors()]
+        first = errors[0]
+        told = f"{first['field'] or 'policy'}: {first['detail']}"
+        raise PolicyInvalid(told, field=first["field"] or None, errors=errors) from None
+
+
+def version_of(tenant: UUID, policy: Policy, number: int) -> PolicyVersion:
+    """The version with this number: its id says tenant, name and number."""
+    return PolicyVersion(version_id=named("policy", tenant, policy.name, number), number=number, policy=policy)
+
+
+def _read(amounts: dict[str, str]) -> dict[str, str]:
+    for currency, amount in amounts.items():
+        try:
+            Money.parse(amount, currency)
+        except RelanceError as refused:
+            raise ValueError(refused.detail) from refused
+    return amounts
+
+
+def _reachable(rungs: list[Step]) -> None:
+    for place, step in enumerate(rungs):
+        if step.conditions.delivered_notices > place:
+            raise ValueError(f"step {step.key} waits for more delivered notices than the ladder has before it")
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
