@@ -1,0 +1,117 @@
+"""Allocation: giving money to items in whole minor units. Pure arithmetic.
+
+Protects invariant I5: per payment allocated + unapplied + returned = amount; per item allocated + credited is never
+more than its total. Nothing here rounds, and the same facts give the same lines.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from services.payment_matching.errors import OverAllocated
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A part of a payment or credit given to an item; `amount` > 0 in minor units."""
+
+    item_id: UUID
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """What an item owes now, and what orders it among others."""
+
+    item_id: UUID
+    invoice_id: UUID
+    due_on: date
+    residual: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Money or credit that stands on an item; `order` rises with time."""
+
+    allocation_id: UUID
+    amount: int
+    order: int
+    by_person: bool = False
+    credit: bool = False
+
+
+def fitting(available: int, lines: Sequence[Line], residuals: Mapping[UUID, int]) -> list[Line]:
+    """The lines, one per item, if all of them fit. Raises OverAllocated naming the first that does not."""
+    wanted: dict[UUID, int] = {}
+    for line in lines:
+        if line.amount <= 0:
+            raise OverAllocated("An allocation is more than nothing.", field="amount")
+        wanted[line.item_id] = wanted.get(line.item_id, 0) + line.amount
+    for item, amount in wanted.items():
+        if amount > residuals.get(item, 0):
+            raise OverAllocated(f"Item {item} owes less than is given to it.", field="amount")
+    if sum(wanted.values()) > available:
+        raise OverAllocated("The payment has less left than is given.", field="amount")
+    return [Line(item, amount) for item, amount in wanted.items()]
+
+
+def in_order(items: Iterable[Owing]) -> list[Owing]:
+    """Oldest due first; the id decides between equals, so that the order never depends on who asks."""
+    return sorted(items, key=lambda item: (item.due_on, item.item_id))
+
+
+def oldest_first(available: int, items: Iterable[Owing]) -> list[Line]:
+    """Give what there is to the oldest items first; the last one may get a part."""
+    lines = []
+    for item in in_order(items):
+        given = min(available, item.residual)
+        if given > 0:
+            lines.append(Line(item.item_id, given))
+            available -= given
+    return lines
+
+
+def credited(available: int, named: Sequence[tuple[UUID, int | None]], items: Sequence[Owing]) -> list[Line]:
+    """A credit note's lines: the invoices it names, each up to the amount it names; without names the oldest first.
+
+    What the named invoices do not owe is left over: it is the debtor's, and no machine gives it to something else.
+    """
+    if not named:
+        return oldest_first(available, items)
+    lines: list[Line] = []
+    left = {item.item_id: item.residual for item in items}
+    for invoice, most in named:
+        owing = [
+            Owing(item.item_id, item.invoice_id, item.due_on, left[item.item_id])
+            for item in items
+            if item.invoice_id == invoice
+        ]
+        given = oldest_first(available if most is None else min(available, most), owing)
+        for line in given:
+            left[line.item_id] -= line.amount
+            available -= line.amount
+        lines += given
+    return _summed(lines)
+
+
+def _summed(lines: Iterable[Line]) -> list[Line]:
+    sums: dict[UUID, int] = {}
+    for line in lines:
+        sums[line.item_id] = sums.get(line.item_id, 0) + line.amount
+    return [Line(item, amount) for item, amount in sums.items()]
+
+
+def taken_back(excess: int, standing: Iterable[Standing]) -> list[tuple[UUID, int]]:
+    """Which allocations give back how much when an item comes to owe less than stands on it.
+
+    Credits last, a person's match after the machine's, the newest first.
+    """
+    order = sorted(standing, key=lambda one: (one.credit, one.by_person, -one.order, one.allocation_id))
+    back = []
+    for one in order:
+        amount = min(excess, one.amount)
+        if amount > 0:
+            back.append((one.allocation_id, amount))
+            excess -= amount
+    return back

@@ -1,0 +1,243 @@
+"""Evidence: what a payment's text, payer and amount say about the items it may pay.
+
+Protects: the same text gives the same keys for an item and for a payment, whatever the dressing; nothing of a
+numbering scheme is assumed. Every run of letters or digits is a piece; an invoice number is a row of pieces, so
+`FA-2026/000123`, `fa2026 000123` and `FA2026000123REF` meet. How much a key is worth, its frequency decides
+(Fellegi and Sunter 1969, with term frequency), not its form.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from typing import Literal
+from uuid import UUID
+
+from services.payment_matching import references
+
+KeyKind = Literal["number", "digits", "group", "reference", "order"]
+Strength = Literal["checked", "full", "digits", "order", "group"]
+STRENGTHS: dict[str, int] = {"checked": 5, "full": 4, "digits": 3, "order": 2, "group": 1}
+
+MOST_KEYS = 120
+MOST_PIECES = 60
+JOINED = 6
+_PIECE = re.compile(r"[A-Z]+|[0-9]+", re.ASCII)
+_WORD = re.compile(r"[A-Z0-9]+", re.ASCII)
+_DATE = re.compile(
+    r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])|[0-3][0-9](?:0[1-9]|1[0-2])(?:19|20)[0-9]{2}"
+)
+_LEGAL_FORMS = frozenset(
+    "SARL SA SAS SASU EURL SNC SCI SCOP SCA EI EIRL GIE GMBH AG KG UG LTD LIMITED PLC LLP LLC INC CORP BV NV SPRL SRL "
+    "SPA SL AB AS OY APS ETS ETABLISSEMENTS STE SOCIETE CIE COMPANY CO MR MME M MLLE MONSIEUR MADAME".split()
+)
+
+
+@lru_cache(maxsize=20_000)
+def plain(text: str) -> str:
+    """Capitals without accents."""
+    bare = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in bare if not unicodedata.combining(c)).upper()
+
+
+def squeezed(text: str) -> str:
+    """Letters and digits alone, in capitals."""
+    return "".join(_WORD.findall(plain(text)))
+
+
+def name_key(name: str | None) -> str:
+    """A name's words without legal forms, sorted: `Dupont SARL` and `SARL DUPONT` are one. Empty when none is left."""
+    words = _WORD.findall(plain(name or ""))
+    return " ".join(sorted({word for word in words if word not in _LEGAL_FORMS} or set(words)))[:200]
+
+
+def item_keys(number: str, reference: str | None, order: str | None) -> set[tuple[str, KeyKind]]:
+    """Every key an item can be found by: its number, its digits, its groups of digits, its reference, its order."""
+    found: set[tuple[str, KeyKind]] = set()
+    whole = squeezed(number)
+    groups = [piece for piece in _PIECE.findall(plain(number)) if piece.isdigit()]
+    digits = "".join(groups)
+    if len(whole) >= 3:
+        found.add((whole, "number"))
+    if len(digits) >= 5 and digits != whole:
+        found.add((digits.lstrip("0"), "digits"))
+    found |= {(bare, "group") for group in groups if len(bare := group.lstrip("0")) >= 3 and bare != whole}
+    if reference:
+        found.add((references.normal(reference), "reference"))
+    if order and len(squeezed(order)) >= 4:
+        found.add((squeezed(order), "order"))
+    return {(key[:64], kind) for key, kind in found if key}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A payment's text, read: keys to look up with the pieces each covers, and what the pieces are."""
+
+    keys: Mapping[str, tuple[int, int]]
+    """Key → (first piece, piece after the last)."""
+    pieces: tuple[str, ...]
+    checked: frozenset[str]
+    """Keys that are structured references whose check digits hold."""
+    long: bool
+    """Near a bank's length limit (140 and the like): something may be cut off."""
+
+
+def read(texts: Iterable[str | None], structured: Sequence[str] = ()) -> Read:
+    """Read the free texts and the structured references of a payment."""
+    joined = " | ".join(text for text in texts if text)
+    flat = plain(joined)
+    pieces = _PIECE.findall(flat)[:MOST_PIECES]
+    keys: dict[str, tuple[int, int]] = {}
+    for reference in structured:
+        keys.setdefault(references.normal(reference)[:64], (-1, -1))
+    for width in range(1, JOINED + 1):
+        for start in range(len(pieces) - width + 1):
+            _join(keys, pieces, start, start + width)
+    kept = dict(list(keys.items())[:MOST_KEYS])
+    checked = frozenset(key for key in kept if len(key) >= 10 and references.is_strong(key))
+    structured_keys = {references.normal(reference)[:64] for reference in structured}
+    proved = frozenset(key for key in kept if key in structured_keys and references.scheme(key))
+    return Read(kept, tuple(pieces), checked | proved, any(len(text or "") >= 135 for text in texts))
+
+
+def _join(keys: dict[str, tuple[int, int]], pieces: Sequence[str], start: int, end: int) -> None:
+    row = pieces[start:end]
+    digits = "".join(piece for piece in row if piece.isdigit())
+    whole = "".join(row)
+    if len(digits) >= 1 and 3 <= len(whole) <= 64:
+        keys.setdefault(whole, (start, end))
+    if row[0].isdigit() and row[-1].isdigit() and len(bare := digits.lstrip("0")) >= 3:
+        keys.setdefault(bare[:64], (start, end))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An open item, or a credit note with something left, as matching sees it. Amounts in minor units, positive."""
+
+    item_id: UUID
+    invoice_id: UUID
+    entity_id: UUID
+    debtor_id: UUID
+    payer_id: UUID
+    number: str
+    currency: str
+    residual: int
+    issued_on: date
+    due_on: date
+    sequence: int = 1
+    credit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A key of the text that names an item."""
+
+    key: str
+    kind: KeyKind
+    item_id: UUID
+    count: int
+    """How many items of the tenant have this key, up to the bound of the look-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """An item as the text names it: how surely, and which pieces say so."""
+
+    item_id: UUID
+    strength: Strength
+    key: str
+    count: int
+    span: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A payer that an account number or a name points to."""
+
+    payer_id: UUID
+    by: Literal["named", "iban", "name"]
+    """named: the source itself said whose money it is."""
+    confirmed: bool
+    times: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The money to match: what is left of one payment."""
+
+    payment_id: UUID
+    entity_id: UUID
+    amount: int
+    currency: str
+    value_on: date
+    read: Read
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of one receipt."""
+
+    items: Mapping[UUID, Item]
+    """Open items and credits of the payers and quotes below, by id."""
+    quoted: Mapping[UUID, Quoted] = field(default_factory=dict)
+    closed: tuple[str, ...] = ()
+    """Numbers of items quoted that owe nothing any more."""
+    payers: tuple[Known, ...] = ()
+    same_amount: int = 0
+    """How many open items of the tenant owe exactly this amount, up to the bound of the look-up."""
+    unread: tuple[str, ...] = ()
+    """Numbers of the text that nothing explains."""
+
+
+def quotes(read: Read, hits: Iterable[Hit], open_items: Mapping[UUID, Item]) -> dict[UUID, Quoted]:
+    """The strongest quote of each open item. A quote inside a longer one (its year, its serial) says nothing more."""
+    best: dict[UUID, Quoted] = {}
+    for hit in hits:
+        if hit.item_id not in open_items or hit.key not in read.keys:
+            continue
+        found = Quoted(hit.item_id, _strength(read, hit), hit.key, hit.count, read.keys[hit.key])
+        known = best.get(hit.item_id)
+        if known is None or _rank(found) > _rank(known):
+            best[hit.item_id] = found
+    return {item: quote for item, quote in best.items() if not _covered(quote, best.values())}
+
+
+def _strength(read: Read, hit: Hit) -> Strength:
+    if hit.kind == "reference":
+        return "checked" if hit.key in read.checked else "full"
+    if hit.kind == "number":
+        # A number that is all digits and short is met by chance: a date, a postcode, a price.
+        return "full" if len(hit.key) >= 6 or not hit.key.isdigit() else "group"
+    if hit.kind == "order":
+        return "order"
+    return "digits" if hit.kind == "digits" else "group"
+
+
+def _rank(quote: Quoted) -> tuple[int, int, int]:
+    return STRENGTHS[quote.strength], len(quote.key), -quote.count
+
+
+def _covered(quote: Quoted, others: Iterable[Quoted]) -> bool:
+    start, end = quote.span
+    return any(
+        STRENGTHS[other.strength] > STRENGTHS[quote.strength] and other.span[0] <= start and end <= other.span[1]
+        for other in others
+        if other.item_id != quote.item_id
+    )
+
+
+def unread(read: Read, spans: Iterable[tuple[int, int]], amount: int) -> tuple[str, ...]:
+    """Numbers of four digits or more that no quote covers and that are no date and not the amount itself."""
+    covered = {place for start, end in spans for place in range(start, end)}
+    return tuple(
+        piece
+        for place, piece in enumerate(read.pieces)
+        if place not in covered and piece.isdigit() and len(piece) >= 4 and not _explained(piece, amount)
+    )
+
+
+def _explained(piece: str, amount: int) -> bool:
+    year = len(piece) == 4 and piece.startswith(("19", "20"))
+    return year or bool(_DATE.fullmatch(piece)) or piece.lstrip("0") in (str(amount), str(amount // 100))

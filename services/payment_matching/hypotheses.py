@@ -1,0 +1,258 @@
+"""Hypotheses: the sets of items that a receipt may pay, by name, by payer and by amount.
+
+Protects: every hypothesis gives exactly what there is (lines + rest = amount, credits netted), no item more than it
+owes. Without names only structured sets are tried beyond 20 items (all due, oldest first, one month, neighbours):
+the number of exact subsets explodes (measured: median 1 at 20 items, 354 at 30; notes/matching.md §4.5).
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Literal
+from uuid import UUID
+
+from services.payment_matching.allocation import Line
+from services.payment_matching.evidence import STRENGTHS, Evidence, Item, Receipt
+
+Shape = Literal[
+    "quoted", "netted", "single", "all_due", "oldest_first", "month", "neighbours", "subset", "partial", "over",
+    "extended", "amount_only",
+]  # fmt: skip
+
+SUBSETS_UP_TO = 20
+PAIRS_UP_TO = 100
+NEIGHBOURS_UP_TO = 60
+QUOTED_UP_TO = 12
+MOST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """Items paid (`lines`), credits used to pay them (`credits`), and what stays unapplied (`rest`)."""
+
+    shape: Shape
+    lines: tuple[Line, ...]
+    payer_id: UUID | None
+    credits: tuple[Line, ...] = ()
+    rest: int = 0
+    solutions: int = 1
+    """How many sets of this payer give exactly this amount, counted up to 2."""
+
+    @property
+    def items(self) -> frozenset[UUID]:
+        return frozenset(line.item_id for line in self.lines)
+
+
+def propose(receipt: Receipt, evidence: Evidence) -> list[Hypothesis]:
+    """Every hypothesis worth weighing, each set of lines once, in an order that depends on the facts alone."""
+    found: dict[tuple[object, ...], Hypothesis] = {}
+    for one in (*_by_name(receipt, evidence), *_by_payer(receipt, evidence), *_by_amount(receipt, evidence)):
+        key = (tuple(sorted((line.item_id, line.amount) for line in one.lines)), one.credits)
+        found.setdefault(key, one)
+        if len(found) >= MOST:
+            break
+    return list(found.values())
+
+
+def oldest(items: Iterable[Item]) -> list[Item]:
+    """Oldest due first, then by issue date, number and id."""
+    return sorted(items, key=lambda item: (item.due_on, item.issued_on, item.number, item.sequence, item.item_id))
+
+
+def _payer(items: Sequence[Item]) -> UUID | None:
+    payers = {item.payer_id for item in items}
+    return payers.pop() if len(payers) == 1 else None
+
+
+def _whole(shape: Shape, items: Sequence[Item], solutions: int = 1) -> Hypothesis:
+    lines = tuple(Line(item.item_id, item.residual) for item in items)
+    return Hypothesis(shape, lines, _payer(items), solutions=solutions)
+
+
+def _total(items: Iterable[Item]) -> int:
+    return sum(item.residual for item in items)
+
+
+# What the text names
+
+
+def _by_name(receipt: Receipt, evidence: Evidence) -> Iterator[Hypothesis]:
+    quoted = [
+        evidence.items[item]
+        for item, quote in evidence.quoted.items()
+        if evidence.items[item].currency == receipt.currency
+    ]
+    named = [item for item in quoted if STRENGTHS[evidence.quoted[item.item_id].strength] > STRENGTHS["group"]]
+    payers = {known.payer_id for known in evidence.payers}
+    at_home = [item for item in quoted if item.payer_id in payers]
+    for chosen in (named, at_home):
+        yield from _quoted(receipt, evidence, oldest(item for item in chosen if not item.credit))
+    yield from (_whole("quoted", [item]) for item in oldest(quoted) if item.residual == receipt.amount)
+
+
+def _quoted(receipt: Receipt, evidence: Evidence, items: list[Item]) -> Iterator[Hypothesis]:
+    if not items:
+        return
+    total = _total(items)
+    if total == receipt.amount:
+        yield _whole("quoted", items)
+        return
+    yield from _some_quoted(receipt.amount, items)
+    yield from _netted(receipt, items, _credits(evidence, items, receipt.currency))
+    if total > receipt.amount:
+        yield _partial(receipt, items)
+        return
+    yield from _extended(receipt.amount, items, evidence)
+    yield replace(_whole("over", items), rest=receipt.amount - total)
+
+
+def _some_quoted(amount: int, items: list[Item]) -> Iterator[Hypothesis]:
+    """Some of what is named: one instalment of an invoice, or not all of a long list."""
+    if len(items) > QUOTED_UP_TO:
+        return
+    exact: dict[tuple[tuple[UUID, int], ...], tuple[Item, ...]] = {}
+    for size in range(1, len(items)):
+        for chosen in combinations(items, size):
+            if _total(chosen) == amount:
+                exact.setdefault(tuple(sorted((item.invoice_id, item.residual) for item in chosen)), chosen)
+    yield from (_whole("quoted", chosen, solutions=min(2, len(exact))) for chosen in list(exact.values())[:5])
+
+
+def _credits(evidence: Evidence, items: Sequence[Item], currency: str) -> list[Item]:
+    payers = {item.payer_id for item in items}
+    found = [item for item in evidence.items.values() if item.credit and item.payer_id in payers]
+    return oldest(item for item in found if item.currency == currency)
+
+
+def _netted(receipt: Receipt, items: list[Item], credit_notes: list[Item]) -> Iterator[Hypothesis]:
+    """Items less one, two or all of the payer's credit notes, to the cent."""
+    over = _total(items) - receipt.amount
+    if over <= 0 or not credit_notes:
+        return
+    sets = [chosen for size in (1, 2) for chosen in combinations(credit_notes[:SUBSETS_UP_TO], size)]
+    sets += [tuple(credit_notes)] if len(credit_notes) > 2 else []
+    exact = [chosen for chosen in sets if _total(chosen) == over]
+    for chosen in exact[:3]:
+        used = tuple(Line(note.item_id, note.residual) for note in chosen)
+        yield replace(_whole("netted", items, solutions=min(2, len(exact))), credits=used)
+
+
+def _partial(receipt: Receipt, items: list[Item]) -> Hypothesis:
+    lines, left = [], receipt.amount
+    for item in items:
+        given = min(left, item.residual)
+        if given:
+            lines.append(Line(item.item_id, given))
+        left -= given
+    return Hypothesis("partial", tuple(lines), _payer(items))
+
+
+def _extended(amount: int, items: list[Item], evidence: Evidence) -> Iterator[Hypothesis]:
+    """What is named and one more item of the same payer that makes it exact: a suggestion, never more."""
+    payer, named, rest = _payer(items), {item.item_id for item in items}, amount - _total(items)
+    others = [item for item in evidence.items.values() if item.payer_id == payer and not item.credit]
+    exact = [item for item in others if item.residual == rest and item.item_id not in named]
+    yield from (_whole("extended", [*items, item]) for item in oldest(exact)[:3])
+
+
+# What the payer owes
+
+
+def _by_payer(receipt: Receipt, evidence: Evidence) -> Iterator[Hypothesis]:
+    for payer in dict.fromkeys(known.payer_id for known in evidence.payers):
+        theirs = [i for i in evidence.items.values() if i.payer_id == payer and i.currency == receipt.currency]
+        items = oldest(item for item in theirs if not item.credit)
+        if not items:
+            continue
+        singles = [item for item in items if item.residual == receipt.amount]
+        solutions = _solutions(receipt.amount, items)
+        invoices = len({item.invoice_id for item in singles})
+        yield from (_whole("single", [item], solutions=min(2, invoices)) for item in singles[:5])
+        yield from (_whole(shape, chosen, solutions=solutions) for shape, chosen in _structured(receipt, items))
+        yield from _netted(receipt, items, oldest(item for item in theirs if item.credit))
+        yield from _subsets(receipt.amount, items, solutions)
+        if _total(items) > receipt.amount and not singles:
+            yield _partial(receipt, items)
+        elif _total(items) < receipt.amount:
+            yield replace(_whole("over", items), rest=receipt.amount - _total(items))
+
+
+def _structured(receipt: Receipt, items: list[Item]) -> Iterator[tuple[Shape, list[Item]]]:
+    amount = receipt.amount
+    due = [item for item in items if item.due_on <= receipt.value_on]
+    if len(due) > 1 and _total(due) == amount:
+        yield "all_due", due
+    if len(items) > 1 and _total(items) == amount:
+        yield "all_due", items
+    running = 0
+    for place, item in enumerate(items, 1):
+        running += item.residual
+        if running == amount and place > 1:
+            yield "oldest_first", items[:place]
+        if running >= amount:
+            break
+    for month in sorted({(item.issued_on.year, item.issued_on.month) for item in items}):
+        chosen = [item for item in items if (item.issued_on.year, item.issued_on.month) == month]
+        if len(chosen) > 1 and _total(chosen) == amount:
+            yield "month", chosen
+    yield from (("neighbours", chosen) for chosen in _neighbours(amount, items[:NEIGHBOURS_UP_TO]))
+
+
+def _neighbours(amount: int, items: list[Item]) -> Iterator[list[Item]]:
+    """Runs of items next to each other, in the order of their due dates (two pointers: amounts are positive)."""
+    start = running = 0
+    for end, item in enumerate(items):
+        running += item.residual
+        while running > amount and start <= end:
+            running -= items[start].residual
+            start += 1
+        if running == amount and end > start:
+            yield items[start : end + 1]
+
+
+def _subsets(amount: int, items: list[Item], solutions: int) -> Iterator[Hypothesis]:
+    """Pairs, and triples of a short list: shown to a person; acted on only when the set is the only one."""
+    if solutions == 0 or len(items) > PAIRS_UP_TO:
+        return
+    sizes = (2, 3) if len(items) <= SUBSETS_UP_TO else (2,)
+    found = (chosen for size in sizes for chosen in combinations(items, size) if _total(chosen) == amount)
+    for _, chosen in zip(range(5), found, strict=False):
+        yield _whole("subset", chosen, solutions=solutions)
+
+
+def _solutions(amount: int, items: Sequence[Item]) -> int:
+    """How many sets of two items or more give the amount, up to 2. Beyond 20 items: assumed many."""
+    if len(items) > SUBSETS_UP_TO:
+        return 2
+    half = len(items) // 2
+    left, right = _sums(items[:half]), _sums(items[half:])
+    singles = sum(item.residual == amount for item in items)
+    keys = sorted(right)
+    count = 0
+    for value in left:
+        place = bisect_left(keys, amount - value)
+        while place < len(keys) and keys[place] == amount - value:
+            count, place = count + 1, place + 1
+            if count - singles > 1:
+                return 2
+    return max(0, count - singles)
+
+
+def _sums(items: Sequence[Item]) -> list[int]:
+    sums = [0]
+    for item in items:
+        sums += [value + item.residual for value in sums]
+    return sums
+
+
+# What owes just this much
+
+
+def _by_amount(receipt: Receipt, evidence: Evidence) -> Iterator[Hypothesis]:
+    exact = [
+        item
+        for item in evidence.items.values()
+        if item.residual == receipt.amount and item.currency == receipt.currency and not item.credit
+    ]
+    yield from (_whole("amount_only", [item], solutions=min(2, evidence.same_amount)) for item in oldest(exact)[:5])

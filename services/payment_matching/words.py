@@ -1,0 +1,44 @@
+"""Evidence in words, French and English: what a person reads beside a suggestion."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from libs.common.money import Money
+
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "quoted_checked": (
+        "référence structurée de {number} trouvée, clé de contrôle juste",
+        "structured reference of {number} found, check digits right",
+    ),
+    "quoted_full": ("numéro {number} trouvé dans le libellé", "number {number} found in the text"),
+    "quoted_digits": ("chiffres de {number} trouvés dans le libellé", "digits of {number} found in the text"),
+    "quoted_order": ("numéro de commande de {number} trouvé", "order number of {number} found"),
+    "quoted_group": (
+        "une partie du numéro {number} trouvée dans le libellé",
+        "a part of number {number} found in the text",
+    ),
+    "payer_named": ("client indiqué par la source", "customer named by the source"),
+    "payer_iban": ("compte bancaire connu pour ce client", "bank account known for this customer"),
+    "payer_name": ("nom du donneur d'ordre égal à celui du client", "payer's name equals the customer's"),
+    "payer_other": ("le donneur d'ordre semble être un autre client", "the payer seems to be another customer"),
+    "amount_equal": ("montant égal au centime près", "amount equal to the cent"),
+    "sum_equal": ("somme de {count} factures égale au centime près", "sum of {count} invoices equal to the cent"),
+    "sum_all_due": ("tout l'échu du client ({count} factures)", "everything due from the customer ({count} invoices)"),
+    "sum_oldest_first": ("les {count} plus anciennes factures du client", "the customer's {count} oldest invoices"),
+    "sum_month": ("les {count} factures d'un même mois", "the {count} invoices of one month"),
+    "amount_netted": (
+        "{count} factures moins {credits} avoirs, au centime près",
+        "{count} invoices less {credits} credit notes, to the cent",
+    ),
+    "amount_partial": ("paiement partiel, il resterait {money}", "part payment, {money} would remain"),
+    "amount_over": ("trop-perçu de {money}", "{money} too much"),
+    "closed_quoted": ("{number} est déjà soldée : doublon possible", "{number} is already settled: maybe paid twice"),
+    "unread": ("numéros sans explication : {text}", "numbers nothing explains: {text}"),
+}
+
+
+def say(code: str, facts: Mapping[str, str | int], language: Literal["fr", "en"]) -> str:
+    """One reason as a phrase; an amount among the facts is given as `minor` and `currency`."""
+    phrase = _WORDS[code][0 if language == "fr" else 1]
+    money = str(Money(int(facts["minor"]), str(facts["currency"]))) if "minor" in facts else ""
+    return phrase.format(money=money, **{name: value for name, value in facts.items() if name != "money"})

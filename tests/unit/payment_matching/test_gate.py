@@ -1,0 +1,192 @@
+"""The gate: what the machine may do alone, and what it shows to a person instead. One row, one world."""
+
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.payment_matching.evidence import Evidence, Hit, Item, Known, Receipt, item_keys, quotes, read, unread
+from services.payment_matching.hypotheses import propose
+from services.payment_matching.scoring import Decision, decide
+from services.payment_matching.words import say
+
+ENTITY, DUPONT, MARTIN = UUID(int=1), UUID(int=100), UUID(int=200)
+TODAY = date(2026, 11, 20)
+BY_IBAN = Known(DUPONT, "iban", True, 14)
+BY_NAME = Known(DUPONT, "name", True)
+
+
+def item(serial: int, residual: int, payer: UUID = DUPONT, days: int = 0, **facts: object) -> Item:
+    known = {
+        "item_id": UUID(int=serial),
+        "invoice_id": UUID(int=10_000 + serial),
+        "entity_id": ENTITY,
+        "debtor_id": payer,
+        "payer_id": payer,
+        "number": f"FA-2026-{serial:06d}",
+        "currency": "EUR",
+        "residual": residual,
+        "issued_on": TODAY - timedelta(days=60 - days),
+        "due_on": TODAY - timedelta(days=30 - days),
+    }
+    return Item(**(known | facts))  # type: ignore[arg-type]
+
+
+def told(
+    text: str,
+    amount: int,
+    items: list[Item],
+    *payers: Known,
+    same_amount: int = 1,
+    structured: tuple[str, ...] = (),
+    paid: tuple[Item, ...] = (),
+) -> Decision:
+    """What is decided when this text arrives with this amount in a world of these items."""
+    found = read([text], structured)
+    rows = [(key, kind, one.item_id) for one in (*items, *paid) for key, kind in item_keys(one.number, None, None)]
+    hits = [
+        Hit(key, kind, who, sum(other == key for other, _, _ in rows)) for key, kind, who in rows if key in found.keys
+    ]
+    by_id = {one.item_id: one for one in items}
+    quoted = quotes(found, hits, by_id)
+    wide = [hit for hit in hits if hit.kind != "group"]
+    closed = tuple(one.number for one in paid if any(hit.item_id == one.item_id for hit in wide))
+    spans = [quote.span for quote in quoted.values()]
+    receipt = Receipt(UUID(int=9), ENTITY, amount, "EUR", TODAY, found)
+    evidence = Evidence(by_id, quoted, closed, payers, same_amount, unread(found, spans, amount))
+    return decide(receipt, evidence, propose(receipt, evidence))
+
+
+def paid_by(decision: Decision) -> dict[int, int]:
+    assert decision.auto is not None, [(w.hypothesis.shape, w.unsure, round(w.score)) for w in decision.suggestions]
+    return {line.item_id.int: line.amount for line in decision.auto.hypothesis.lines}
+
+
+THREE = [item(123, 10_000), item(124, 25_000, days=5), item(125, 40_000, days=9)]
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "payers", "expected"),
+    [
+        ("Facture FA-2026-000123", 10_000, (), {123: 10_000}),
+        ("facture fa 2026 000123 merci", 10_000, (), {123: 10_000}),
+        ("REGLT FA2026000123REF 8", 10_000, (), {123: 10_000}),
+        ("2026-000124", 25_000, (), {124: 25_000}),
+        ("VIR FA-2026-000123 ET FA-2026-000124", 35_000, (), {123: 10_000, 124: 25_000}),
+        ("fact 125", 40_000, (BY_IBAN,), {125: 40_000}),
+        ("", 25_000, (BY_IBAN,), {124: 25_000}),
+        ("", 25_000, (BY_NAME,), {124: 25_000}),
+        ("solde de tout compte", 75_000, (BY_IBAN,), {123: 10_000, 124: 25_000, 125: 40_000}),
+        ("acompte FA-2026-000125", 15_000, (BY_IBAN,), {125: 15_000}),
+        ("FA-2026-000125", 41_000, (BY_IBAN,), {125: 40_000}),
+    ],
+)
+def test_two_independent_kinds_of_evidence_are_acted_on(
+    text: str, amount: int, payers: tuple[Known, ...], expected: dict[int, int]
+) -> None:
+    assert paid_by(told(text, amount, THREE, *payers)) == expected
+
+
+@pytest.mark.parametrize(
+    ("why", "text", "amount", "payers"),
+    [
+        ("the amount alone", "", 10_000, ()),
+        ("a number alone, another amount", "FA-2026-000123", 9_000, ()),
+        ("a part of the number without a payer", "fact 125", 40_000, ()),
+        ("a number that nothing explains", "facture 887766", 25_000, (BY_IBAN,)),
+        ("more is named than is paid", "FA-2026-000123 FA-2026-000124 FA-2026-000125", 35_500, (BY_IBAN,)),
+        ("named, and one more unnamed makes it exact", "FA-2026-000123", 35_000, (BY_IBAN,)),
+        ("a known payer and another one's invoice", "FA-2026-000123", 10_000, (Known(MARTIN, "iban", True),)),
+        ("a name that fits, and an amount that many owe", "", 25_000, (BY_NAME,)),
+        ("an account seen once", "", 25_000, (Known(DUPONT, "iban", False, 1),)),
+        ("a part payment from a name only", "FA-2026-000125", 15_000, (BY_NAME,)),
+        ("a part payment equal to another invoice", "FA-2026-000125", 10_000, (BY_IBAN,)),
+        ("too much, with a number nothing explains", "FA-2026-000125 et 774411", 90_000, (BY_IBAN,)),
+    ],
+)
+def test_anything_less_is_shown_to_a_person(why: str, text: str, amount: int, payers: tuple[Known, ...]) -> None:
+    decision = told(text, amount, THREE, *payers, same_amount=3)
+    assert decision.auto is None, why
+
+
+def test_a_sum_with_several_solutions_is_never_automatic() -> None:
+    items = [item(1, 100), item(2, 200, days=1), item(3, 300, days=2), item(4, 400, days=3), item(5, 500, days=4)]
+    decision = told("", 700, items, BY_IBAN)
+    assert decision.auto is None
+    assert len(decision.suggestions) > 1
+
+
+def test_two_items_of_one_amount_are_both_shown() -> None:
+    decision = told("", 10_000, [item(1, 10_000), item(2, 10_000, days=3)], BY_IBAN)
+    assert decision.auto is None
+    assert {min(shown.hypothesis.items).int for shown in decision.suggestions} == {1, 2}
+
+
+def test_the_oldest_of_equal_instalments_is_meant() -> None:
+    invoice = UUID(int=77)
+    parts = [item(n, 5_000, days=30 * n, invoice_id=invoice, number="FA-2026-000900", sequence=n) for n in (1, 2, 3)]
+    assert paid_by(told("FA-2026-000900", 5_000, parts)) == {1: 5_000}
+    assert paid_by(told("FA-2026-000900", 15_000, parts)) == {1: 5_000, 2: 5_000, 3: 5_000}
+
+
+def test_a_named_invoice_less_a_credit_note_is_netted() -> None:
+    note = item(9, 2_000, number="AV-2026-000009", credit=True)
+    decision = told("FA-2026-000123 - AV-2026-000009", 8_000, [*THREE, note], BY_IBAN)
+    assert paid_by(decision) == {123: 10_000}
+    assert decision.auto is not None
+    assert [(line.item_id.int, line.amount) for line in decision.auto.hypothesis.credits] == [(9, 2_000)]
+
+
+def test_a_quoted_item_that_is_settled_goes_to_a_person() -> None:
+    decision = told("FA-2026-000050", 25_000, THREE, BY_IBAN, paid=(item(50, 25_000),))
+    assert decision.auto is None
+    assert any(reason.code == "closed_quoted" for reason in decision.suggestions[0].reasons)
+
+
+def test_head_office_pays_for_three_shops_in_one_transfer() -> None:
+    shops = [item(n, 1_000 * n, debtor_id=UUID(int=500 + n), days=n) for n in (1, 2, 3)]
+    assert paid_by(told("règlement novembre", 6_000, shops, BY_IBAN)) == {1: 1_000, 2: 2_000, 3: 3_000}
+
+
+def test_the_payer_is_known_even_when_what_it_pays_is_not() -> None:
+    assert told("", 77, THREE, BY_IBAN).payer_id == DUPONT
+    assert told("", 77, THREE, BY_IBAN, Known(MARTIN, "iban", True)).payer_id is None
+
+
+def test_every_reason_can_be_said_in_two_languages() -> None:
+    worlds = [
+        told("FA-2026-000123", 9_000, THREE, BY_IBAN),
+        told("FA-2026-000125 x 774411", 90_000, THREE, BY_NAME),
+        told("2026-000124 fact 125", 65_000, THREE, Known(MARTIN, "iban", True)),
+        told("", 75_000, THREE, BY_IBAN),
+        told("FA-2026-000050", 25_000, THREE, Known(DUPONT, "named", True), paid=(item(50, 25_000),)),
+    ]
+    said = {
+        say(reason.code, reason.facts, language)
+        for world in worlds
+        for shown in world.suggestions
+        for reason in shown.reasons
+        for language in ("fr", "en")
+    }
+    assert all("{" not in phrase and phrase for phrase in said)
+
+
+worlds = st.lists(st.tuples(st.integers(1, 5_000), st.integers(0, 60), st.booleans()), min_size=1, max_size=25)
+
+
+@given(worlds, st.integers(1, 20_000), st.integers(0, 30), st.booleans())
+def test_every_hypothesis_gives_exactly_what_there_is_and_never_more_than_is_owed(
+    rows: list[tuple[int, int, bool]], amount: int, quoted: int, known: bool
+) -> None:
+    items = [item(n + 1, residual, days=days, credit=credit) for n, (residual, days, credit) in enumerate(rows)]
+    owed = {one.item_id: one.residual for one in items}
+    decision = told(f"FA-2026-{quoted:06d}", amount, items, *([BY_IBAN] if known else []))
+    assert decision == told(f"FA-2026-{quoted:06d}", amount, items, *([BY_IBAN] if known else []))
+    for shown in decision.suggestions:
+        one = shown.hypothesis
+        assert all(0 < line.amount <= owed[line.item_id] for line in (*one.lines, *one.credits))
+        assert len(one.items) == len(one.lines)
+        given_ = sum(line.amount for line in one.lines) - sum(line.amount for line in one.credits)
+        assert given_ + one.rest == amount
