@@ -17,13 +17,28 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import ARRAY, Column, DateTime, Index, Table, Uuid, bindparam, delete, func, insert, or_, select, text
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    DateTime,
+    Index,
+    Table,
+    Uuid,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.auth import Caller, requires_service
 from libs.common.calls import Peers
 from libs.common.db import Database
-from libs.common.errors import RelanceError
+from libs.common.errors import Forbidden, RelanceError
 from libs.common.events import Amount
 from libs.common.ids import uuid7
 from libs.common.tables import common
@@ -171,10 +186,16 @@ async def release(database: Database, tenant: UUID, deliveries: Sequence[UUID]) 
         await db.execute(_releasing, {"released_tenant": tenant, "released": list(deliveries)})
 
 
+async def _the_notifier(caller: Annotated[Caller, Depends(requires_service())]) -> Caller:
+    if caller.service != "notifier":
+        raise Forbidden("Only the notifier asks for permits.")
+    return caller
+
+
 def router(database: Database, look: Look) -> APIRouter:
     """The two internal routes that a service which can refuse a send offers."""
     routes = APIRouter(prefix="/internal/v1/permits", tags=["permits"])
-    notifier = Depends(requires_service())
+    notifier = Depends(_the_notifier)
 
     @routes.post("")
     async def permits(asked: PermitRequest, caller: Annotated[Caller, notifier]) -> PermitAnswers:
@@ -213,7 +234,7 @@ async def _live(database: Database, scope: Scope) -> list[UUID]:
         return list((await db.scalars(query.where(*_over(scope)))).all())
 
 
-def _over(scope: Scope) -> list[object]:
+def _over(scope: Scope) -> list[ColumnElement[bool]]:
     uuids = ARRAY(Uuid)
     touched = [
         permit_lease.c.item_ids.overlap(bindparam("touched_items", list(scope.item_ids), uuids)),

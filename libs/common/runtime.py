@@ -44,6 +44,7 @@ class Pulse:
     def __init__(self, stopping: asyncio.Event | None = None) -> None:
         self.stopping = stopping or asyncio.Event()
         self.turns = 0
+        self.rests = 0
         self.resting = False
         self._nudged = asyncio.Event()
 
@@ -58,6 +59,7 @@ class Pulse:
     async def rest(self, seconds: float) -> None:
         """Wait for a nudge, the end, or these seconds, whichever is first. Resting is not being stuck."""
         self.resting = True
+        self.rests += 1
         waits = [asyncio.ensure_future(event.wait()) for event in (self._nudged, self.stopping)]
         try:
             await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -100,6 +102,7 @@ async def run(
 
     `only="http"` opens the doors alone; `only="work"` runs the loops and answers health and metrics alone.
     """
+    logs.configure(app.service)
     log = logs.logger()
     end, stopping = asyncio.Event(), asyncio.Event()
     loops = {} if only == "http" else app.loops

@@ -1,0 +1,83 @@
+"""What a process has left to do, and a way to wake it: for `relance status`, operations, the demo and tests.
+
+The two routes are internal. `rests` counts how often a loop found nothing more to do; one that has rested twice since
+it was nudged has made a whole pass after the nudge.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
+from sqlalchemy import func, select
+
+from libs.common.auth import Caller, requires_service
+from libs.common.db import Database
+from libs.common.runtime import App
+from libs.common.tables import dead_letter, outbox, parked
+
+
+class LoopState(BaseModel):
+    """How often a loop turned and rested, and whether it rests now."""
+
+    turns: int
+    rests: int
+    resting: bool
+
+
+class WorkLeft(BaseModel):
+    """What is queued in this service's schema and what the loops of this process are at."""
+
+    service: str
+    outbox: int
+    oldest_seconds: float
+    """Age of the oldest event that the broker has not confirmed; 0 when there is none."""
+    dead_letters: int
+    parked: int
+    loops: dict[str, LoopState]
+
+
+def with_work(app: App, loops: Database) -> App:
+    """The same application, with `GET /internal/v1/work` and `POST /internal/v1/work/nudge`."""
+    app.http.include_router(_router(app, loops))
+    return app
+
+
+def _router(app: App, loops: Database) -> APIRouter:
+    routes = APIRouter(prefix="/internal/v1/work", tags=["operating"])
+    ours = Annotated[Caller, Depends(requires_service())]
+
+    @routes.get("")
+    async def work(caller: ours) -> WorkLeft:
+        """What is left to do, and how the loops turn."""
+        return await _left(app, loops)
+
+    @routes.post("/nudge", status_code=204)
+    async def nudge(caller: ours) -> Response:
+        """Wake every loop of this process: there may be work."""
+        for pulse in app.pulses.values():
+            pulse.nudge()
+        return Response(status_code=204)
+
+    return routes
+
+
+async def _left(app: App, loops: Database) -> WorkLeft:
+    queued = select(
+        func.count(), func.coalesce(func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.recorded_at)), 0)
+    ).select_from(outbox)
+    async with loops.transaction() as db:
+        waiting, oldest = (await db.execute(queued)).one()
+        letters = await db.scalar(select(func.count()).select_from(dead_letter).where(dead_letter.c.state == "open"))
+        behind = await db.scalar(select(func.count()).select_from(parked))
+    states = {
+        name: LoopState(turns=pulse.turns, rests=pulse.rests, resting=pulse.resting)
+        for name, pulse in app.pulses.items()
+    }
+    return WorkLeft(
+        service=app.service,
+        outbox=waiting,
+        oldest_seconds=float(oldest),
+        dead_letters=letters or 0,
+        parked=behind or 0,
+        loops=states,
+    )
