@@ -66,7 +66,8 @@ def told(error: BaseException) -> int:
         traceback.print_exception(error)
     known = _known(error)
     if known is None:
-        _write(f"relance: {type(error).__name__}: {error}", "This is a defect of ours; RELANCE_DEBUG=1 shows where.")
+        said = (str(error).splitlines() or [""])[0]
+        _write(f"relance: {type(error).__name__}: {said}", "This is a defect of ours; RELANCE_DEBUG=1 shows where.")
         return DEFECT
     where = f"{known.field}: " if known.field else ""
     _write(f"relance: {where}{known.detail}", known.remedy_text)

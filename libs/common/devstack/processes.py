@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -104,8 +105,11 @@ def await_ready(
 def did_not_start(name: str, log: Path) -> DidNotStart:
     """The error for a part that failed, with the last line of its log."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    said = next((line for line in reversed(lines) if line.strip() and "→" not in line), "it said nothing")
-    return DidNotStart(f"{name} did not start: {said.strip()}", remedy=f"Its log is {log}.")
+    ours = (line.removeprefix("relance: ") for line in reversed(lines) if line.startswith("relance: "))
+    others = (line.strip() for line in reversed(lines) if line.strip())
+    return DidNotStart(
+        f"{name} did not start: {next(chain(ours, others), 'it said nothing')}", remedy=f"Its log is {log}."
+    )
 
 
 def listens(port: int) -> bool:
