@@ -1,0 +1,1 @@
+"""Facts about what the notifier decides and writes, without I/O."""
