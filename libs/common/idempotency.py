@@ -49,7 +49,7 @@ class StillRunning(Conflict):
 
 
 class AnswerLost(Conflict):
-    """The first request with this Idempotency-Key was carried out, but its answer was lost."""
+    """The first request with this Idempotency-Key was carried out, but its answer is not kept."""
 
     code = "idempotency_answer_lost"
     remedy = "Read the list to find what it made; do not send it under another key."
@@ -57,11 +57,12 @@ class AnswerLost(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a 2xx said."""
+    """What was said. A `secret` answer is told once and kept nowhere."""
 
     status: int
     content_type: str | None
     body: bytes
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ async def once(database: Database, claim: Claim, act: Callable[[], Awaitable[Ans
         raise
     finally:
         _present.reset(token)
-    if 200 <= answer.status < 300 and len(answer.body) <= ANSWER_MOST:
+    if 200 <= answer.status < 300:
         await _keep(database, claim, answer)
     else:
         await _release(database, claim, failed=answer.status >= 500)
@@ -175,7 +176,9 @@ async def _look(db: AsyncConnection, claim: Claim) -> tuple[bool, Answer | None]
 
 
 async def _keep(database: Database, claim: Claim, answer: Answer) -> None:
-    kept = {"status": answer.status, "content_type": answer.content_type, "answer": answer.body}
+    kept: dict[str, object] = {"status": LOST}
+    if not answer.secret and len(answer.body) <= ANSWER_MOST:
+        kept = {"status": answer.status, "content_type": answer.content_type, "answer": answer.body}
     async with _unmarked(claim, database) as db:
         await db.execute(update(idempotency_key).where(claim.row()).values(kept))
 

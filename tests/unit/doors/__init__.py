@@ -1,0 +1,1 @@
+"""The doors, without I/O: proofs, bodies, problems, pages."""
