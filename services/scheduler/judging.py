@@ -165,8 +165,11 @@ def _courtesy(item: Item, step: Step, day: Day) -> Verdict:
     on = day.calendar.step_day(item.due_date, step.offset, step.unit)
     if mark is not None and mark.retry_on is not None:
         on = max(on, mark.retry_on)
-    if day.case.escalated or on >= item.due_date:
-        return Verdict(item, step, on, Reason("courtesy_passed", {"step": step.key}), mark=mark)
+    if day.case.escalated or on >= item.due_date or item.delivered():
+        return Verdict(item, step, on, Reason("courtesy_passed"), mark=mark)
+    unmet = _unmet(item, step, day)
+    if unmet is not None:
+        return Verdict(item, step, on, unmet, mark=mark)
     return _when(item, step, on, day, mark)
 
 
