@@ -2,29 +2,18 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import BigInteger, Column, Connection, Identity, MetaData, Table, Text, Uuid
+from sqlalchemy import Connection
 
 from libs.common.db import Database, make_engine, role_url
+from libs.common.devstack.kafka import Kafka
 from libs.common.devstack.postgres import Postgres
 from libs.common.migrate import create_all, prepare
 from libs.common.settings import Settings
-
-SERVICE = "scheduler"
-metadata = MetaData()
-effect = Table(
-    "effect",
-    metadata,
-    Column("nth", BigInteger, Identity(always=True), primary_key=True),
-    Column("tenant_id", Uuid, nullable=False),
-    Column("event_id", Uuid, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("version", BigInteger, nullable=False),
-)
+from tests.integration.bus.world import SERVICE, World, make_world, metadata
 
 
 def _tables(connection: Connection) -> None:
@@ -64,3 +53,9 @@ async def door(bus: Settings) -> AsyncIterator[Database]:
     found = Database(bus, SERVICE, "api")
     yield found
     await found.close()
+
+
+@pytest.fixture
+async def world(bus: Settings, kafka: Kafka, database: Database, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A topic and a consumer group of this test's own."""
+    return await make_world(bus, database, monkeypatch)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from libs.common.db import Database, make_engine, role_url
 from libs.common.settings import Settings
-from tests.integration.bus.conftest import effect
+from tests.integration.bus.world import effect
 from tests.support import fresh_tenant
 
 _UNPROTECTED = """

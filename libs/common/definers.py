@@ -1,15 +1,14 @@
-"""Tables that grow for ever are kept in months: one SQL function per schema makes them ahead and drops the oldest.
+"""The SQL functions of a schema that run as its owner, so that doors and loops can do two things they may not.
 
-The function runs as the schema's owner, so that the loops, which may not change tables, can keep months made.
+keep_months      the tables that grow for ever are kept in months: made ahead, the inbox's oldest dropped
+outbox_waiting   how many events wait for the broker, over all tenants, counted no further than asked
 """
-
-from datetime import date
 
 INBOX_MONTHS = 14
 """How far back the inbox remembers: 400 days, counted in whole months."""
 AHEAD = 3
 
-_FUNCTION = """
+_KEEP_MONTHS = """
 create or replace function {schema}.keep_months() returns void
 language plpgsql security definer set search_path = {schema}, pg_temp
 as $$
@@ -43,17 +42,25 @@ $$
 """
 
 
-def month_functions(schema: str) -> list[str]:
-    """The DDL for one schema: the function, its first run, and who may call it."""
+_OUTBOX_WAITING = """
+create or replace function {schema}.outbox_waiting(most bigint) returns bigint
+language sql stable security definer set search_path = {schema}, pg_temp
+as $$
+  select case when (select max(seq) - min(seq) from outbox) < most / 2
+              then (select coalesce(max(seq) - min(seq) + 1, 0) from outbox)
+              else (select count(*) from (select from outbox limit most) as counted) end
+$$
+"""
+
+
+def owner_functions(schema: str) -> list[str]:
+    """The DDL for one schema: the functions, who may call them, and the first months."""
     return [
-        _FUNCTION.format(schema=schema, back=INBOX_MONTHS, ahead=AHEAD),
+        _KEEP_MONTHS.format(schema=schema, back=INBOX_MONTHS, ahead=AHEAD),
         f"revoke all on function {schema}.keep_months() from public",
         f"grant execute on function {schema}.keep_months() to {schema}_loop",
+        _OUTBOX_WAITING.format(schema=schema),
+        f"revoke all on function {schema}.outbox_waiting(bigint) from public",
+        f"grant execute on function {schema}.outbox_waiting(bigint) to {schema}_api, {schema}_loop",
         f"select {schema}.keep_months()",
     ]
-
-
-def first_of_month(day: date, back: int = 0) -> date:
-    """The first of the month that lies `back` months before this day's."""
-    count = day.year * 12 + day.month - 1 - back
-    return date(count // 12, count % 12 + 1, 1)

@@ -1,0 +1,220 @@
+"""The loop that moves what is in the outbox through the broker to the archive; one at work per schema.
+
+The rules it protects: rows are read as "what is there", never as "greater than the last", because identity values
+commit out of order; a row leaves the outbox only with its ack; after a lost log nothing more is sent.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from sqlalchemy import BigInteger, Integer, Text, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common import breaker, kafka
+from libs.common.crash import crash_point
+from libs.common.db import Database
+from libs.common.metrics import EVENTS_PUBLISHED, OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS
+from libs.common.outbox.publishing import Lane, Published, publish
+from libs.common.outbox.recording import BOUND
+from libs.common.retry import backoff, is_transient
+from libs.common.runtime import Pulse
+from libs.common.settings import Settings
+from libs.common.tables import NOBODY, outbox, relay_mark
+
+RELAY = "relay"
+"""Its name among the breakers of its schema."""
+PASS = 2_000
+REST = 0.2
+SEND_WITHIN = 7.0
+"""Seconds; the session may be idle in its transaction for 10."""
+SLACK = 5_000
+"""A commit that comes late may appear this far below the highest row moved and still be found by the next pass."""
+WHOLE_EVERY = 5.0
+"""Seconds between reads from the very start, which find what came later still."""
+MONTHS_EVERY = 3600.0
+SHUT_FOR = 5.0
+"""Seconds for which a topic that failed is left alone, so that the others go on."""
+
+_lock = select(func.pg_try_advisory_xact_lock(func.hashtext(bindparam("name", type_=Text))))
+_waiting = (
+    select(outbox)
+    .where(outbox.c.seq > bindparam("floor", type_=BigInteger))
+    .where(outbox.c.topic != func.all(bindparam("shut", type_=ARRAY(Text))))
+    .order_by(outbox.c.seq)
+    .limit(bindparam("most", type_=Integer))
+)
+_archive = text("""
+    with acked as (select * from unnest(cast(:seqs as bigint[]), cast(:partitions as int[]), cast(:offsets as bigint[]))
+                            as a (seq, kafka_partition, kafka_offset)),
+         gone as (delete from outbox o using acked a where o.seq = a.seq
+                  returning o.seq, o.tenant_id, o.event_id, o.topic, o.key, o.headers, o.body, o.recorded_at,
+                            a.kafka_partition, a.kafka_offset)
+    insert into outbox_archive (seq, tenant_id, event_id, topic, key, headers, body, recorded_at, kafka_partition,
+                                kafka_offset)
+    select * from gone
+""")
+_gauges = text("""
+    select outbox_waiting(:most),
+           extract(epoch from clock_timestamp() - (select recorded_at from outbox order by seq limit 1))
+""")
+
+log = structlog.get_logger(__name__)
+
+
+async def archive(db: AsyncConnection, done: Published) -> None:
+    """Move the acknowledged rows to the archive with their places, and remember the last ack of each partition."""
+    places = [(seq, *done.places[seq]) for seq in sorted(done.places)]
+    seqs, partitions, offsets = (list(column) for column in zip(*places, strict=True))
+    await db.execute(_archive, {"seqs": seqs, "partitions": partitions, "offsets": offsets})
+    marks = [
+        {"tenant_id": NOBODY, "topic": topic, "kafka_partition": partition, "kafka_offset": offset}
+        for (topic, partition), offset in sorted(done.marks.items())
+    ]
+    adding = insert(relay_mark).values(marks)
+    told = {"kafka_offset": adding.excluded.kafka_offset}
+    await db.execute(adding.on_conflict_do_update(index_elements=["topic", "kafka_partition"], set_=told))
+
+
+class Relay:
+    """Publishes one service's outbox. Every process of the service may run one; they take turns.
+
+    `database` is the loops'; after commits of it and of `others` that recorded events, the relay wakes at once.
+    """
+
+    def __init__(self, settings: Settings, service: str, database: Database, *others: Database) -> None:
+        self.settings = settings
+        self.service = service
+        self.database = database
+        self._pulse: Pulse | None = None
+        self._producer: AIOKafkaProducer | None = None
+        self._moved = 0
+        self._whole_at = self._house_at = self._months_at = float("-inf")
+        self._shut: dict[str, float] = {}
+        self._failed = 0
+        for each in (database, *others):
+            each.told.append(self.nudge)
+
+    def nudge(self) -> None:
+        """Something was recorded: do not wait for the next turn."""
+        if self._pulse is not None:
+            self._pulse.nudge()
+
+    async def run(self, pulse: Pulse) -> None:
+        """Publish until the process stops; what is there by then is published before it ends."""
+        self._pulse = pulse
+        try:
+            while not pulse.stopping.is_set():
+                pulse.turn()
+                if await self.turn() < PASS:
+                    await pulse.rest(backoff(self._failed) if self._failed else REST)
+            while await self.turn():
+                pulse.turn()
+        finally:
+            self._pulse = None
+            await self._renounce()
+
+    async def turn(self) -> int:
+        """One pass; answers how many rows the broker took. Troubles of broker and database are waited out."""
+        try:
+            await self._keep_house()
+            done = await self._pass(await self._connected())
+        except Exception as error:
+            if not isinstance(error, KafkaError) and not is_transient(error):
+                raise
+            done = Published(failures={"": error})
+        await self._note(done)
+        return len(done.places)
+
+    async def _note(self, done: Published) -> None:
+        if not done.failures:
+            self._failed = 0
+            return
+        self._failed += 1
+        until = time.monotonic() + SHUT_FOR
+        self._shut |= {topic: until for topic in done.failures if topic and done.places}
+        for topic, error in done.failures.items():
+            log.warning("relay.pass_failed", topic=topic, error=type(error).__name__, detail=str(error))
+        await self._renounce()
+
+    async def _pass(self, producer: AIOKafkaProducer) -> Published:
+        async with self.database.transaction() as db:
+            if not await self._may(db):
+                return Published()
+            rows = await self._read(db)
+            if not rows:
+                return Published()
+            done = await publish(producer, rows, await _marks(db), SEND_WITHIN)
+            crash_point("relay.acked")
+            if done.places:
+                await archive(db, done)
+            if done.lost:
+                await breaker.open_(db, RELAY, "lost_log", done.lost.detail)
+        self._moved = max(self._moved, *done.places, 0)
+        for topic, count in Counter(row.topic for row in rows if row.seq in done.places).items():
+            EVENTS_PUBLISHED.labels(topic).inc(count)
+        return done
+
+    async def _may(self, db: AsyncConnection) -> bool:
+        mine = await db.scalar(_lock, {"name": f"relance.relay.{self.database.schema}"})
+        return bool(mine) and not await breaker.is_open(db, RELAY)
+
+    async def _read(self, db: AsyncConnection) -> Sequence[Any]:
+        now = time.monotonic()
+        whole = now - self._whole_at >= WHOLE_EVERY
+        if whole:
+            self._whole_at = now
+        self._shut = {topic: until for topic, until in self._shut.items() if until > now}
+        floor = 0 if whole else max(0, self._moved - SLACK)
+        return (await db.execute(_waiting, {"floor": floor, "shut": list(self._shut), "most": PASS})).all()
+
+    async def _keep_house(self) -> None:
+        """Months made ahead and gauges shown, also while the broker is away."""
+        now = time.monotonic()
+        if now - self._house_at < WHOLE_EVERY:
+            return
+        async with self.database.transaction() as db:
+            if now - self._months_at >= MONTHS_EVERY:
+                await db.execute(text("select keep_months()"))
+            waiting, oldest = (await db.execute(_gauges, {"most": BOUND})).one()
+        OUTBOX_ROWS.set(waiting)
+        OUTBOX_OLDEST_SECONDS.set(oldest or 0)
+        self._house_at = now
+        self._months_at = now if now - self._months_at >= MONTHS_EVERY else self._months_at
+
+    async def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            fresh = kafka.producer(self.settings)
+            try:
+                async with asyncio.timeout(SEND_WITHIN):
+                    await fresh.start()
+            except BaseException:
+                await _stop(fresh)
+                raise
+            self._producer = fresh
+        return self._producer
+
+    async def _renounce(self) -> None:
+        """A producer that failed may hold batches that nobody waits for: the next pass makes a new one."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _stop(producer)
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    try:
+        async with asyncio.timeout(2):
+            await producer.stop()
+    except (TimeoutError, KafkaError) as error:
+        log.info("relay.producer_left", error=type(error).__name__)
+
+
+async def _marks(db: AsyncConnection) -> dict[Lane, int]:
+    columns = (relay_mark.c.topic, relay_mark.c.kafka_partition, relay_mark.c.kafka_offset)
+    return {(topic, partition): offset for topic, partition, offset in await db.execute(select(*columns))}
