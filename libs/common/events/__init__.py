@@ -19,6 +19,26 @@ OWNERS = {
     "relance.deliveries": "notifier",
     "relance.directory": "console",
 }
+HEARD = {
+    "invoice_ingest": {"relance.directory"},
+    "scheduler": {
+        "relance.invoices",
+        "relance.debtors",
+        "relance.payments",
+        "relance.deliveries",
+        "relance.directory",
+    },
+    "notifier": {
+        "relance.reminders",
+        "relance.invoices",
+        "relance.debtors",
+        "relance.payments",
+        "relance.directory",
+    },
+    "payment_matching": {"relance.invoices", "relance.debtors", "relance.directory"},
+    "console": set(OWNERS),
+}
+"""Service → the topics it consumes."""
 COMPACTED = {"relance.debtors", "relance.directory"}
 PARTITIONS = 12
 
@@ -33,6 +53,7 @@ TYPES: dict[str, type[Body]] = {leaf.__name__: leaf for leaf in _leaves(Body)}
 
 __all__ = [
     "COMPACTED",
+    "HEARD",
     "OWNERS",
     "PARTITIONS",
     "TYPES",

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from libs.common.events import COMPACTED, OWNERS, PARTITIONS, TYPES
+from libs.common.events import COMPACTED, HEARD, OWNERS, PARTITIONS, TYPES
 from libs.common.events.envelope import Body
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -40,7 +40,7 @@ def schema(body: type[Body]) -> dict[str, Any]:
 
 
 def asyncapi(version: str) -> dict[str, Any]:
-    """The AsyncAPI 3.0.0 document: a channel a topic, a message a type, and who sends it."""
+    """The AsyncAPI 3.0.0 document: a channel a topic, a message a type, who sends and who receives it."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -50,7 +50,12 @@ def asyncapi(version: str) -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "channels": {topic: _channel(topic) for topic in OWNERS},
-        "operations": {f"{owner}.{topic}": _operation(topic) for topic, owner in OWNERS.items()},
+        "operations": {f"{owner}.says.{topic}": _operation("send", topic) for topic, owner in OWNERS.items()}
+        | {
+            f"{service}.hears.{topic}": _operation("receive", topic)
+            for service, topics in HEARD.items()
+            for topic in sorted(topics)
+        },
         "components": {"messages": {name_of(body): _message(body) for body in TYPES.values()}},
     }
 
@@ -68,8 +73,8 @@ def _channel(topic: str) -> dict[str, Any]:
     }
 
 
-def _operation(topic: str) -> dict[str, Any]:
-    return {"action": "send", "channel": {"$ref": f"#/channels/{topic}"}}
+def _operation(action: str, topic: str) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{topic}"}}
 
 
 def _message(body: type[Body]) -> dict[str, Any]:
@@ -92,7 +97,8 @@ def page() -> str:
     lines = ["# Events", "", "Generated from `libs/common/events`; the schemas are beside the models.", ""]
     for topic, owner in OWNERS.items():
         kind = "compacted" if topic in COMPACTED else "kept"
-        lines += [f"## `{topic}`", "", f"Said by `{owner}`, {PARTITIONS} partitions, {kind}.", ""]
+        heard = ", ".join(f"`{service}`" for service, topics in HEARD.items() if topic in topics)
+        lines += [f"## `{topic}`", "", f"Said by `{owner}`, heard by {heard}; {PARTITIONS} partitions, {kind}.", ""]
         lines += ["| event | what happened | fields |", "|---|---|---|"]
         lines += [_line(body) for body in _of(topic)] + [""]
     return "\n".join(lines)

@@ -1,0 +1,219 @@
+"""A finance department at its desk: the services' HTTP API as people and machines of one tenant use it."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import TopicPartition
+
+from libs.common import kafka
+from libs.common.auth import service_token
+from libs.common.directory import INSTALLATION
+from libs.common.errors import RelanceError
+from libs.common.events import HEARD, OWNERS, PARTITIONS
+from libs.common.settings import PORTS, Settings
+from libs.common.webhooks import sign
+
+
+class Answered(RelanceError):
+    """A service answered with an error that the caller did not expect."""
+
+    code = "answered"
+
+    def __init__(self, response: httpx.Response) -> None:
+        request = response.request
+        super().__init__(f"{request.method} {request.url} answered {response.status_code}: {response.text[:2000]}")
+        self.response = response
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a role; the subject that audit trails name."""
+
+    subject: str
+    roles: tuple[str, ...]
+
+
+ADMINISTRATOR = Person("helene.lacombe", ("administrator",))
+MANAGER = Person("claire.vasseur", ("manager",))
+TREASURER = Person("bruno.imbert", ("treasurer",))
+COLLECTOR = Person("nadia.ferrand", ("collector",))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A webhook source as its ERP knows it."""
+
+    path: str
+    secret: str
+
+
+class Office:
+    """One tenant's desk. `call` is any request as a person; the rest are the things done all day."""
+
+    def __init__(self, settings: Settings, tenant: UUID = INSTALLATION) -> None:
+        self.settings = settings
+        self.tenant = tenant
+        limits = httpx.Limits(max_connections=60, max_keepalive_connections=30, keepalive_expiry=3)
+        self.listening = Listening(settings)
+        self.client = httpx.AsyncClient(timeout=60, limits=limits, trust_env=False)
+
+    async def close(self) -> None:
+        await self.client.aclose()
+        await self.listening.close()
+
+    async def ask(self, method: str, service: str, path: str, *, by: Person = MANAGER, **more: Any) -> httpx.Response:
+        """The raw answer, whatever its status."""
+        token = service_token(self.settings, audience=service, tenant=self.tenant, subject=by.subject, roles=by.roles)
+        headers = {"authorization": f"Bearer {token}"} | dict(more.pop("headers", {}))
+        return await self.client.request(method, self.settings.urls[service] + path, headers=headers, **more)
+
+    async def call(self, method: str, service: str, path: str, *, by: Person = MANAGER, **more: Any) -> Any:
+        """The JSON of a good answer. Raises Answered for any other."""
+        response = await self.ask(method, service, path, by=by, **more)
+        if response.is_error:
+            raise Answered(response)
+        return response.json() if response.content else None
+
+    async def get(self, service: str, path: str, **more: Any) -> Any:
+        return await self.call("GET", service, path, **more)
+
+    async def post(self, service: str, path: str, body: Any = None, **more: Any) -> Any:
+        return await self.call("POST", service, path, **({"json": body} if body is not None else {}), **more)
+
+    async def signed(self, source: Source, body: Any, *, webhook_id: str | None = None) -> httpx.Response:
+        """A Standard Webhooks request as an ERP sends it."""
+        raw = json.dumps(body).encode()
+        identity, now = webhook_id or f"msg_{uuid4().hex}", int(time.time())
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": identity,
+            "webhook-timestamp": str(now),
+            "webhook-signature": sign(source.secret, identity, now, raw),
+        }
+        service = "invoice_ingest" if "/invoices/" in source.path else "payment_matching"
+        return await self.client.post(self.settings.urls[service] + source.path, content=raw, headers=headers)
+
+    # What an administrator sets up
+
+    async def open_tenant(self, name: str, **administrator: Any) -> dict[str, Any]:
+        """Make a tenant and sit down at its desk."""
+        body: dict[str, Any] = {"name": name} | ({"administrator": administrator} if administrator else {})
+        made: dict[str, Any] = await self.post("console", "/v1/directory/tenants", body, by=ADMINISTRATOR)
+        self.tenant = UUID(made["tenant_id"])
+        return made
+
+    async def open_entity(self, name: str, *, live: bool = True, **facts: Any) -> UUID:
+        """An entity; `live` lets its reminders leave, with the approvals of its policy."""
+        mail = facts.pop("sender_email", "compta@entity.example")
+        body = {"name": name, "sender_name": name, "sender_email": mail} | facts
+        made = await self.post("console", "/v1/directory/entities", body, by=ADMINISTRATOR)
+        if live:
+            change = {"mode": "live", "approvals": "policy"}
+            path = f"/v1/directory/entities/{made['entity_id']}"
+            await self.call("PATCH", "console", path, json=change, by=ADMINISTRATOR)
+        return UUID(made["entity_id"])
+
+    async def open_account(self, entity: UUID, iban: str, holder: str, *, required: bool = True) -> UUID:
+        """Bank details, proposed by one person and approved by another."""
+        body = {"entity_id": str(entity), "iban": iban, "holder": holder, "required": required}
+        made = await self.post("console", "/v1/directory/bank-details", body, by=ADMINISTRATOR)
+        path = f"/v1/directory/bank-details/{made['proposal_id']}/approve"
+        second = Person("laurent.joly", ("administrator",))
+        return UUID((await self.post("console", path, by=second))["bank_account_id"])
+
+    async def add_source(self, entity: UUID, slug: str, purpose: str) -> Source:
+        """A webhook source with its secret."""
+        body = {"entity_id": str(entity), "slug": slug, "purpose": purpose}
+        made = await self.post("console", "/v1/directory/sources", body, by=ADMINISTRATOR)
+        return Source(made["path"], made["secret"])
+
+    # Waiting until everything that was said has been heard
+
+    async def work(self) -> dict[str, dict[str, Any]]:
+        """What each service has left to do; a service that does not answer is absent."""
+        answers = await asyncio.gather(
+            *(self._internal("GET", name, "/internal/v1/work") for name in PORTS), return_exceptions=True
+        )
+        return {
+            name: found.json()
+            for name, found in zip(PORTS, answers, strict=True)
+            if isinstance(found, httpx.Response) and found.is_success
+        }
+
+    async def nudge(self) -> None:
+        """Wake every loop."""
+        await asyncio.gather(*(self._internal("POST", name, "/internal/v1/work/nudge") for name in PORTS))
+
+    async def _internal(self, method: str, service: str, path: str) -> httpx.Response:
+        token = service_token(self.settings, audience=service, tenant=self.tenant, subject="service:console")
+        url = self.settings.urls[service] + path
+        return await self.client.request(method, url, headers={"authorization": f"Bearer {token}"})
+
+    async def settled(self, timeout: float = 30) -> None:  # noqa: ASYNC109 - a deadline, not a cancellation
+        """Return when all that was recorded is handled and every loop has made a whole pass since the last of it.
+
+        Raises TimeoutError with what is left.
+        """
+        end = time.monotonic() + timeout
+        since: dict[str, int] | None = None
+        while True:
+            await self.nudge()
+            work = await self.work()
+            busy = len(work) < len(PORTS) or any(left["outbox"] for left in work.values())
+            rests = _rests(work)
+            if busy or await self.listening.lag():
+                since = None
+            elif since is None:
+                since = rests
+            elif all(rests[loop] >= count + 2 for loop, count in since.items()):
+                return
+            if time.monotonic() > end:
+                raise TimeoutError(f"Not settled in {timeout} s: {work}")
+            await asyncio.sleep(0.01)
+
+
+def _rests(work: dict[str, dict[str, Any]]) -> dict[str, int]:
+    return {f"{name}.{loop}": state["rests"] for name, left in work.items() for loop, state in left["loops"].items()}
+
+
+class Listening:
+    """How far the services' consumer groups are behind their topics."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.started = False
+        self.places = [TopicPartition(topic, part) for topic in OWNERS for part in range(PARTITIONS)]
+
+    async def start(self) -> None:
+        self.admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka)
+        self.ends = kafka.consumer(self.settings, "relance.office")
+        await asyncio.gather(self.admin.start(), self.ends.start())
+        self.started = True
+
+    async def close(self) -> None:
+        if self.started:
+            await asyncio.gather(self.admin.close(), self.ends.stop())
+
+    async def lag(self) -> int:
+        """Records that a service has not committed yet, over all that it hears."""
+        if not self.started:
+            await self.start()
+        ends, *committed = await asyncio.gather(
+            self.ends.end_offsets(self.places),
+            *(self.admin.list_consumer_group_offsets(kafka.group_of(name)) for name in HEARD),
+        )
+        return sum(_behind(ends, found, HEARD[name]) for name, found in zip(HEARD, committed, strict=True))
+
+
+def _behind(ends: dict[TopicPartition, int], committed: dict[TopicPartition, Any], topics: set[str]) -> int:
+    return sum(
+        end - max(committed[place].offset, 0) if place in committed else end
+        for place, end in ends.items()
+        if place.topic in topics
+    )
