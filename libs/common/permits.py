@@ -18,7 +18,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import (
-    ARRAY,
     Column,
     ColumnElement,
     DateTime,
@@ -33,6 +32,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.auth import Caller, requires_service
@@ -227,23 +227,17 @@ async def stopping(database: Database, *scopes: Scope) -> None:
 
 
 async def _live(database: Database, scope: Scope) -> list[UUID]:
+    """The leases live over a scope, as committed now."""
+    named = {
+        "items": list(scope.item_ids),
+        "debtors": list(scope.debtor_ids),
+        "parties": list(scope.party_ids),
+        "entities": list(scope.entity_ids),
+    }
+    query = _live_over if any(named.values()) else _live_at_all
+    given = named if any(named.values()) else {}
     async with database.transaction(scope.tenant_id) as db:
-        query = select(permit_lease.c.lease_id).where(
-            permit_lease.c.tenant_id == scope.tenant_id, permit_lease.c.expires_at > func.clock_timestamp()
-        )
-        return list((await db.scalars(query.where(*_over(scope)))).all())
-
-
-def _over(scope: Scope) -> list[ColumnElement[bool]]:
-    uuids = ARRAY(Uuid)
-    touched = [
-        permit_lease.c.item_ids.overlap(bindparam("touched_items", list(scope.item_ids), uuids)),
-        permit_lease.c.debtor_ids.overlap(bindparam("touched_debtors", list(scope.debtor_ids), uuids)),
-        permit_lease.c.party_id == func.any(bindparam("touched_parties", list(scope.party_ids), uuids)),
-        permit_lease.c.entity_id == func.any(bindparam("touched_entities", list(scope.entity_ids), uuids)),
-    ]
-    named = (scope.item_ids, scope.debtor_ids, scope.party_ids, scope.entity_ids)
-    return [or_(*touched)] if any(named) else []
+        return list((await db.scalars(query, {"stopped_tenant": scope.tenant_id, **given})).all())
 
 
 async def _still(database: Database, tenant: UUID, leases: list[UUID]) -> list[UUID]:
@@ -251,7 +245,7 @@ async def _still(database: Database, tenant: UUID, leases: list[UUID]) -> list[U
         return list((await db.scalars(_remaining, {"held_tenant": tenant, "held": leases})).all())
 
 
-def _ids(name: str) -> object:
+def _ids(name: str) -> ColumnElement[object]:
     return func.any(bindparam(name, type_=ARRAY(Uuid)))
 
 
@@ -268,6 +262,18 @@ _releasing = delete(permit_lease).where(
 )
 _dropping_leases = delete(permit_lease).where(
     permit_lease.c.tenant_id == bindparam("dropped_tenant", type_=Uuid), permit_lease.c.lease_id == _ids("dropped")
+)
+_live_at_all = select(permit_lease.c.lease_id).where(
+    permit_lease.c.tenant_id == bindparam("stopped_tenant", type_=Uuid),
+    permit_lease.c.expires_at > func.clock_timestamp(),
+)
+_live_over = _live_at_all.where(
+    or_(
+        permit_lease.c.item_ids.overlap(bindparam("items", type_=ARRAY(Uuid))),
+        permit_lease.c.debtor_ids.overlap(bindparam("debtors", type_=ARRAY(Uuid))),
+        permit_lease.c.party_id == _ids("parties"),
+        permit_lease.c.entity_id == _ids("entities"),
+    )
 )
 _remaining = select(permit_lease.c.lease_id).where(
     permit_lease.c.tenant_id == bindparam("held_tenant", type_=Uuid),
