@@ -1,0 +1,58 @@
+"""Who a notice goes to. Pure: from contacts and roles to typed addresses, each once."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.notifier import guard
+from services.notifier.errors import RecipientRefused
+
+MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A contact of the debtor's file."""
+
+    contact_id: UUID | None
+    name: str
+    email: str | None
+    roles: Sequence[str]
+
+
+def chosen(contacts: Sequence[Person], audience: Collection[str], suppressed: Collection[str]) -> list[Person]:
+    """The contacts of these roles with a usable address that nobody suppressed, five at most.
+
+    When none has one of the roles, the accounts-payable contacts stand in for them.
+    """
+    usable = [person for person in (_typed(each) for each in contacts) if person and person.email not in suppressed]
+    fitting = [person for person in usable if set(person.roles) & set(audience)]
+    found = fitting or [person for person in usable if "accounts_payable" in person.roles]
+    return list({person.email: person for person in reversed(found)}.values())[::-1][:MOST]
+
+
+def _typed(person: Person) -> Person | None:
+    if not person.email:
+        return None
+    try:
+        return Person(person.contact_id, person.name, guard.address(person.email), person.roles)
+    except RecipientRefused:
+        return None
+
+
+def allowed(addresses: Sequence[str], contacts: Sequence[Person]) -> list[str]:
+    """Addresses that a person typed, checked: a contact's own, or one in a domain of the contacts.
+
+    Raises RecipientRefused for any other.
+    """
+    typed = [person.email for person in (_typed(each) for each in contacts) if person and person.email]
+    domains = {guard.domain(each) for each in typed}
+    found: list[str] = []
+    for text in addresses:
+        address = guard.address(text, field="recipients")
+        if address not in typed and guard.domain(address) not in domains:
+            raise RecipientRefused(
+                f"{guard.domain(address)} is no domain of this debtor's contacts.", field="recipients"
+            )
+        found.append(address)
+    return list(dict.fromkeys(found))
