@@ -43,6 +43,8 @@ class Facts:
 def assess(invoice: CanonicalInvoice, debtor_terms: str | None = None) -> Facts:
     """The facts of an invoice. Raises Refused for what cannot be and Doubt for what a person must look at."""
     totals = invoice.totals
+    if invoice.status == "cancelled":
+        return Facts(-totals.gross if invoice.kind == "credit_note" else totals.gross, (), "structured", None, None)
     payable = _payable(invoice)
     owed = -payable if invoice.kind == "credit_note" else payable
     if invoice.kind == "credit_note" and payable.minor < 0:
@@ -52,7 +54,7 @@ def assess(invoice: CanonicalInvoice, debtor_terms: str | None = None) -> Facts:
             field="totals.payable",
             remedy="State a credit note's amounts as positive numbers.",
         )
-    if owed.minor <= 0 or invoice.status == "cancelled":
+    if owed.minor <= 0:
         return Facts(owed, (), "structured", None, None)
     due, source, offer = _due(invoice, owed, debtor_terms)
     if sum(amount.minor for _, amount in due) != owed.minor or any(amount.minor <= 0 for _, amount in due):
