@@ -136,9 +136,9 @@ def _bindable(port: int) -> bool:
     return True
 
 
-def check_room(folder: Path) -> None:
-    """Raise DiskFull when the folder's disk has less than 300 MB left."""
+def check_room(folder: Path, needed: int = _ROOM_NEEDED) -> None:
+    """Raise DiskFull when the folder's disk has fewer than `needed` bytes left."""
     there = next(part for part in (folder, *folder.parents) if part.exists())
     free = shutil.disk_usage(there).free
-    if free < _ROOM_NEEDED:
-        raise DiskFull(f"{there} has {free // 1_000_000} MB left; the stack needs {_ROOM_NEEDED // 1_000_000} MB.")
+    if free < needed:
+        raise DiskFull(f"{there} has {free // 1_000_000} MB left; the stack needs {needed // 1_000_000} MB.")

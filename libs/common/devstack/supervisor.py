@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,10 +37,11 @@ _FORGIVEN_AFTER = 30.0
 
 @dataclass
 class Watched:
-    """A part and how it fares: deaths in a row, when it last started, when it may start again."""
+    """A part, how to start it again, its deaths in a row, when it last started and when it may start again."""
 
     name: str
     part: Part
+    again: Callable[[], None]
     deaths: int = 0
     started: float = 0.0
     not_before: float = 0.0
@@ -107,7 +108,7 @@ class Supervisor:
             jars.result()
         self._say("starting", "Apache Kafka and the tables of the services")
         self.kafka.begin()
-        self._watch("kafka", self.kafka)
+        self._watch("kafka", self.kafka, self.kafka.begin)
         self._begin("mail", self.mail)
         self._done("migrate", migrating)
         self.kafka.await_started()
@@ -127,10 +128,10 @@ class Supervisor:
 
     def _begin(self, name: str, part: Part) -> None:
         part.start()
-        self._watch(name, part)
+        self._watch(name, part, part.start)
 
-    def _watch(self, name: str, part: Part) -> None:
-        self.watched[name] = Watched(name, part, started=time.monotonic())
+    def _watch(self, name: str, part: Part, again: Callable[[], None]) -> None:
+        self.watched[name] = Watched(name, part, again, started=time.monotonic())
         self.report.restarts[name] = 0
 
     def _once(self, command: str, *, admin: bool = False) -> Program:
@@ -181,7 +182,7 @@ class Supervisor:
         watched.started = time.monotonic()
         self.report.restarts[watched.name] += 1
         try:
-            watched.part.start()
+            watched.again()
         except StackError as error:
             self._say(self.report.phase, f"{watched.name}: {error.detail}")
             return
