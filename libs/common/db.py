@@ -65,6 +65,7 @@ class Database:
         """Called after each commit of a transaction that recorded events: the relay's nudge."""
         self.engine = make_engine(role_url(settings, self.schema, role), pool or POOLS[role])
         self.before_commit: Callable[[AsyncConnection], Awaitable[None]] | None = None
+        """Called inside each transaction that is about to commit: the mark of an Idempotency-Key."""
 
     @asynccontextmanager
     async def transaction(self, *tenants: UUID) -> AsyncIterator[AsyncConnection]:
@@ -75,11 +76,11 @@ class Database:
             db.info.pop(RECORDED, None)
             yield db
             recorded = db.info.pop(RECORDED, False)
+            if self.before_commit is not None:
+                await self.before_commit(db)
         if recorded:
             for nudge in self.told:
                 nudge()
-            if self.before_commit is not None:
-                await self.before_commit(db)
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -5,6 +5,7 @@ duplicate keys, no NaN, no control characters, no deep nesting; each of these is
 """
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -19,6 +20,7 @@ from libs.common.errors import Refused, RelanceError, TooLarge, UnsupportedMedia
 
 BODY_SECONDS = 10.0
 BODY_RATE = 50_000  # bytes a second that extend the time of a long body
+DRAIN_MOST, DRAIN_SECONDS = 20_000_000, 2.0
 DEPTH = 40
 _ESCAPED = re.compile(rb"\\u(?:00[01][0-9a-fA-F]|007[fF]|[dD][89a-fA-F])|\\[bf]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -89,6 +91,18 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
         chunks.append(chunk)
         more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def drain(receive: Receive) -> None:
+    """Read on a little and throw it away: a client that is still writing would lose our answer to a reset."""
+    left = DRAIN_MOST
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
 
 
 def _too_large(most: int) -> TooLarge:

@@ -16,7 +16,7 @@ from libs.common import logs, metrics, tracing
 from libs.common.auth import Doorkeeper
 from libs.common.errors import RelanceError, Unavailable
 from libs.common.http import problems
-from libs.common.http.bodies import Gone, header, is_json, read_body, read_json
+from libs.common.http.bodies import Gone, drain, header, is_json, read_body, read_json
 from libs.common.idempotency import Answer, claim_of, once
 from libs.common.ids import uuid7
 
@@ -122,11 +122,18 @@ class Door:
             except Gone:
                 visit.status = visit.status or 499
             except RelanceError as error:
-                await visit.refuse(error, hang_up=error.status in (408, 413, 415))
+                await self._refuse(visit, receive, error)
             except Exception as error:
                 await self._fault(visit, error)
             finally:
                 visit.count()
+
+    async def _refuse(self, visit: Visit, receive: Receive, error: RelanceError) -> None:
+        """What the door itself refuses; after a body that was not read to its end the connection is closed."""
+        unread = error.status in (408, 413, 415)
+        if error.status == 413 and header(visit.scope, b"expect") is None:
+            await drain(receive)
+        await visit.refuse(error, hang_up=unread)
 
     async def _fault(self, visit: Visit, error: Exception) -> None:
         ours = problems.as_ours(error)

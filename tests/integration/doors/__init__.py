@@ -1,0 +1,1 @@
+"""The doors on real sockets, a real database and real processes."""
