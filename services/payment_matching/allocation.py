@@ -115,3 +115,20 @@ def taken_back(excess: int, standing: Iterable[Standing]) -> list[tuple[UUID, in
             back.append((one.allocation_id, amount))
             excess -= amount
     return back
+
+
+def netted(lines: Sequence[Line], notes: Sequence[Line]) -> tuple[list[Line], list[tuple[UUID, Line]]]:
+    """Items paid partly by credit notes: what the payment gives, and which credit gives what to which item.
+
+    `notes` are (credit note, amount used), together at most the lines. The first lines are credited first.
+    """
+    owed = {line.item_id: line.amount for line in lines}
+    given: list[tuple[UUID, Line]] = []
+    for used in notes:
+        amount = used.amount
+        for item, open_part in owed.items():
+            part = min(amount, open_part)
+            if part > 0:
+                given.append((used.item_id, Line(item, part)))
+                owed[item], amount = open_part - part, amount - part
+    return [Line(item, amount) for item, amount in owed.items() if amount > 0], given

@@ -1,0 +1,326 @@
+"""The book: items, payments and credits of one transaction, locked, and every way money moves between them.
+
+Protects invariant I5 and the rule that an event says exactly what was written: amounts, residuals and versions are
+counted here once, kept as rows to write and told as events. No I/O; `store.books` opens and writes it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from libs.common.events import Event, event
+from libs.common.events.envelope import Body
+from libs.common.events.payments import (
+    Allocation,
+    CreditApplied,
+    How,
+    InvoiceReopened,
+    InvoiceSettled,
+    PaymentMatched,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentUnmatched,
+    Residual,
+)
+from libs.common.ids import uuid7
+from libs.common.money import Money
+from services.payment_matching.allocation import Line, Standing, fitting, taken_back
+from services.payment_matching.errors import AlreadyReversed
+from services.payment_matching.pages import CreditPage, Given, ItemPage, PaymentPage
+
+Reopening = Literal["unallocated", "returned", "refused_by_debtor", "amended"]
+
+
+@dataclass(slots=True)
+class Book:
+    """One transaction's pages. `at` is the business instant of every event told."""
+
+    at: datetime
+    items: dict[UUID, ItemPage] = field(default_factory=dict)
+    payments: dict[UUID, PaymentPage] = field(default_factory=dict)
+    credits: dict[UUID, CreditPage] = field(default_factory=dict)
+    standing: dict[UUID, Given] = field(default_factory=dict)
+    made: list[Given] = field(default_factory=list)
+    undone: list[tuple[UUID, UUID, str, str]] = field(default_factory=list)
+    """(tenant, allocation, by whom, why)"""
+    events: list[Event] = field(default_factory=list)
+    cause: Event | None = None
+
+    def tell(self, body: Body) -> None:
+        self.events.append(event(body, self.at, cause=self.cause))
+
+    # Giving
+
+    def give(self, payment_id: UUID, lines: Sequence[Line], how: How, actor: str, evidence: Any = None) -> list[UUID]:
+        """Allocate a part of a payment. Answers the allocations' ids. Raises OverAllocated when it does not fit."""
+        payment = self.payments[payment_id]
+        fit = fitting(payment.unapplied, lines, self._residuals(lines, payment.currency))
+        settled, made = [], []
+        for line in fit:
+            item = self.items[line.item_id]
+            made.append(self._new(line, payment, how, actor, evidence))
+            settled += self._lower(item, line.amount, payment.value_on)
+        payment.unapplied -= sum(line.amount for line in fit)
+        payers = {self.items[line.item_id].payer_id for line in fit}
+        payment.payer_id = payment.payer_id or (payers.pop() if len(payers) == 1 else None)
+        payment.by_person |= how == "person"
+        self._raise(payment)
+        allocations = [
+            Allocation(item_id=i.item_id, invoice_id=i.invoice_id, amount=Money(line.amount, i.currency))
+            for line in fit
+            if (i := self.items[line.item_id])
+        ]
+        residuals = self._told(line.item_id for line in fit)
+        facts = self._of(payment)
+        self.tell(PaymentMatched(**facts, how=how, allocations=allocations, residuals=residuals))
+        self._settle(settled, "payment")
+        return made
+
+    def credit(self, credit_note_id: UUID, lines: Sequence[Line], how: How, actor: str) -> None:
+        """Apply a part of a credit note. Raises OverAllocated when it does not fit."""
+        note = self.credits[credit_note_id]
+        fit = fitting(note.unapplied, lines, self._residuals(lines, note.currency))
+        settled = []
+        for line in fit:
+            self._new(line, note, how, actor, None)
+            settled += self._lower(self.items[line.item_id], line.amount, note.issued_on)
+        note.unapplied -= sum(line.amount for line in fit)
+        self._tell_credit(note, [line.item_id for line in fit])
+        self._settle(settled, "credit")
+
+    def _residuals(self, lines: Sequence[Line], currency: str) -> Mapping[UUID, int]:
+        pages = [self.items[line.item_id] for line in lines if line.item_id in self.items]
+        return {page.item_id: page.residual for page in pages if page.currency == currency}
+
+    def _new(self, line: Line, of: PaymentPage | CreditPage, how: How, actor: str, evidence: Any) -> UUID:
+        return self._stand(
+            Given(
+                allocation_id=uuid7(),
+                tenant_id=of.tenant_id,
+                source="credit" if isinstance(of, CreditPage) else "payment",
+                source_id=of.credit_note_id if isinstance(of, CreditPage) else of.payment_id,
+                item_id=line.item_id,
+                amount=line.amount,
+                how=how,
+                order=max((one.order for one in self.standing.values()), default=0) + 1,
+                value_on=of.issued_on if isinstance(of, CreditPage) else of.value_on,
+                actor=actor,
+                evidence=evidence,
+            )
+        )
+
+    def _stand(self, given: Given) -> UUID:
+        self.standing[given.allocation_id] = given
+        self.made.append(given)
+        return given.allocation_id
+
+    # Taking back
+
+    def take_back(
+        self, parts: Mapping[UUID, int], why: Reopening, by: str, on: date, how: How = "person", *, tell: bool = True
+    ) -> None:
+        """Undo these amounts of these allocations; what is left of one stands as a new line."""
+        before = {one.item_id for one in self._parts(parts) if self.items[one.item_id].residual == 0}
+        touched: dict[UUID, list[UUID]] = {}
+        for given in self._parts(parts):
+            amount = min(parts[given.allocation_id], given.amount)
+            self._undo(given, amount, by, why)
+            touched.setdefault(given.source_id, []).append(given.item_id)
+        for source, items in touched.items():
+            if source in self.credits:
+                self._tell_credit(self.credits[source], items)
+            elif tell:
+                self._unmatched(self.payments[source], items, how)
+        self._reopen([item for item in before if self.items[item].residual], why, on)
+
+    def _parts(self, parts: Iterable[UUID]) -> list[Given]:
+        return [self.standing[one] for one in parts if one in self.standing]
+
+    def _undo(self, given: Given, amount: int, by: str, why: str) -> None:
+        del self.standing[given.allocation_id]
+        self.undone.append((given.tenant_id, given.allocation_id, by, why))
+        if given.amount > amount:
+            self._stand(replace(given, allocation_id=uuid7(), amount=given.amount - amount))
+        item = self.items[given.item_id]
+        item.residual += amount
+        item.version += 1
+        item.settled_on, item.changed = None, True
+        source = self.payments.get(given.source_id) or self.credits[given.source_id]
+        source.unapplied += amount
+        source.changed = True
+
+    def reverse(self, payment_id: UUID, amount: int, code: str, *, refused: bool, on: date, by: str) -> None:
+        """The bank took `amount` back. What was unapplied goes first, then the newest allocations.
+
+        Raises AlreadyReversed when that much is not there any more.
+        """
+        payment = self.payments[payment_id]
+        if amount > payment.amount - payment.returned:
+            raise AlreadyReversed(f"{Money(payment.amount - payment.returned, payment.currency)} of it is still there.")
+        mine = [one for one in self.standing.values() if one.source_id == payment_id]
+        back = taken_back(
+            max(0, amount - payment.unapplied), [Standing(one.allocation_id, one.amount, one.order) for one in mine]
+        )
+        items = [self.standing[one].item_id for one, _ in back]
+        settled = {item for item in items if self.items[item].residual == 0}
+        for one, part in back:
+            self._undo(self.standing[one], part, by, "returned")
+        payment.unapplied -= amount
+        payment.returned += amount
+        self._raise(payment)
+        facts = self._of(payment)
+        residuals = self._told(items)
+        self.tell(PaymentReversed(**facts, code=code, refused_by_debtor=refused, residuals=residuals))
+        self._reopen(
+            [item for item in settled if self.items[item].residual], "refused_by_debtor" if refused else "returned", on
+        )
+
+    # An invoice that changes
+
+    def amend(self, item_id: UUID, amount: int, by: str, on: date) -> None:
+        """An item now amounts to this. What no longer fits is given back to where it came from."""
+        item = self.items[item_id]
+        was_settled = item.residual == 0 and item.amount > 0
+        mine = [one for one in self.standing.values() if one.item_id == item_id]
+        stands = sum(one.amount for one in mine)
+        spoken = item.version > 0
+        changed = item.amount != amount
+        item.amount = amount
+        item.residual = max(0, amount - stands)
+        item.changed = True
+        if not changed or not spoken:
+            return
+        item.version += 1
+        if stands > amount:
+            item.residual = amount - stands
+            self._give_back(item, mine, stands - amount, by)
+        elif mine:
+            self._retell(item, mine)
+        elif item.residual and not was_settled:
+            # Everything was taken back before, so no payment or credit is left to carry the news.
+            self._reopen([item_id], "amended", on)
+        if item.residual == 0 and not was_settled and amount > 0:
+            item.settled_on = on
+            self._settle([item.item_id], "payment" if any(one.source == "payment" for one in mine) else "credit")
+        elif item.residual and was_settled:
+            self._reopen([item_id], "amended", on)
+
+    def _give_back(self, item: ItemPage, mine: Sequence[Given], excess: int, by: str) -> None:
+        standing = [
+            Standing(one.allocation_id, one.amount, one.order, one.how == "person", one.source == "credit")
+            for one in mine
+        ]
+        sources = []
+        for one, part in taken_back(excess, standing):
+            sources.append(self.standing[one].source_id)
+            self._undo(self.standing[one], part, by, "amended")
+        if item.residual == 0 and item.amount:
+            item.settled_on = max(one.value_on for one in mine)
+        for source in dict.fromkeys(sources):
+            if source in self.credits:
+                self._tell_credit(self.credits[source], [item.item_id])
+            else:
+                self._unmatched(self.payments[source], [item.item_id], "erp")
+
+    def _retell(self, item: ItemPage, mine: Sequence[Given]) -> None:
+        """Whoever stood on the item last says what it owes now."""
+        last = max(mine, key=lambda one: one.order)
+        if last.source == "credit":
+            self._tell_credit(self.credits[last.source_id], [item.item_id])
+            return
+        payment = self.payments[last.source_id]
+        self._raise(payment)
+        facts = self._of(payment)
+        self.tell(PaymentMatched(**facts, how=last.how, allocations=[], residuals=self._told([item.item_id])))
+
+    # Counting and telling
+
+    def _lower(self, item: ItemPage, amount: int, on: date) -> list[UUID]:
+        item.residual -= amount
+        item.version += 1
+        item.changed = True
+        if item.residual:
+            return []
+        item.settled_on = on
+        return [item.item_id]
+
+    def _raise(self, page: PaymentPage | CreditPage) -> None:
+        page.version += 1
+        page.changed = True
+
+    def _told(self, items: Iterable[UUID]) -> list[Residual]:
+        pages = [self.items[item] for item in dict.fromkeys(items)]
+        return [
+            Residual(
+                item_id=page.item_id,
+                invoice_id=page.invoice_id,
+                residual=Money(page.residual, page.currency),
+                item_version=page.version,
+            )
+            for page in pages
+        ]
+
+    def _of(self, payment: PaymentPage) -> dict[str, Any]:
+        return {
+            "tenant_id": payment.tenant_id,
+            "version": payment.version,
+            "entity_id": payment.entity_id,
+            "payment_id": payment.payment_id,
+            "payer_id": payment.payer_id,
+            "amount": Money(payment.amount, payment.currency),
+            "value_date": payment.value_on,
+            "unapplied": Money(payment.unapplied, payment.currency),
+        }
+
+    def received(self, payment: PaymentPage, bank_account_id: UUID | None) -> None:
+        """Say that money is on record, or whose it is once that is known."""
+        self._raise(payment)
+        facts = self._of(payment)
+        self.tell(PaymentReceived(**facts, bank_account_id=bank_account_id, source=_source(payment.source)))
+
+    def _unmatched(self, payment: PaymentPage, items: Sequence[UUID], how: How) -> None:
+        payment.by_person |= how == "person"
+        self._raise(payment)
+        facts = self._of(payment)
+        self.tell(PaymentUnmatched(**facts, how=how, residuals=self._told(items)))
+
+    def _tell_credit(self, note: CreditPage, items: Sequence[UUID]) -> None:
+        self._raise(note)
+        self.tell(
+            CreditApplied(
+                tenant_id=note.tenant_id,
+                version=note.version,
+                entity_id=note.entity_id,
+                credit_note_id=note.credit_note_id,
+                payer_id=note.payer_id,
+                unapplied=Money(note.unapplied, note.currency),
+                residuals=self._told(items),
+            )
+        )
+
+    def _item(self, page: ItemPage) -> dict[str, Any]:
+        return {
+            "tenant_id": page.tenant_id,
+            "version": page.version,
+            "entity_id": page.entity_id,
+            "item_id": page.item_id,
+            "invoice_id": page.invoice_id,
+            "payer_id": page.payer_id,
+        }
+
+    def _settle(self, items: Sequence[UUID], by: Literal["payment", "credit"]) -> None:
+        for item in items:
+            page = self.items[item]
+            self.tell(InvoiceSettled(**self._item(page), settled_on=page.settled_on or self.at.date(), by=by))
+
+    def _reopen(self, items: Iterable[UUID], why: Reopening, on: date) -> None:
+        for item in items:
+            page = self.items[item]
+            owed = Money(page.residual, page.currency)
+            self.tell(InvoiceReopened(**self._item(page), residual=owed, reason=why, on=on))
+
+
+def _source(source: str) -> Literal["statement", "api", "webhook"]:
+    return "statement" if source.startswith("camt") else "webhook" if source.startswith("webhook") else "api"

@@ -1,0 +1,79 @@
+"""The pages of the book: one locked row each, as plain facts in minor units."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+from uuid import UUID
+
+from libs.common.events.payments import How
+
+
+@dataclass(slots=True)
+class ItemPage:
+    """An open item, locked."""
+
+    tenant_id: UUID
+    item_id: UUID
+    invoice_id: UUID
+    entity_id: UUID
+    debtor_id: UUID
+    payer_id: UUID
+    currency: str
+    amount: int
+    residual: int
+    version: int
+    due_on: date
+    settled_on: date | None = None
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class PaymentPage:
+    """A payment, locked."""
+
+    tenant_id: UUID
+    payment_id: UUID
+    entity_id: UUID
+    currency: str
+    amount: int
+    unapplied: int
+    returned: int
+    version: int
+    value_on: date
+    payer_id: UUID | None = None
+    by_person: bool = False
+    source: str = "api"
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class CreditPage:
+    """A credit note, locked."""
+
+    tenant_id: UUID
+    credit_note_id: UUID
+    entity_id: UUID
+    payer_id: UUID
+    currency: str
+    amount: int
+    unapplied: int
+    version: int
+    issued_on: date
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An allocation that stands: a part of a payment or credit on an item."""
+
+    allocation_id: UUID
+    tenant_id: UUID
+    source: Literal["payment", "credit"]
+    source_id: UUID
+    item_id: UUID
+    amount: int
+    how: How
+    order: int
+    value_on: date
+    actor: str = ""
+    evidence: Any = None

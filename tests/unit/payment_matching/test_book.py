@@ -1,0 +1,195 @@
+"""The book as a state machine: allocate, credit, take back, return, amend, in any order, and not a cent is lost."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from libs.common.events.payments import InvoiceReopened, InvoiceSettled, PaymentMatched, PaymentReversed
+from services.payment_matching.allocation import Line, netted
+from services.payment_matching.book import Book
+from services.payment_matching.errors import AlreadyReversed, OverAllocated
+from services.payment_matching.pages import CreditPage, ItemPage, PaymentPage
+
+TENANT, ENTITY, PAYER = uuid4(), uuid4(), uuid4()
+DAY = date(2026, 11, 20)
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def an_item(amount: int, number: int = 1) -> ItemPage:
+    return ItemPage(
+        TENANT, UUID(int=number), UUID(int=1000 + number), ENTITY, PAYER, PAYER, "EUR", amount, amount, 0, DAY
+    )
+
+
+def a_payment(amount: int, number: int = 1) -> PaymentPage:
+    return PaymentPage(TENANT, UUID(int=2000 + number), ENTITY, "EUR", amount, amount, 0, 0, DAY)
+
+
+def a_credit(amount: int, number: int = 1) -> CreditPage:
+    return CreditPage(TENANT, UUID(int=3000 + number), ENTITY, PAYER, "EUR", amount, amount, 0, DAY)
+
+
+def a_book(*pages: ItemPage | PaymentPage | CreditPage) -> Book:
+    book = Book(NOW)
+    for page in pages:
+        if isinstance(page, ItemPage):
+            book.items[page.item_id] = page
+        elif isinstance(page, PaymentPage):
+            book.payments[page.payment_id] = page
+        else:
+            book.credits[page.credit_note_id] = page
+    return book
+
+
+def told(book: Book, kind: type[Any]) -> list[Any]:
+    return [event.body for event in book.events if isinstance(event.body, kind)]
+
+
+def test_a_payment_that_covers_an_item_settles_it() -> None:
+    item, payment = an_item(1000), a_payment(1200)
+    book = a_book(item, payment)
+    book.give(payment.payment_id, [Line(item.item_id, 1000)], "auto", "machine")
+    matched, settled = told(book, PaymentMatched)[0], told(book, InvoiceSettled)[0]
+    assert (matched.unapplied.minor, matched.residuals[0].residual.minor, matched.residuals[0].item_version) == (
+        200,
+        0,
+        1,
+    )
+    assert (settled.settled_on, settled.by, matched.payer_id) == (DAY, "payment", PAYER)
+
+
+def test_more_than_is_owed_or_left_is_refused() -> None:
+    item, payment = an_item(1000), a_payment(500)
+    book = a_book(item, payment)
+    for amount in (1001, 501):
+        with pytest.raises(OverAllocated):
+            book.give(payment.payment_id, [Line(item.item_id, amount)], "person", "p")
+    assert (item.residual, payment.unapplied, book.events) == (1000, 500, [])
+
+
+def test_a_returned_payment_reopens_what_it_had_settled() -> None:
+    item, payment = an_item(1000), a_payment(1000)
+    book = a_book(item, payment)
+    book.give(payment.payment_id, [Line(item.item_id, 1000)], "auto", "machine")
+    book.reverse(payment.payment_id, 1000, "MD06", refused=True, on=DAY, by="bank")
+    reopened, reversed_ = told(book, InvoiceReopened)[0], told(book, PaymentReversed)[0]
+    assert (reopened.reason, reopened.residual.minor, item.settled_on) == ("refused_by_debtor", 1000, None)
+    assert (reversed_.code, reversed_.refused_by_debtor, payment.returned, payment.unapplied) == ("MD06", True, 1000, 0)
+    with pytest.raises(AlreadyReversed):
+        book.reverse(payment.payment_id, 1, "AC04", refused=False, on=DAY, by="bank")
+
+
+def test_an_item_amended_below_what_was_paid_gives_the_rest_back() -> None:
+    item, payment = an_item(1000), a_payment(1000)
+    book = a_book(item, payment)
+    book.give(payment.payment_id, [Line(item.item_id, 1000)], "auto", "machine")
+    book.amend(item.item_id, 700, "erp", DAY)
+    assert (item.amount, item.residual, payment.unapplied) == (700, 0, 300)
+    book.amend(item.item_id, 900, "erp", DAY)
+    assert (item.residual, told(book, InvoiceReopened)[0].reason) == (200, "amended")
+
+
+def test_an_item_nobody_spoke_of_is_amended_without_a_word() -> None:
+    item = an_item(1000)
+    book = a_book(item)
+    book.amend(item.item_id, 700, "erp", DAY)
+    assert (item.residual, item.version, book.events) == (700, 0, [])
+
+
+def test_credits_pay_first_and_the_payment_the_rest() -> None:
+    lines = [Line(UUID(int=1), 700), Line(UUID(int=2), 500)]
+    paid, credited = netted(lines, [Line(UUID(int=9), 800)])
+    assert paid == [Line(UUID(int=2), 400)]
+    assert [(note.int, line.item_id.int, line.amount) for note, line in credited] == [(9, 1, 700), (9, 2, 100)]
+
+
+AMOUNTS = st.integers(1, 500)
+
+
+class Moving(RuleBasedStateMachine):
+    """Any history of one payer's ledger."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.book = a_book(
+            *(an_item(300 * n, n) for n in (1, 2, 3)), *(a_payment(400 * n, n) for n in (1, 2)), a_credit(250)
+        )
+        self.versions: dict[UUID, int] = {}
+
+    @rule(payment=st.integers(1, 2), item=st.integers(1, 3), amount=AMOUNTS, person=st.booleans())
+    def give(self, payment: int, item: int, amount: int, person: bool) -> None:
+        try:
+            self.book.give(
+                UUID(int=2000 + payment), [Line(UUID(int=item), amount)], "person" if person else "auto", "x"
+            )
+        except OverAllocated:
+            return
+
+    @rule(item=st.integers(1, 3), amount=AMOUNTS)
+    def credit(self, item: int, amount: int) -> None:
+        try:
+            self.book.credit(UUID(int=3001), [Line(UUID(int=item), amount)], "auto", "x")
+        except OverAllocated:
+            return
+
+    @precondition(lambda self: self.book.standing)
+    @rule(data=st.data(), amount=AMOUNTS)
+    def take_back(self, data: st.DataObject, amount: int) -> None:
+        one = list(self.book.standing)[data.draw(st.integers(0, len(self.book.standing) - 1))]
+        self.book.take_back({one: amount}, "unallocated", "p", DAY)
+
+    @rule(payment=st.integers(1, 2), amount=AMOUNTS)
+    def reverse(self, payment: int, amount: int) -> None:
+        try:
+            self.book.reverse(UUID(int=2000 + payment), amount, "AC04", refused=False, on=DAY, by="bank")
+        except AlreadyReversed:
+            return
+
+    @rule(item=st.integers(1, 3), amount=st.integers(0, 1000))
+    def amend(self, item: int, amount: int) -> None:
+        self.book.amend(UUID(int=item), amount, "erp", DAY)
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        standing = list(self.book.standing.values())
+        for page in self.book.payments.values():
+            given = sum(one.amount for one in standing if one.source_id == page.payment_id)
+            assert given + page.unapplied + page.returned == page.amount
+            assert page.unapplied >= 0
+        for note in self.book.credits.values():
+            given = sum(one.amount for one in standing if one.source_id == note.credit_note_id)
+            assert given + note.unapplied == note.amount
+        for item in self.book.items.values():
+            stands = sum(one.amount for one in standing if one.item_id == item.item_id)
+            assert stands + item.residual == item.amount
+            assert item.residual >= 0
+
+    @invariant()
+    def the_last_event_of_an_item_says_what_it_owes(self) -> None:
+        last: dict[UUID, tuple[int, int]] = {}
+        for event in self.book.events:
+            for told_ in getattr(event.body, "residuals", []):
+                last[told_.item_id] = max(
+                    last.get(told_.item_id, (0, 0)),
+                    (told_.item_version, told_.residual.minor),
+                    key=lambda pair: pair[0],
+                )
+            if isinstance(event.body, InvoiceReopened):
+                pair = (event.body.version, event.body.residual.minor)
+                last[event.body.item_id] = max(last.get(event.body.item_id, (0, 0)), pair, key=lambda pair: pair[0])
+        for item_id, (version, residual) in last.items():
+            page = self.book.items[item_id]
+            assert (version, residual) == (page.version, page.residual) or page.amount == 0
+
+    @invariant()
+    def versions_only_rise(self) -> None:
+        for page in self.book.items.values():
+            assert page.version >= self.versions.get(page.item_id, 0)
+            self.versions[page.item_id] = page.version
+
+
+TestMoving = Moving.TestCase
