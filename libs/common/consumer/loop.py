@@ -85,12 +85,18 @@ class Consumer(ConsumerRebalanceListener):
         self.drainer = Drainer(database, self.room)
         self._busy = asyncio.Lock()
         self._generation = self._checked = 0
-        self._revoking = False
+        self.giving_way = False
+        """Whether a rebalance waits for the batch in hand."""
         self._looked_at = float("-inf")
         self._next: dict[TopicPartition, int] = {}
         self._stopped: set[TopicPartition] = set()
         self._pulse = Pulse()
         self._kafka: AIOKafkaConsumer | None = None
+
+    @property
+    def assigned(self) -> frozenset[TopicPartition]:
+        """The partitions that this member reads now."""
+        return frozenset(self._kafka.assignment()) if self._kafka is not None else frozenset()
 
     async def run(self, pulse: Pulse) -> None:
         """Hear until the process stops; troubles of the broker and the database are waited out."""
@@ -116,7 +122,7 @@ class Consumer(ConsumerRebalanceListener):
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """aiokafka asks before partitions move: wait for the batch in hand, 20 s at most."""
-        self._revoking = True
+        self.giving_way = True
         try:
             async with asyncio.timeout(REVOKE_WITHIN):
                 async with self._busy:
@@ -127,7 +133,7 @@ class Consumer(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """aiokafka tells what is ours now."""
-        self._revoking = False
+        self.giving_way = False
 
     def _forget(self) -> None:
         for place in self._next.keys() | self._stopped:
@@ -138,7 +144,7 @@ class Consumer(ConsumerRebalanceListener):
 
     async def _member(self) -> None:
         """One membership of the group: until the process stops, the breaker opens, or the client fails."""
-        self._revoking = False
+        self.giving_way = False
         self._forget()
         self._kafka = client = kafka.consumer(self.settings, self.name)
         try:
@@ -245,7 +251,7 @@ class Consumer(ConsumerRebalanceListener):
         if self._kafka is not None:
             self._kafka.pause(*self._kafka.assignment())
             self._return(await self._kafka.getmany(timeout_ms=0))
-        if self._pulse.stopping.is_set() or self._revoking:
+        if self._pulse.stopping.is_set() or self.giving_way:
             raise GivenUp()
         await self._pulse.rest(backoff(attempt))
 

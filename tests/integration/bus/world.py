@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
@@ -17,10 +18,12 @@ from libs.common import kafka, outbox
 from libs.common.consumer import Consumer
 from libs.common.db import Database
 from libs.common.errors import Impossible
-from libs.common.events import OWNERS, Event, event
+from libs.common.events import OWNERS, PARTITIONS, Event, event
 from libs.common.events.envelope import Body
+from libs.common.ids import uuid7
 from libs.common.runtime import Pulse
 from libs.common.settings import Settings
+from libs.common.tables import dead_letter, parked
 
 SERVICE = "scheduler"
 metadata = MetaData()
@@ -100,6 +103,28 @@ class World:
         asked = select(effect.c.event_id, effect.c.key, effect.c.version).where(effect.c.key.like(f"{self.group} %"))
         async with self.database.transaction() as db:
             return list((await db.execute(asked.order_by(effect.c.nth))).all())
+
+    async def letters(self) -> list[Any]:
+        """The dead letters of this consumer, oldest first."""
+        async with self.database.transaction() as db:
+            asked = select(dead_letter).where(dead_letter.c.consumer == self.group)
+            return list((await db.execute(asked.order_by(dead_letter.c.letter_id))).all())
+
+    async def parked(self) -> list[UUID]:
+        """The events that wait behind letters, in order."""
+        async with self.database.transaction() as db:
+            asked = select(parked.c.event_id).where(parked.c.consumer == self.group).order_by(parked.c.seq)
+            return list(await db.scalars(asked))
+
+    def one_a_partition(self, tenant: UUID) -> list[Event]:
+        """An event on every partition of the topic."""
+        found: dict[int, Event] = {}
+        for n in count():
+            told = self.told(tenant, uuid7(), f"marker {n}")
+            found.setdefault(kafka.partition_of(told.key), told)
+            if len(found) == PARTITIONS:
+                return list(found.values())
+        raise AssertionError
 
     async def put(self, **record: Any) -> None:
         """Put a raw record on the topic, past the outbox."""
