@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
@@ -193,8 +192,3 @@ async def _release(database: Database, claim: Claim, *, failed: bool) -> None:
         else:
             unanswered = or_(_it.status.is_(None), _it.status == MARKED)
             await db.execute(delete(idempotency_key).where(claim.row(), unanswered))
-
-
-async def forget_keys(db: AsyncConnection, before: datetime) -> int:
-    """Drop keys claimed before an instant (they are promised for 72 hours); their number."""
-    return (await db.execute(delete(idempotency_key).where(_it.created_at < before))).rowcount

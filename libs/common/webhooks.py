@@ -11,11 +11,10 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -152,8 +151,3 @@ async def remember(db: AsyncConnection, *messages: VerifiedSource) -> None:
     for tenant, source, name, digest in await db.execute(asked):
         if digests[tenant, source, name] != digest:
             raise WebhookReused
-
-
-async def forget_webhooks(db: AsyncConnection, before: datetime) -> int:
-    """Drop ids seen before an instant; their number."""
-    return (await db.execute(delete(webhook_seen).where(webhook_seen.c.seen_at < before))).rowcount

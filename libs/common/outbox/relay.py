@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common import breaker, kafka
 from libs.common.crash import crash_point
 from libs.common.db import Database
+from libs.common.forgetting import forget
 from libs.common.metrics import EVENTS_PUBLISHED, OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS
 from libs.common.outbox.publishing import Lane, Published, publish
 from libs.common.outbox.recording import BOUND
@@ -182,6 +183,7 @@ class Relay:
         async with self.database.transaction() as db:
             if now - self._months_at >= MONTHS_EVERY:
                 await db.execute(text("select keep_months()"))
+                await forget(db)
             waiting, oldest = (await db.execute(_gauges, {"most": BOUND})).one()
         OUTBOX_ROWS.set(waiting)
         OUTBOX_OLDEST_SECONDS.set(oldest or 0)
