@@ -119,7 +119,7 @@ def task_opened(task: Any, at: datetime, correlation: UUID, cause: UUID | None) 
 
 
 def task_done(
-    task: Any, lines: Sequence[NoticeLine], at: datetime, outcome: Outcome, done_on: date, correlation: UUID
+    task: Any, lines: Sequence[NoticeLine], at: datetime, *, outcome: Outcome, done_on: date, correlation: UUID
 ) -> Event:
     told = TaskDone(
         **_task(task), reminder_id=task["reminder_id"], covers=covers(lines), outcome=outcome, done_on=done_on

@@ -1,0 +1,52 @@
+"""What people have to do: calls, replies to read, contacts to find, letters to post."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifier.store.pairs import Pair, of_pairs, pairs, parameters
+from services.notifier.tables import task
+
+
+async def add(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        await db.execute(insert(task), list(rows))
+
+
+async def one(db: AsyncConnection, tenant: UUID, task_id: UUID, *, locked: bool = False) -> Any | None:
+    """One task, or None."""
+    query = select(task).where(task.c.tenant_id == tenant, task.c.task_id == task_id)
+    return (await db.execute(query.with_for_update() if locked else query)).one_or_none()
+
+
+async def change(db: AsyncConnection, tenant: UUID, task_id: UUID, **values: Any) -> Any:
+    """Set columns and raise the version; answers the row as it stands then."""
+    changing = update(task).where(task.c.tenant_id == tenant, task.c.task_id == task_id)
+    return (await db.execute(changing.values(version=task.c.version + 1, **values).returning(task))).one()
+
+
+async def open_of_notices(db: AsyncConnection, asked: Collection[Pair]) -> list[Any]:
+    """Open tasks that these notices opened, locked."""
+    query = (
+        select(task).join(pairs(), of_pairs(task.c.notice_id)).where(task.c.state == "open").with_for_update(of=task)
+    )
+    return list(await db.execute(query.order_by(task.c.task_id), parameters(asked))) if asked else []
+
+
+async def open_contact_task(db: AsyncConnection, tenant: UUID, case_id: UUID) -> bool:
+    """Whether somebody is already looking for a contact in this case."""
+    query = select(task.c.task_id).where(
+        task.c.tenant_id == tenant, task.c.case_id == case_id, task.c.state == "open", task.c.kind == "contact"
+    )
+    return (await db.execute(query.limit(1))).first() is not None
+
+
+async def page(
+    db: AsyncConnection, tenant: UUID, *, where: Sequence[ColumnElement[bool]], after: UUID | None, most: int
+) -> list[Any]:
+    """Tasks of a tenant in the order of their ids."""
+    query = select(task).where(task.c.tenant_id == tenant, *where).order_by(task.c.task_id).limit(most)
+    return list(await db.execute(query.where(task.c.task_id > after) if after else query))

@@ -1,0 +1,49 @@
+"""How much left on a day without a person's approval, and the bound at which a tenant stops.
+
+The bound is max(floor, 3 × the busiest of the seven days before): a scheduler that runs away is stopped by what the
+tenant has been used to. What a person approved by count and sum does not count.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifier.tables import day_volume
+
+TIMES = 3
+DAYS = 7
+
+
+async def today(db: AsyncConnection, tenant: UUID, day: date, floor: int) -> Any:
+    """The tenant's row of that day, made if it is the first look."""
+    mine = (day_volume.c.tenant_id == tenant, day_volume.c.day == day)
+    found = (await db.execute(select(day_volume).where(*mine))).one_or_none()
+    if found is not None:
+        return found
+    before = (day_volume.c.day < day, day_volume.c.day >= day - timedelta(days=DAYS))
+    busiest = await db.scalar(select(func.max(day_volume.c.sent)).where(day_volume.c.tenant_id == tenant, *before))
+    most = max(floor, TIMES * (busiest or 0))
+    await db.execute(insert(day_volume).values(tenant_id=tenant, day=day, most=most).on_conflict_do_nothing())
+    return (await db.execute(select(day_volume).where(*mine))).one()
+
+
+async def count(db: AsyncConnection, tenant: UUID, day: date, mails: int, floor: int, at: datetime) -> bool:
+    """Add what leaves now; True when this passed the bound and stopped the tenant."""
+    row = await today(db, tenant, day, floor)
+    change = update(day_volume).where(day_volume.c.tenant_id == tenant, day_volume.c.day == day)
+    over = row.sent + mails >= row.most and row.stopped_at is None
+    told: dict[str, Any] = {"sent": day_volume.c.sent + mails}
+    await db.execute(change.values(**(told | {"stopped_at": at} if over else told)))
+    return over
+
+
+async def resume(db: AsyncConnection, tenant: UUID, day: date, floor: int, more: int, author: str) -> Any:
+    """A person looked: `more` mails may leave today besides those that have."""
+    row = await today(db, tenant, day, floor)
+    change = update(day_volume).where(day_volume.c.tenant_id == tenant, day_volume.c.day == day)
+    told = {"most": row.sent + more, "stopped_at": None, "resumed_by": author}
+    return (await db.execute(change.values(**told).returning(day_volume))).one()
