@@ -1,7 +1,6 @@
 """`relance <service>`: one process of one service, with its doors, its loops or both."""
 
 import asyncio
-import gc
 from importlib import import_module
 from typing import Annotated, Literal
 
@@ -21,9 +20,6 @@ def serve(service: str, only: Literal["http", "work"] | None) -> None:
     """Run one service until SIGTERM."""
     settings = Settings.from_env()
     wired = import_module(f"services.{service}.app").wire(settings)
-    # What was imported stays: the collector need not walk it again, and young objects are many.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
     asyncio.run(import_module("libs.common.runtime").run(wired, settings, only))
 
 

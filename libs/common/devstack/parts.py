@@ -57,9 +57,9 @@ class Program:
             self.process.terminate()
 
     def stop(self) -> None:
-        """Let it drain for 20 s at most."""
+        """Let it drain; a service finishes its answers and batches within 45 s."""
         if self.process is not None:
-            stop(self.process, signal.SIGTERM, within=20)
+            stop(self.process, signal.SIGTERM, within=50)
 
     def known(self) -> Known | None:
         """Its pid and start time while it runs."""
