@@ -1,6 +1,6 @@
 """What the console's doors work with, wired once in `app.py`."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,6 +14,7 @@ from libs.common.settings import Settings
 from services.console.directory.change import Change
 from services.console.directory.spreading import Spreading
 from services.console.people.passwords import Passwords
+from services.console.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,13 @@ class Room:
     database: Database
     spreading: Spreading
     passwords: Passwords
-    nudge: Callable[[], None]
-    """Tells the relay that something was recorded."""
+    stack: Stack
 
     @asynccontextmanager
     async def changing(self, tenant_id: UUID, actor: str) -> AsyncIterator[Change]:
         """One transaction over a tenant's directory; what it recorded leaves right after the commit."""
         async with self.database.transaction(tenant_id, INSTALLATION) as db:
             yield Change(db, tenant_id, actor, self.clock.now())
-        self.nudge()
 
 
 def here(request: Request) -> Room:

@@ -22,7 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from services.console.projections.tables import ReadModel
+
 console = MetaData()
+read_model = ReadModel(console)
 
 INSTANT = DateTime(timezone=True)
 

@@ -1,0 +1,66 @@
+"""Wiring of the console: its doors, its loops, what they share."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from libs.common.calls import Peers
+from libs.common.clock import Clock
+from libs.common.consumer import Consumer
+from libs.common.db import Database
+from libs.common.directory.door import router as directory_door
+from libs.common.http import make_app, problems
+from libs.common.outbox import Relay
+from libs.common.runtime import App
+from libs.common.settings import Settings
+from services.console import api, projections
+from services.console.directory.spreading import Spreading
+from services.console.errors import NoSuchPage
+from services.console.pages import operations, signing
+from services.console.pages.web import HERE, Web
+from services.console.people.passwords import Passwords
+from services.console.room import Room
+from services.console.stack import Stack
+from services.console.tables import read_model
+
+SERVICE = "console"
+PROGRAMS = ("/v1/", "/internal/", "/healthz/", "/metrics", "/static/")
+
+
+def wire(settings: Settings, clock: Clock | None = None) -> App:
+    """The console: the directory's doors, the finance team's pages, and the consumer of their read model."""
+    doors, loops = Database(settings, SERVICE, "api"), Database(settings, SERVICE, "loop")
+    peers, stack = Peers(settings, SERVICE), Stack(settings)
+    room = Room(settings, clock or settings.clock(), doors, Spreading(peers), Passwords(), stack)
+    routers = [*api.routers(), directory_door(SERVICE, doors), signing.routes, operations.routes]
+    http = make_app(settings, SERVICE, title="Relance console", routers=routers, state=room, database=doors)
+    http.state.web = Web.of(settings)
+    http.mount("/static", _Static(directory=HERE / "static"))
+    http.add_exception_handler(HTTPException, _nowhere)
+    consumer = Consumer(settings, SERVICE, loops, projections.handlers(read_model), acts=False)
+    relay = Relay(settings, SERVICE, loops, doors)
+    return App(
+        SERVICE,
+        http,
+        {"consumer": consumer.run, "relay": relay.run},
+        [peers.close, stack.close, doors.close, loops.close],
+    )
+
+
+class _Static(StaticFiles):
+    """Our own files; an address with a digest is kept for a year."""
+
+    def file_response(self, full_path, stat_result, scope, status_code=200):  # type: ignore[no-untyped-def]
+        answer = super().file_response(full_path, stat_result, scope, status_code)
+        kept = "public, max-age=31536000, immutable" if b"v=" in scope["query_string"] else "no-cache"
+        answer.headers["cache-control"] = kept
+        return answer
+
+
+async def _nowhere(request: Request, error: Exception) -> Response:
+    """A path that is none: a page for people, a problem for programs."""
+    person_asks = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(PROGRAMS)
+    if person_asks and isinstance(error, HTTPException) and error.status_code == 404:
+        return request.app.state.web.refusal(request, NoSuchPage())  # type: ignore[no-any-return]
+    return await problems.http(request, error)

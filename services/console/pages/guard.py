@@ -1,0 +1,142 @@
+"""Who is signed in, and that a form came from a page of ours: its origin and its token, both.
+
+GET changes nothing, ever. Pages without a session lead to the sign-in page, which leads back to a path of ours only.
+"""
+
+import hmac
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from urllib.parse import quote, urlsplit
+
+from fastapi import Depends
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from libs.common.auth import ROLES
+from libs.common.errors import Forbidden, RelanceError
+from libs.common.http import unfit
+from services.console.errors import FromElsewhere
+from services.console.pages.web import Web, web_of
+from services.console.people import sessions
+from services.console.people.lookup import Person
+from services.console.room import here
+
+HOME = "/"
+
+
+class NotSignedIn(RelanceError):
+    """Nobody is signed in."""
+
+    code = "not_signed_in"
+    status = 401
+
+
+class PageRoute(APIRoute):
+    """A route that answers people: refusals are pages, and who is not signed in is led to the sign-in page."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        inner = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await inner(request)
+            except NotSignedIn:
+                return RedirectResponse(sign_in_path(request), 303)
+            except RelanceError as error:
+                return web_of(request).refusal(request, error, getattr(request.state, "person", None))
+            except RequestValidationError as error:
+                return web_of(request).refusal(request, unfit(error.errors()), getattr(request.state, "person", None))
+
+        return handler
+
+
+def sign_in_path(request: Request) -> str:
+    """Where somebody signs in who wanted this page."""
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    known = request.method == "GET" and wanted != HOME
+    return f"/login?next={quote(wanted, safe='')}" if known else "/login"
+
+
+def path_of_ours(wanted: str | None) -> str:
+    """A path on this console, or home: nothing that a browser could read as another host."""
+    if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")) or len(wanted) > 2_000:
+        return HOME
+    if any(character < "!" or character in "\\\x7f" for character in wanted):
+        return HOME
+    parts = urlsplit(wanted)
+    return wanted if not parts.scheme and not parts.netloc else HOME
+
+
+async def who(request: Request) -> Person | None:
+    """Whoever is signed in, or nobody; looked up once a request."""
+    if not hasattr(request.state, "person"):
+        token = request.cookies.get(web_of(request).cookies.session)
+        request.state.person = await sessions.who(here(request).database, token)
+    found: Person | None = request.state.person
+    return found
+
+
+async def signed_in(request: Request) -> Person:
+    """Whoever is signed in. Raises NotSignedIn."""
+    found = await who(request)
+    if found is None:
+        raise NotSignedIn
+    return found
+
+
+def may(scope: str) -> Callable[[Request], Coroutine[Any, Any, Person]]:
+    """A dependency: a person one of whose roles has this scope. Raises NotSignedIn or Forbidden."""
+
+    async def allowed(request: Request) -> Person:
+        found = await signed_in(request)
+        if not allows(found, scope):
+            raise Forbidden("Your role does not allow this.", remedy="Ask an administrator.")
+        return found
+
+    return allowed
+
+
+def allows(person: Person, scope: str) -> bool:
+    """Whether one of this person's roles has the scope."""
+    return any(scope in ROLES.get(role, ()) for role in person.roles)
+
+
+async def posted(request: Request) -> FormData:
+    """The form that a signed-in person sent from a page of ours. Raises NotSignedIn or FromElsewhere."""
+    check_origin(request, web_of(request))
+    person = await signed_in(request)
+    form = await request.form(max_files=20, max_fields=2_000)
+    shown = str(form.get("csrf") or request.headers.get("x-csrf-token") or "")
+    if not hmac.compare_digest(shown.encode(), person.csrf.encode()):
+        raise FromElsewhere
+    return form
+
+
+def check_origin(request: Request, web: Web) -> None:
+    """Raises FromElsewhere unless the browser says that the request came from this console."""
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site")
+    if site is not None and site != "same-origin":
+        raise FromElsewhere
+    if origin is None:
+        if site == "same-origin":
+            return
+        raise FromElsewhere
+    if origin not in _origins(request, web):
+        raise FromElsewhere
+
+
+def _origins(request: Request, web: Web) -> set[str]:
+    public = urlsplit(web.settings.public_url)
+    known = {f"{public.scheme}://{public.netloc}"}
+    if web.settings.environment == "development":
+        known.add(f"http://{request.headers.get('host', '')}")
+    return known
+
+
+Visitor = Annotated[Person | None, Depends(who)]
+SignedIn = Annotated[Person, Depends(signed_in)]
+Posted = Annotated[FormData, Depends(posted)]

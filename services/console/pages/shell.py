@@ -1,0 +1,59 @@
+"""What every page of a signed-in person shows around its own content: navigation, tenant, the instant it shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from libs.common import directory
+from services.console import work
+from services.console.pages.guard import allows
+from services.console.pages.web import ZONE, web_of
+from services.console.people.lookup import Person
+from services.console.room import here
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the navigation; shown to whoever has its scope."""
+
+    path: str
+    icon: str
+    label: str
+    scope: str = "invoices:read"
+    below: tuple[str, ...] = field(default=())
+
+    def here(self, path: str) -> bool:
+        """Whether a path is this page or one below it."""
+        return path == self.path or (self.path != "/" and path.startswith(self.path + "/")) or path in self.below
+
+
+NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (("", (Page("/operations", "operations", "nav.operations"),)),)
+
+
+def navigation(person: Person) -> list[tuple[str, list[Page]]]:
+    """The groups of pages that this person may open."""
+    groups = [(group, [page for page in pages if allows(person, page.scope)]) for group, pages in NAVIGATION]
+    return [(group, pages) for group, pages in groups if pages]
+
+
+async def shown(request: Request, template: str, person: Person, status: int = 200, **facts: Any) -> HTMLResponse:
+    """A page within its shell."""
+    room = here(request)
+    async with room.database.transaction(person.tenant_id) as db:
+        shell = {
+            "tenant": await directory.tenant(db, person.tenant_id),
+            "entities": await directory.entities(db, person.tenant_id),
+            "as_of": await work.as_of(db, person.tenant_id),
+        }
+    return web_of(request).page(request, template, person, status, navigation=navigation(person), **(shell | facts))
+
+
+def day_start(now: datetime, zone: str = ZONE) -> datetime:
+    """The first instant of the day in a zone, in UTC."""
+    today = now.astimezone(ZoneInfo(zone)).date()
+    return datetime.combine(today, time(), ZoneInfo(zone)).astimezone(UTC)

@@ -1,0 +1,182 @@
+"""Rendering: templates with the texts of a language, the formats of a zone, and the headers that keep a page safe.
+
+Every page escapes by itself; there is no script and no style inside a page, so the policy allows none.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from libs.common.errors import RelanceError
+from libs.common.settings import SettingMissing, Settings
+from services.console.pages import formats
+from services.console.people.lookup import Person
+
+HERE = Path(__file__).parent
+LANGUAGES = ("fr", "en")
+ZONE = "Europe/Paris"
+THEMES = ("light", "dark")
+
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "frame-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "referrer-policy": "same-origin",  # with no-referrer a form would name no origin
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "cache-control": "no-store",
+}
+
+
+@dataclass(frozen=True)
+class Cookies:
+    """The names of our cookies. `__Host-` binds them to this host over TLS; plain http exists in development only,
+    where the names carry the port instead, because cookies do not tell ports apart."""
+
+    session: str
+    visitor: str
+    theme: str
+    language: str
+    secure: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Cookies":
+        """Raises SettingMissing when production would send sessions in clear."""
+        secure = settings.public_url.startswith("https://")
+        if not secure and settings.environment != "development":
+            raise SettingMissing("RELANCE_PUBLIC_URL must begin with https:// outside development.")
+        before, after = ("__Host-relance", "") if secure else ("relance", f"-{settings.ports['console']}")
+        session, visitor, theme, language = (
+            f"{before}-{name}{after}" for name in ("session", "visitor", "theme", "language")
+        )
+        return cls(session, visitor, theme, language, secure)
+
+    def set(self, response: Response, name: str, value: str, *, age: int | None = None) -> None:
+        """Set one of them; without an age it ends with the browser's session."""
+        response.set_cookie(name, value, max_age=age, path="/", secure=self.secure, httponly=True, samesite="lax")
+
+    def drop(self, response: Response, name: str) -> None:
+        """Take one away."""
+        response.delete_cookie(name, path="/", secure=self.secure, httponly=True, samesite="lax")
+
+
+class Texts:
+    """The words of one language. A text that is missing is a fault that a test finds, not an empty place."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.words: Mapping[str, str] = yaml.safe_load((HERE / "texts" / f"{language}.yaml").read_text("utf-8"))
+
+    def __call__(self, key: str, **facts: Any) -> str:
+        """The text with its facts; `count` chooses between `key.one` and `key.many`."""
+        if "count" in facts:
+            few = facts["count"] in (0, 1) if self.language == "fr" else facts["count"] == 1
+            key = f"{key}.one" if few else f"{key}.many"
+            facts["count"] = formats.number(int(facts["count"]), self.language)
+        return self.words[key].format(**facts) if facts else self.words[key]
+
+    def has(self, key: str) -> bool:
+        return key in self.words
+
+
+def icon(name: str, label: str = "") -> Markup:
+    """One of our icons: silent, or with a label where it stands alone."""
+    told = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
+    return Markup('<svg class="i" {}><use href="/static/icons.svg#{}"/></svg>').format(told, name)
+
+
+@cache
+def stamp(name: str) -> str:
+    """A static file's address with a digest of its content, so that it may be kept for ever."""
+    content = (HERE / "static" / name).read_bytes()
+    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
+
+
+@dataclass
+class Web:
+    """What pages are made with."""
+
+    settings: Settings
+    cookies: Cookies
+    texts: Mapping[str, Texts]
+    environments: Mapping[str, Environment] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Web":
+        texts = {language: Texts(language) for language in LANGUAGES}
+        web = cls(settings, Cookies.of(settings), texts)
+        web.environments = {language: web._environment(language) for language in LANGUAGES}
+        return web
+
+    def _environment(self, language: str) -> Environment:
+        made = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        made.filters.update(formats.filters(language, ZONE))
+        made.globals.update(t=self.texts[language], icon=icon, stamp=stamp, language=language)
+        return made
+
+    def language(self, request: Request, person: Person | None) -> str:
+        """The person's, else the one chosen on this browser, else what the browser asks for, else French."""
+        asked = request.query_params.get("language")
+        chosen = person.language if person else asked or request.cookies.get(self.cookies.language)
+        if chosen in LANGUAGES:
+            return str(chosen)
+        accepted = request.headers.get("accept-language", "")
+        preferred = [part.partition(";")[0].strip()[:2].lower() for part in accepted.split(",")]
+        return next((code for code in preferred if code in LANGUAGES), "fr")
+
+    def texts_for(self, request: Request, person: Person | None) -> Texts:
+        """The words of the language in which this request is answered."""
+        return self.texts[self.language(request, person)]
+
+    def page(
+        self, request: Request, template: str, person: Person | None = None, status: int = 200, **facts: Any
+    ) -> HTMLResponse:
+        """A whole page."""
+        theme = request.cookies.get(self.cookies.theme)
+        shared = {
+            "person": person,
+            "path": request.url.path,
+            "status": status,
+            "theme": theme if theme in THEMES else None,
+            "development": self.settings.environment == "development",
+        }
+        made = self.environments[self.language(request, person)].get_template(template)
+        return HTMLResponse(made.render(shared | facts), status, HEADERS)
+
+    def refusal(self, request: Request, error: RelanceError, person: Person | None = None) -> HTMLResponse:
+        """An error as a page: what happened and what to do, in the reader's language where we have the words."""
+        status = int(error.problem()["status"])
+        return self.page(request, "refusal.html", person, status, code=error.code, error=error)
+
+
+def web_of(request: Request) -> Web:
+    """The Web of this application."""
+    web: Web = request.app.state.web
+    return web

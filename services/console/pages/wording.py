@@ -1,0 +1,63 @@
+"""How a line of the timeline reads: its words, its sign, and whether it is good news."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from libs.common.money import Money
+from services.console.pages.web import Texts
+
+SIGNS: Mapping[str, tuple[str, str]] = {
+    "InvoiceIssued": ("invoices", ""),
+    "InvoiceAmended": ("invoices", ""),
+    "InvoiceCancelled": ("invoices", "care"),
+    "CreditNoteIssued": ("invoices", "good"),
+    "CreditApplied": ("invoices", "good"),
+    "PaymentReceived": ("coins", "good"),
+    "PaymentMatched": ("coins", "good"),
+    "PaymentUnmatched": ("coins", "care"),
+    "PaymentReversed": ("coins", "bad"),
+    "InvoiceReopened": ("invoices", "care"),
+    "ReminderDue": ("clock", ""),
+    "ReminderWithdrawn": ("blocked", ""),
+    "ReminderProposed": ("mail", ""),
+    "ReminderSent": ("mail", "good"),
+    "ReminderFailed": ("warning", "bad"),
+    "ReminderStopped": ("blocked", ""),
+    "ReminderUncertain": ("warning", "bad"),
+    "ReminderBounced": ("warning", "bad"),
+    "ReplyReceived": ("reply", "care"),
+    "HoldPlaced": ("holds", "care"),
+    "HoldLifted": ("play", ""),
+    "PromiseMade": ("promises", "care"),
+    "PromiseKept": ("promises", "good"),
+    "PromiseBroken": ("promises", "bad"),
+    "PlanAgreed": ("promises", "care"),
+    "DisputeOpened": ("disputes", "bad"),
+    "DisputeResolved": ("disputes", "good"),
+    "CaseEscalated": ("letter", "bad"),
+    "CaseClosed": ("check", "good"),
+    "TaskOpened": ("phone", ""),
+    "TaskDone": ("phone", "good"),
+}
+
+
+def worded(t: Texts, line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line as the templates show it: `title`, `icon`, `mood`, `why`, `amount` and what it was."""
+    icon, mood = SIGNS.get(line["type"], ("note", ""))
+    key = f"event.{line['type']}"
+    facts = line["facts"]
+    words = t.words.get(key, t("event.other"))
+    amount = Money(line["amount"], line["currency"]) if line["currency"] and line["amount"] is not None else None
+    return {
+        **line,
+        "title": words.format_map({"number": facts.get("number", "")}),
+        "icon": icon,
+        "mood": mood,
+        "why": reason(t, facts["reason"]) if "reason" in facts else "",
+        "amount": amount,
+    }
+
+
+def reason(t: Texts, code: str) -> str:
+    """A stable reason code in words; a code that we have no words for is shown as it is."""
+    return t.words.get(f"reason.{code}", code.replace("_", " "))
