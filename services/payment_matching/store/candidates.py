@@ -1,0 +1,183 @@
+"""What may be paid by what: Postgres is the index. Four look-ups for a micro-batch, whatever its size.
+
+The rule it protects: bounded work. A key that very many items have says nothing and is cut at 21 hits, a payer's list
+at 200 items; what is cut is counted as frequent, never as rare.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.payment_matching.evidence import Item, KeyKind
+from services.payment_matching.store.debtors import CONFIRMED_FROM
+
+HITS = 21
+LIKE_AMOUNT = 6
+OF_PAYER = 200
+NOTES_OF_PAYER = 20
+
+_CLAIM = text("""
+    select p.tenant_id, p.payment_id, p.seq, p.entity_id, p.currency, p.unapplied_minor, p.value_on, p.remittance,
+           p.structured, p.end_to_end_id, p.payer_name, p.payer_iban, p.debtor_id, p.payer_id, p.by_person, p.told
+      from payment p where p.pending order by p.seq limit :most for update skip locked
+""")
+_HITS = text("""
+    select g.ord, k.key, k.kind, k.item_id, k.credit
+      from unnest(cast(:ords as int[]), cast(:tenants as uuid[]), cast(:keys as text[])) as g(ord, tenant_id, key)
+     cross join lateral (
+           select i.key, i.kind, i.item_id, i.credit from item_key i
+            where i.tenant_id = g.tenant_id and i.key = g.key limit :hits) k
+""")
+_PAYERS = text("""
+    select g.ord, d.payer_id, p.kind, p.source, p.times
+      from unnest(cast(:ords as int[]), cast(:tenants as uuid[]), cast(:kinds as text[]), cast(:values as text[]))
+           as g(ord, tenant_id, kind, value)
+     cross join lateral (
+           select i.debtor_id, i.kind, i.source, i.times from payer_identity i
+            where i.tenant_id = g.tenant_id and i.kind = g.kind and i.value = g.value
+            order by i.times desc, i.debtor_id limit :hits) p
+      join debtor d on d.tenant_id = g.tenant_id and d.debtor_id = p.debtor_id
+""")
+_LIKE_AMOUNT = text("""
+    select g.ord, i.item_id
+      from unnest(cast(:ords as int[]), cast(:tenants as uuid[]), cast(:currencies as text[]),
+                  cast(:amounts as bigint[])) as g(ord, tenant_id, currency, amount)
+     cross join lateral (
+           select o.item_id from open_item o
+            where o.tenant_id = g.tenant_id and o.currency = g.currency and o.residual_minor = g.amount
+              and o.residual_minor > 0
+            order by o.item_id limit :most) i
+""")
+_ITEM = """o.tenant_id, o.item_id, o.invoice_id, o.entity_id, o.debtor_id, o.payer_id, o.number, o.currency,
+           o.residual_minor, o.issued_on, o.due_on, o.sequence, o.version"""
+_ITEMS = text(f"""
+    select {_ITEM} from open_item o
+      join unnest(cast(:tenants as uuid[]), cast(:ids as uuid[])) as g(tenant_id, id)
+        on o.tenant_id = g.tenant_id and o.item_id = g.id
+     where not o.cancelled
+""")  # noqa: S608 - the pieces are our own constants
+_OF_PAYERS = text(f"""
+    select {_ITEM.replace("o.", "i.")}
+      from unnest(cast(:tenants as uuid[]), cast(:payers as uuid[])) as g(tenant_id, payer_id)
+     cross join lateral (
+           select * from open_item o
+            where o.tenant_id = g.tenant_id and o.payer_id = g.payer_id and o.residual_minor > 0
+            order by o.due_on, o.item_id limit :most) i
+""")  # noqa: S608 - the pieces are our own constants
+_NOTES_OF_PAYERS = text("""
+    select c.tenant_id, c.credit_note_id, c.credit_note_id, c.entity_id, c.debtor_id, c.payer_id, c.number, c.currency,
+           c.unapplied_minor, c.issued_on, c.issued_on, 1, c.version
+      from unnest(cast(:tenants as uuid[]), cast(:payers as uuid[])) as g(tenant_id, payer_id)
+     cross join lateral (
+           select * from credit_note n
+            where n.tenant_id = g.tenant_id and n.payer_id = g.payer_id and n.unapplied_minor > 0
+            order by n.issued_on, n.credit_note_id limit :most) c
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A payment that waits to be tried, locked."""
+
+    tenant_id: UUID
+    payment_id: UUID
+    seq: int
+    entity_id: UUID
+    currency: str
+    unapplied: int
+    value_on: date
+    remittance: str
+    structured: list[str]
+    end_to_end_id: str | None
+    payer_name: str | None
+    payer_iban: str | None
+    debtor_id: UUID | None
+    payer_id: UUID | None
+    by_person: bool
+    told: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHit:
+    """A key of payment number `ord` that an item or a credit note has."""
+
+    ord: int
+    key: str
+    kind: KeyKind
+    item_id: UUID
+    credit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PayerHit:
+    """A payer whom an account or a name of payment number `ord` points to."""
+
+    ord: int
+    payer_id: UUID
+    kind: str
+    confirmed: bool
+    times: int
+
+
+async def claim(db: AsyncConnection, most: int) -> list[Claimed]:
+    """The payments that wait longest, locked; what another process holds is passed over."""
+    return [Claimed(*row) for row in await db.execute(_CLAIM, {"most": most})]
+
+
+async def hits(db: AsyncConnection, keys: Sequence[tuple[int, UUID, str]]) -> list[KeyHit]:
+    """Of (ord, tenant, key): the items and credit notes that have these keys, at most 21 a key."""
+    if not keys:
+        return []
+    told = {"ords": [k[0] for k in keys], "tenants": [k[1] for k in keys], "keys": [k[2] for k in keys], "hits": HITS}
+    return [KeyHit(*row) for row in await db.execute(_HITS, told)]
+
+
+async def payers(db: AsyncConnection, values: Sequence[tuple[int, UUID, str, str]]) -> list[PayerHit]:
+    """Of (ord, tenant, kind, value): the payers known by them."""
+    if not values:
+        return []
+    names = ("ords", "tenants", "kinds", "values")
+    told: dict[str, Any] = dict(zip(names, map(list, zip(*values, strict=True)), strict=True))
+    found = await db.execute(_PAYERS, told | {"hits": HITS})
+    return [
+        PayerHit(row.ord, row.payer_id, row.kind, row.source != "machine" or row.times >= CONFIRMED_FROM, row.times)
+        for row in found
+    ]
+
+
+async def like_amount(db: AsyncConnection, amounts: Sequence[tuple[int, UUID, str, int]]) -> list[tuple[int, UUID]]:
+    """Of (ord, tenant, currency, amount): the items that owe just this, at most 6 each."""
+    names = ("ords", "tenants", "currencies", "amounts")
+    told: dict[str, Any] = dict(zip(names, map(list, zip(*amounts, strict=True)), strict=True))
+    return [(row.ord, row.item_id) for row in await db.execute(_LIKE_AMOUNT, told | {"most": LIKE_AMOUNT})]
+
+
+Seen = dict[tuple[UUID, UUID], tuple[Item, int]]
+"""(tenant, id) → the item and its version as seen."""
+
+
+async def items(db: AsyncConnection, ids: Collection[tuple[UUID, UUID]]) -> Seen:
+    """These items, settled ones too."""
+    if not ids:
+        return {}
+    wanted = sorted(set(ids))
+    return _seen(await db.execute(_ITEMS, {"tenants": [t for t, _ in wanted], "ids": [i for _, i in wanted]}))
+
+
+async def of_payers(db: AsyncConnection, wanted: Collection[tuple[UUID, UUID]]) -> Seen:
+    """What these payers owe, the oldest 200 items each, and the credit notes they have left."""
+    if not wanted:
+        return {}
+    keys = sorted(set(wanted))
+    told = {"tenants": [t for t, _ in keys], "payers": [p for _, p in keys]}
+    found = _seen(await db.execute(_OF_PAYERS, told | {"most": OF_PAYER}))
+    return found | _seen(await db.execute(_NOTES_OF_PAYERS, told | {"most": NOTES_OF_PAYER}), credit=True)
+
+
+def _seen(rows: Any, *, credit: bool = False) -> Seen:
+    return {(row[0], row[1]): (Item(*row[1:12], credit=credit), row[12]) for row in rows}

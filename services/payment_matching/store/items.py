@@ -1,0 +1,228 @@
+"""What invoices and credit notes say is owed: items opened, changed, and the keys they are found by."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.sets import adding, columns
+from services.payment_matching.allocation import Owing
+from services.payment_matching.evidence import item_keys
+from services.payment_matching.tables import credit_note, item_key, open_item
+
+Row = dict[str, Any]
+Key = tuple[UUID, UUID]
+
+_KEYS = ("tenant_id", "key", "kind", "item_id", "credit")
+_ITEM = (
+    "tenant_id", "item_id", "invoice_id", "entity_id", "debtor_id", "payer_id", "number", "sequence", "issued_on",
+    "due_on", "currency", "amount_minor", "residual_minor", "invoice_version", "payment_reference", "order_number",
+)  # fmt: skip
+_CREDIT = (
+    "tenant_id", "credit_note_id", "entity_id", "debtor_id", "payer_id", "number", "issued_on", "currency",
+    "amount_minor", "unapplied_minor", "named",
+)  # fmt: skip
+
+_REDATED = (
+    "tenant_id", "item_id", "number", "issued_on", "due_on", "invoice_version", "payment_reference", "order_number",
+    "payer_id",
+)  # fmt: skip
+
+_ADVANCE = text("""
+    insert into invoice_seen as s (tenant_id, invoice_id, version, cancelled)
+    select * from unnest(cast(:tenants as uuid[]), cast(:invoices as uuid[]), cast(:versions as bigint[]),
+                         cast(:cancelled as boolean[]))
+    on conflict (tenant_id, invoice_id) do update
+       set version = greatest(s.version, excluded.version), cancelled = s.cancelled or excluded.cancelled
+     where not s.cancelled and (excluded.cancelled or s.version < excluded.version)
+    returning invoice_id
+""")
+_OF_INVOICES = text("""
+    select i.tenant_id, i.item_id, i.invoice_id, i.sequence, i.amount_minor, i.cancelled
+      from open_item i
+      join unnest(cast(:tenants as uuid[]), cast(:invoices as uuid[])) as g(tenant_id, invoice_id)
+        on i.tenant_id = g.tenant_id and i.invoice_id = g.invoice_id
+""")
+_REDATE = text("""
+    update open_item i
+       set number = g.number, issued_on = g.issued_on, due_on = g.due_on, invoice_version = g.invoice_version,
+           payment_reference = g.payment_reference, order_number = g.order_number, payer_id = g.payer_id,
+           cancelled = false, tried = false
+      from unnest(cast(:tenant_id as uuid[]), cast(:item_id as uuid[]), cast(:number as text[]),
+                  cast(:issued_on as date[]), cast(:due_on as date[]), cast(:invoice_version as bigint[]),
+                  cast(:payment_reference as text[]), cast(:order_number as text[]), cast(:payer_id as uuid[]))
+           as g(tenant_id, item_id, number, issued_on, due_on, invoice_version, payment_reference, order_number,
+                payer_id)
+     where i.tenant_id = g.tenant_id and i.item_id = g.item_id
+""")
+_CANCEL = text("""
+    update open_item i set cancelled = true, tried = true
+      from unnest(cast(:tenants as uuid[]), cast(:items as uuid[])) as g(tenant_id, item_id)
+     where i.tenant_id = g.tenant_id and i.item_id = g.item_id
+""")
+_FORGET_KEYS = text("""
+    delete from item_key k using unnest(cast(:tenants as uuid[]), cast(:items as uuid[])) as g(tenant_id, item_id)
+     where k.tenant_id = g.tenant_id and k.item_id = g.item_id
+""")
+_OWING_OF_DEBTORS = text("""
+    select i.tenant_id, i.debtor_id, i.entity_id, i.item_id, i.invoice_id, i.due_on, i.residual_minor, i.currency
+      from open_item i
+      join unnest(cast(:tenants as uuid[]), cast(:debtors as uuid[])) as g(tenant_id, debtor_id)
+        on i.tenant_id = g.tenant_id and i.debtor_id = g.debtor_id
+     where i.residual_minor > 0
+""")
+_LEFT_OF_DEBTORS = text("""
+    select c.tenant_id, c.credit_note_id, c.debtor_id, c.currency, c.named
+      from credit_note c
+      join unnest(cast(:tenants as uuid[]), cast(:debtors as uuid[])) as g(tenant_id, debtor_id)
+        on c.tenant_id = g.tenant_id and c.debtor_id = g.debtor_id
+     where c.unapplied_minor > 0
+     order by c.issued_on, c.credit_note_id
+""")
+
+_CREDITED = text("""
+    select a.source_id, i.invoice_id, sum(a.amount_minor) as given
+      from allocation a
+      join unnest(cast(:tenants as uuid[]), cast(:notes as uuid[])) as g(tenant_id, note)
+        on a.tenant_id = g.tenant_id and a.source_id = g.note
+      join open_item i on i.tenant_id = a.tenant_id and i.item_id = a.item_id
+     where a.undone_at is null
+     group by a.source_id, i.invoice_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An item that is on record."""
+
+    tenant_id: UUID
+    item_id: UUID
+    invoice_id: UUID
+    sequence: int
+    amount: int
+    cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A credit note with something left."""
+
+    tenant_id: UUID
+    credit_note_id: UUID
+    debtor_id: UUID
+    currency: str
+    named: list[tuple[UUID, int | None]]
+
+
+async def advance(db: AsyncConnection, rows: Sequence[tuple[UUID, UUID, int, bool]]) -> set[UUID]:
+    """Of (tenant, invoice, version, cancelled): the invoices for which this is news. Cancelled stays cancelled."""
+    names = ("tenants", "invoices", "versions", "cancelled")
+    told = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    return set((await db.scalars(_ADVANCE, told)).all())
+
+
+async def of_invoices(db: AsyncConnection, invoices: Collection[Key]) -> dict[UUID, Told]:
+    """The items on record of these invoices, by id."""
+    found = await db.execute(_OF_INVOICES, _columns(invoices, "invoices"))
+    return {row.item_id: Told(*row) for row in found}
+
+
+async def add(db: AsyncConnection, rows: Sequence[Row]) -> None:
+    """Open these items; those on record stay as they are."""
+    if rows:
+        await db.execute(adding(open_item, _ITEM), columns([{name: row[name] for name in _ITEM} for row in rows]))
+        await _add_keys(db, rows, "item_id", credit=False)
+
+
+async def redate(db: AsyncConnection, rows: Sequence[Row]) -> None:
+    """Give items on record the number, dates and references that their invoice has now."""
+    if not rows:
+        return
+    await db.execute(_REDATE, {name: [row[name] for row in rows] for name in _REDATED})
+    await db.execute(_FORGET_KEYS, _columns([(row["tenant_id"], row["item_id"]) for row in rows], "items"))
+    await _add_keys(db, rows, "item_id", credit=False)
+
+
+async def cancel(db: AsyncConnection, items: Collection[Key]) -> None:
+    """Mark items void; the book has already brought them to nothing."""
+    if items:
+        await db.execute(_CANCEL, _columns(items, "items"))
+
+
+async def add_credits(db: AsyncConnection, rows: Sequence[Row]) -> None:
+    """Put credit notes on record, with their keys; those on record stay as they are."""
+    await db.execute(adding(credit_note, _CREDIT), columns([{name: row[name] for name in _CREDIT} for row in rows]))
+    await _add_keys(db, rows, "credit_note_id", credit=True)
+
+
+async def _add_keys(db: AsyncConnection, rows: Sequence[Row], identity: str, *, credit: bool) -> None:
+    keys = [
+        {"tenant_id": row["tenant_id"], "key": key, "kind": kind, "item_id": row[identity], "credit": credit}
+        for row in rows
+        for key, kind in sorted(item_keys(row["number"], row.get("payment_reference"), row.get("order_number")))
+    ]
+    if keys:
+        await db.execute(adding(item_key, _KEYS), columns(keys))
+
+
+async def owing(db: AsyncConnection, debtors: Collection[Key]) -> dict[Key, dict[str, list[Owing]]]:
+    """What these debtors owe: (tenant, debtor) → currency → items."""
+    found: dict[Key, dict[str, list[Owing]]] = {}
+    for row in await db.execute(_OWING_OF_DEBTORS, _columns(debtors, "debtors")):
+        items = found.setdefault((row.tenant_id, row.debtor_id), {}).setdefault(row.currency, [])
+        items.append(Owing(row.item_id, row.invoice_id, row.due_on, row.residual_minor))
+    return found
+
+
+async def credits_left(db: AsyncConnection, debtors: Collection[Key]) -> list[Left]:
+    """The credit notes of these debtors that have something left, oldest first."""
+    found = await db.execute(_LEFT_OF_DEBTORS, _columns(debtors, "debtors"))
+    return [
+        Left(r.tenant_id, r.credit_note_id, r.debtor_id, r.currency, [(UUID(one), most) for one, most in r.named])
+        for r in found
+    ]
+
+
+async def credited(db: AsyncConnection, notes: Collection[Key]) -> dict[tuple[UUID, UUID], int]:
+    """What each of these credit notes has given to each invoice: (credit note, invoice) → minor units."""
+    found = await db.execute(_CREDITED, _columns(notes, "notes"))
+    return {(row.source_id, row.invoice_id): int(row.given) for row in found}
+
+
+def _columns(keys: Collection[Key], name: str) -> dict[str, list[UUID]]:
+    wanted = sorted(set(keys))
+    return {"tenants": [tenant for tenant, _ in wanted], name: [one for _, one in wanted]}
+
+
+def named_json(pairs: Sequence[tuple[UUID, int | None]]) -> Any:
+    """What a credit note names, as it is kept."""
+    return orjson.loads(orjson.dumps([[str(invoice), amount] for invoice, amount in pairs]))
+
+
+def row_of(body: Any, instalment: Any, payer: UUID) -> Row:
+    """The row of one instalment of an InvoiceIssued or InvoiceAmended."""
+    amount: int = instalment.amount.minor
+    due: date = instalment.due_date
+    return {
+        "tenant_id": body.tenant_id,
+        "item_id": instalment.item_id,
+        "invoice_id": body.invoice_id,
+        "entity_id": body.entity_id,
+        "debtor_id": body.debtor_id,
+        "payer_id": payer,
+        "number": body.number,
+        "sequence": instalment.sequence,
+        "issued_on": body.issue_date,
+        "due_on": due,
+        "currency": instalment.amount.currency,
+        "amount_minor": amount,
+        "residual_minor": amount,
+        "invoice_version": body.version,
+        "payment_reference": body.payment_reference,
+        "order_number": body.order_number,
+    }
