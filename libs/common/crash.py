@@ -1,11 +1,14 @@
 """Named points at which a test may end this process as if the machine had lost power.
 
-`RELANCE_CRASH_AT=relay.acked` ends it at that point, `relay.acked:3` at the third passage. The points stand where two
-systems have to agree: after one of them has said yes and before the other knows. In production the variable is ignored.
+`RELANCE_CRASH_AT=relay.acked` ends it at that point, `relay.acked:3` at the third passage. `RELANCE_CRASH_AT=/a/folder`
+ends whichever process first passes a point whose name is a file there, and removes the file: so a point is armed while
+everything runs, and its disappearance says that it fired. The points stand where two systems have to agree: after one
+has said yes and before the other knows. In production the variable is ignored.
 """
 
 import os
 from collections import Counter
+from pathlib import Path
 
 POINTS = (
     "intake.committed",  # the invoice is on record, its sender has no answer yet
@@ -20,13 +23,29 @@ POINTS = (
 _passed: Counter[str] = Counter()
 
 
-def crash_point(name: str) -> None:
-    """End the process here if the environment says so; nothing runs after it, not even `finally`."""
+def crash_point(name: str, service: str = "") -> None:
+    """End the process here if the environment says so; nothing runs after it, not even `finally`.
+
+    A point that several services have is armed for one of them by `service.name`.
+    """
     wanted = os.environ.get("RELANCE_CRASH_AT")
     if not wanted or os.environ.get("RELANCE_ENVIRONMENT") == "production":
         return
+    names = (name, f"{service}.{name}")
+    if wanted.startswith("/"):
+        _end_if_armed(Path(wanted), names)
+        return
     point, _, passage = wanted.partition(":")
-    if point == name:
+    if point in names:
         _passed[name] += 1
         if _passed[name] >= int(passage or 1):
             os._exit(137)
+
+
+def _end_if_armed(folder: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        try:
+            (folder / name).unlink()
+        except FileNotFoundError:
+            continue
+        os._exit(137)

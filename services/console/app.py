@@ -14,6 +14,7 @@ from libs.common.http import make_app, problems
 from libs.common.outbox import Relay
 from libs.common.runtime import App
 from libs.common.settings import Settings
+from libs.common.work import with_work
 from services.console import api, projections
 from services.console.directory.spreading import Spreading
 from services.console.errors import NoSuchPage
@@ -40,12 +41,8 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     http.add_exception_handler(HTTPException, _nowhere)
     consumer = Consumer(settings, SERVICE, loops, projections.handlers(read_model), acts=False)
     relay = Relay(settings, SERVICE, loops, doors)
-    return App(
-        SERVICE,
-        http,
-        {"consumer": consumer.run, "relay": relay.run},
-        [peers.close, stack.close, doors.close, loops.close],
-    )
+    closing = [peers.close, stack.close, doors.close, loops.close]
+    return with_work(App(SERVICE, http, {"consumer": consumer.run, "relay": relay.run}, closing), loops)
 
 
 class _Static(StaticFiles):

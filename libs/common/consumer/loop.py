@@ -177,7 +177,7 @@ class Consumer(ConsumerRebalanceListener):
                 self._resume()
             BATCH_SECONDS.labels(self.name).observe(asyncio.get_running_loop().time() - began)
             self._count(handled, incoming)
-            crash_point("consumer.committed")
+            crash_point("consumer.committed", self.database.service)
             await self._commit(ends)
 
     def _read(self, batch: Batch, ends: dict[TopicPartition, int]) -> list[Incoming]:
@@ -282,11 +282,12 @@ class Consumer(ConsumerRebalanceListener):
             return not await breaker.is_open(db, self.name)
 
     async def _after_deploy(self) -> None:
-        """A new release may try again what an older one failed at."""
+        """Be known by name; a new release may try again what an older one failed at."""
         failed = 0
         while not self._pulse.stopping.is_set():
             try:
                 async with self.database.transaction() as db:
+                    await breaker.probe(db, self.name)
                     await breaker.close_after_deploy(db, self.name)
                 return
             except Exception as error:

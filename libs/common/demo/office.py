@@ -179,7 +179,13 @@ class Office:
 
 
 def _rests(work: dict[str, dict[str, Any]]) -> dict[str, int]:
-    return {f"{name}.{loop}": state["rests"] for name, left in work.items() for loop, state in left["loops"].items()}
+    """How often each loop found nothing to do. Consumers do not rest: their lag tells."""
+    return {
+        f"{name}.{loop}": state["rests"]
+        for name, left in work.items()
+        for loop, state in left["loops"].items()
+        if loop != "consumer"
+    }
 
 
 class Listening:

@@ -152,7 +152,7 @@ class Relay:
             if not rows:
                 return Published()
             done = await publish(producer, rows, await _marks(db), SEND_WITHIN)
-            crash_point("relay.acked")
+            crash_point("relay.acked", self.service)
             if done.places:
                 await archive(db, done)
             if done.lost:
