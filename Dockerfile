@@ -11,7 +11,8 @@ ENV PATH=/opt/relance/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     RELANCE_STATE=/state
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin relance \
+RUN groupadd --system --gid 10001 relance \
+    && useradd --system --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin relance \
     && install --directory --owner=relance --group=relance /state
 COPY --from=packages /opt/relance /opt/relance
 WORKDIR /app
