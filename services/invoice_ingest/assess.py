@@ -40,12 +40,15 @@ class Facts:
         return self.owed.minor < 0
 
 
-def assess(invoice: CanonicalInvoice, debtor_terms: str | None = None) -> Facts:
-    """The facts of an invoice. Raises Refused for what cannot be and Doubt for what a person must look at."""
+def assess(invoice: CanonicalInvoice, debtor_terms: str | None = None, *, trusted: bool = False) -> Facts:
+    """The facts of an invoice. Raises Refused for what cannot be and Doubt for what a person must look at.
+
+    `trusted`: a person has looked at the totals, and the payable amount stands as it is stated.
+    """
     totals = invoice.totals
     if invoice.status == "cancelled":
         return Facts(-totals.gross if invoice.kind == "credit_note" else totals.gross, (), "structured", None, None)
-    payable = _payable(invoice)
+    payable = _payable(invoice, trusted)
     owed = -payable if invoice.kind == "credit_note" else payable
     if invoice.kind == "credit_note" and payable.minor < 0:
         raise Doubt(
@@ -68,7 +71,7 @@ def assess(invoice: CanonicalInvoice, debtor_terms: str | None = None) -> Facts:
     return Facts(owed, tuple(due), source, percent, until)
 
 
-def _payable(invoice: CanonicalInvoice) -> Money:
+def _payable(invoice: CanonicalInvoice, trusted: bool) -> Money:
     totals = invoice.totals
     currency = totals.gross.currency
     for field, amount in _amounts(invoice):
@@ -76,11 +79,18 @@ def _payable(invoice: CanonicalInvoice) -> Money:
             raise CurrencyMismatch(f"{field} is in {amount.currency}, totals.gross in {currency}.", field=field)
     if invoice.currency not in (None, currency):
         raise CurrencyMismatch(f"The invoice is in {invoice.currency}, its totals in {currency}.", field="currency")
+    if trusted and totals.payable is not None:
+        return totals.payable
     gross = totals.gross.minor
     due = gross - _minor(totals.prepaid) + _minor(totals.rounding)
     if totals.payable is not None and totals.payable.minor != due:
         raise _wrong("totals.payable", f"payable {totals.payable} is not gross - prepaid + rounding")
-    if totals.net is not None and totals.tax is not None and totals.net.minor + totals.tax.minor != gross:
+    if (
+        not trusted
+        and totals.net is not None
+        and totals.tax is not None
+        and totals.net.minor + totals.tax.minor != gross
+    ):
         raise _wrong("totals.gross", f"gross {totals.gross} is not net + tax")
     return Money(due, currency)
 

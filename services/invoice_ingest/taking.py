@@ -6,7 +6,7 @@ list is decided twice; what is doubtful is set aside in the same transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -40,30 +40,25 @@ class Outcome:
     version: int | None = None
     quarantine_id: UUID | None = None
     problem: RelanceError | None = None
+    stops: Sequence[Scope] = ()
+    """What a stopping command must wait for after the commit."""
 
 
-@dataclass(slots=True)
-class Taken:
-    """The outcomes in the order of the offers, and what a stopping command must wait for after the commit."""
-
-    outcomes: list[Outcome]
-    stops: list[Scope] = field(default_factory=list)
-
-
-async def take(db: AsyncConnection, offers: Sequence[Offer], now: datetime) -> Taken:
+async def take(db: AsyncConnection, offers: Sequence[Offer], now: datetime) -> list[Outcome]:
     """Take a list of offers of any tenants. Raises Raced when another transaction was quicker: try again."""
     found, opened = await accounts(db, offers, now)
-    ids = [_invoice(offer) for offer in offers]
+    ids = [invoice_of(offer) for offer in offers]
     desk = Desk(now, await _standing(db, offers, ids), await _numbers(db, offers))
     outcomes = [_settle(desk, offer, one, account) for offer, one, account in zip(offers, ids, found, strict=True)]
     await desk.write(db)
     await quarantine.supersede(db, desk.taken)
     await quarantine.add(db, list(desk.aside.values()))
     await outbox.record(db, *opened, *desk.events)
-    return Taken(outcomes, desk.stops)
+    return outcomes
 
 
-def _invoice(offer: Offer) -> UUID:
+def invoice_of(offer: Offer) -> UUID:
+    """The id of the invoice that an offer tells."""
     told = offer.invoice
     return invoice_id(offer.tenant_id, offer.entity_id, told.kind, told.number, told.issue_date.year)
 
@@ -92,10 +87,13 @@ async def _numbers(db: AsyncConnection, offers: Sequence[Offer]) -> Numbers:
 
 
 def _settle(desk: Desk, offer: Offer, one: UUID, account: Found) -> Outcome:
+    before = len(desk.stops)
     try:
         if isinstance(account, RelanceError):
             raise account
-        return _decided(desk, offer, one, account)
+        outcome = _decided(desk, offer, one, account)
+        outcome.stops = desk.stops[before:]
+        return outcome
     except Doubt as why:
         row = set_aside(offer, one, why, desk.now)
         desk.aside[row["quarantine_id"]] = row
@@ -118,7 +116,7 @@ class _Case:
 
 def _case(desk: Desk, offer: Offer, one: UUID, account: Account) -> _Case:
     told = offer.invoice
-    facts = assessing.assess(told, account.terms)
+    facts = assessing.assess(told, account.terms, trusted=offer.released)
     content = assessing.content(told, facts, account.debtor_id)
     core = assessing.core(facts, account.debtor_id, told.issue_date)
     incoming = Incoming(offer.source, told.version, content, core, told.status == "cancelled", facts.credit)

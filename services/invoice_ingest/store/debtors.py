@@ -86,6 +86,12 @@ async def write_files(db: AsyncConnection, rows: Sequence[dict[str, Any]]) -> No
     await raise_rows(db, debtor, sorted(rows, key=lambda row: row["debtor_id"]))
 
 
+async def move_on(db: AsyncConnection, tenant: UUID, debtor_id: UUID, source_version: int | None) -> None:
+    """Keep the newer version that the ledger gave to a file it had told before."""
+    mine = (debtor.c.tenant_id == tenant, debtor.c.debtor_id == debtor_id)
+    await db.execute(update(debtor).where(*mine).values(source_version=source_version))
+
+
 async def by_identifier(
     db: AsyncConnection, tenant: UUID, entity: UUID, siren: str | None, vat: str | None
 ) -> list[Debtor]:

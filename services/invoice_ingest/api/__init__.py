@@ -1,0 +1,22 @@
+"""The doors of invoice_ingest, one module a noun: HTTP in, HTTP out, no rules."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from services.invoice_ingest.api import (
+    credit_notes,
+    debtors,
+    documents,
+    imports,
+    invoices,
+    lookups,
+    quarantine,
+    webhooks,
+)
+
+
+def routers() -> Sequence[APIRouter]:
+    """All of them."""
+    rooms = (invoices, credit_notes, debtors, webhooks, documents, imports, quarantine, lookups)
+    return [room.routes for room in rooms]
