@@ -104,7 +104,7 @@ async def verify(db: AsyncConnection, tenant_id: UUID) -> Verdict:
 
 
 def _fits(row: Row[Any], last: Head) -> bool:
-    entry = {name: value for name, value in row._mapping.items() if name not in ("previous", "hash")}
+    entry = {str(name): value for name, value in row._mapping.items() if name not in ("previous", "hash")}
     return bool(row.seq == last.seq + 1 and row.previous == last.hash and row.hash == chain(last.hash, entry))
 
 

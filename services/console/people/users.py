@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import any_, delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -88,7 +88,7 @@ async def alter(change: Change, user_id: UUID, wanted: dict[str, Any]) -> None:
 
 async def _keep_an_administrator(change: Change) -> None:
     of_tenant = (app_user.c.tenant_id == change.tenant_id, app_user.c.active)
-    left = select(func.count()).where(*of_tenant, app_user.c.roles.any("administrator"))
+    left = select(func.count()).where(*of_tenant, literal("administrator") == any_(app_user.c.roles))
     if not await change.db.scalar(left):
         raise Refused("The last administrator would be gone.", remedy="Make another person administrator first.")
 
