@@ -96,7 +96,7 @@ def configure(service: str, *, level: str = "INFO", stream: TextIO | None = None
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpcore", "aiokafka.consumer.fetcher", "aiokafka.conn"):
+    for noisy in ("httpx", "httpcore", "aiokafka", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -36,7 +36,7 @@ HEARD = {
         "relance.directory",
     },
     "payment_matching": {"relance.invoices", "relance.debtors", "relance.directory"},
-    "console": set(OWNERS),
+    "console": set(OWNERS) - {"relance.directory"},
 }
 """Service → the topics it consumes."""
 COMPACTED = {"relance.debtors", "relance.directory"}
