@@ -69,6 +69,7 @@ debtor = Table(
     _words("language", "fr"),
     _flag("consumer"),
     _flag("intercompany"),
+    instant("changed_at"),
 )
 
 party = Table(
@@ -79,6 +80,7 @@ party = Table(
     _id("reserved_by", nullable=True),
     _id("reserved_case", nullable=True),
     Column("reserved_on", Date),
+    Index("party_reserved", "tenant_id", "reserved_by", postgresql_where=text("reserved_by is not null")),
 )
 
 payer_case = Table(

@@ -1,0 +1,108 @@
+"""What became of a released occurrence, from the set of facts that were told about it, in whatever order.
+
+The rule it protects: every release ends in exactly one way; a bounce undoes a delivery, a delivery outweighs a stop,
+and what nobody can tell stays uncertain until a person or later evidence decides. Levels are read from here alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from services.scheduler.case import MarkState
+
+End = Literal["proposed", "sent", "done", "failed", "stopped", "uncertain", "bounced"]
+LATER = timedelta(days=7)
+"""How long a step rests that failed, bounced or was rejected; a changed contact ends the rest at once."""
+RESTS: frozenset[str] = frozenset({"rejected", "excluded", "suppressed", "no_recipient", "no_contact", "four_eyes"})
+TOMORROW: frozenset[str] = frozenset({"contact_cap", "volume", "budget", "expired", "window_closed"})
+OFTEN = 3
+"""Releases of one day after which a step waits for the next day, whatever stopped it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing told about one release; `on` is the local day of it."""
+
+    release: int
+    end: End
+    at: datetime
+    on: date
+    reason: str = ""
+
+    def wire(self) -> dict[str, Any]:
+        """As it is kept in the occurrence's `ends`."""
+        return {
+            "release": self.release,
+            "end": self.end,
+            "at": self.at.isoformat(),
+            "on": self.on.isoformat(),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The state of an occurrence that follows from its facts."""
+
+    state: MarkState
+    on: date
+    reason: str
+    ended_at: datetime | None
+    retry_on: date | None
+
+
+def facts_of(ends: Sequence[Mapping[str, Any]]) -> list[Fact]:
+    """The facts as they were kept."""
+    return [
+        Fact(
+            release=kept["release"],
+            end=kept["end"],
+            at=datetime.fromisoformat(kept["at"]),
+            on=date.fromisoformat(kept["on"]),
+            reason=kept["reason"],
+        )
+        for kept in ends
+    ]
+
+
+def joined(facts: Sequence[Fact], fact: Fact) -> list[Fact]:
+    """The facts with this one; told twice it counts once, and the order of telling leaves no trace."""
+    if any((known.release, known.end) == (fact.release, fact.end) for known in facts):
+        return list(facts)
+    return sorted([*facts, fact], key=lambda known: (known.release, known.at, known.end))
+
+
+def standing(facts: Sequence[Fact], release: int, kind: str, released_on: date) -> Standing:
+    """What the facts say of this release; those of earlier releases only tell how often it was tried."""
+    mine = {fact.end: fact for fact in facts if fact.release == release}
+    for end in ("bounced", "done", "sent", "failed", "stopped", "uncertain", "proposed"):
+        fact = mine.get(end)
+        if fact is not None:
+            return Standing(
+                state=_state(fact, kind),
+                on=fact.on,
+                reason=fact.reason,
+                ended_at=None if end in ("uncertain", "proposed") else fact.at,
+                retry_on=_retry(fact, facts),
+            )
+    return Standing("released", released_on, "", None, None)
+
+
+def _state(fact: Fact, kind: str) -> MarkState:
+    if fact.end == "sent":
+        return "opened" if kind == "task_call" else "completed"
+    if fact.end == "stopped":
+        return "rejected" if fact.reason == "rejected" else "stopped"
+    if fact.end == "done":
+        return "completed"
+    return fact.end
+
+
+def _retry(fact: Fact, facts: Sequence[Fact]) -> date | None:
+    if fact.end in ("failed", "bounced") or (fact.end == "stopped" and fact.reason in RESTS):
+        return fact.on + LATER
+    if fact.end != "stopped":
+        return None
+    same_day = sum(other.end == "stopped" and other.on == fact.on for other in facts)
+    return fact.on + timedelta(days=1) if fact.reason in TOMORROW or same_day >= OFTEN else None

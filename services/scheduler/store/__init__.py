@@ -1,0 +1,11 @@
+"""The scheduler's questions to its tables, one function each: facts in, facts out, no rules.
+
+cases      opening, locking, marking as to be looked at
+items      invoices and residuals
+money      payments, credit notes, feeds
+evidence   occurrences, notices, parties
+holds      holds, promises, plans, disputes
+policies   policy versions
+facts      everything a decision needs, for many cases at once
+sweeping   claiming cases and writing decisions
+"""

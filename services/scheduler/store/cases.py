@@ -1,0 +1,159 @@
+"""Cases: opened once per payer, locked in one order, and marked as to be looked at."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Executable, Update, and_, bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.ids import named
+from libs.common.sets import adding, columns, given
+from services.scheduler.store.asking import among, plain
+from services.scheduler.tables import debtor, item, payer_case
+
+Pair = tuple[UUID, UUID]
+"""A tenant and an id of its own."""
+
+
+def case_id(tenant: UUID, payer: UUID) -> UUID:
+    """The case of a payer: one for ever."""
+    return named("case", tenant, payer)
+
+
+async def lock_payers(db: AsyncConnection, pairs: Collection[Pair]) -> None:
+    """Lock the cases of these debtors and of those who pay for them, in the order of their ids."""
+    if pairs:
+        rows = [{"tenant_id": tenant, "payer_id": payer} for tenant, payer in pairs]
+        await db.execute(_locking(), columns(rows))
+
+
+async def lock_cases(db: AsyncConnection, tenant: UUID, case_ids: Collection[UUID]) -> None:
+    """Lock these cases of one tenant, in the order of their ids."""
+    asked = select(payer_case.c.case_id).where(payer_case.c.tenant_id == tenant, among(payer_case.c.case_id, case_ids))
+    await db.execute(asked.order_by(payer_case.c.case_id).with_for_update())
+
+
+async def payers_now(db: AsyncConnection, pairs: Collection[Pair]) -> dict[Pair, Mapping[str, Any]]:
+    """(tenant, debtor) → the debtor's file as this service keeps it, for those that somebody described."""
+    if not pairs:
+        return {}
+    rows = columns([{"tenant_id": tenant, "debtor_id": each} for tenant, each in pairs])
+    found = await db.execute(_files(), rows)
+    return {(row.tenant_id, row.debtor_id): plain(row) for row in found}
+
+
+async def open_cases(db: AsyncConnection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Open the cases that do not exist: rows of tenant_id, case_id, entity_id, payer_id, party_id, group_id."""
+    known = {(row["tenant_id"], row["case_id"]): row for row in rows}
+    if known:
+        ordered = [known[key] for key in sorted(known)]
+        await db.execute(adding(payer_case, tuple(ordered[0])), columns(ordered))
+
+
+async def look_at(db: AsyncConnection, pairs: Collection[Pair], at: datetime) -> None:
+    """These cases are looked at by `at` at the latest."""
+    if pairs:
+        rows = [{"tenant_id": tenant, "case_id": each, "next_at": at} for tenant, each in sorted(pairs)]
+        await db.execute(_looking(), columns(rows))
+
+
+async def look_at_items(db: AsyncConnection, pairs: Collection[Pair], at: datetime) -> None:
+    """The cases of these items are looked at by `at` at the latest; items without an invoice have none yet."""
+    if pairs:
+        rows = [{"tenant_id": tenant, "item_id": each} for tenant, each in sorted(pairs)]
+        await db.execute(_looking_by_item(), {**columns(rows), "at": at})
+
+
+async def look_at_entity(db: AsyncConnection, tenant: UUID, entity: UUID | None, at: datetime, waits: str = "") -> None:
+    """All cases of an entity, or of the tenant, are looked at; with `waits` only those that wait for that."""
+    chosen = update(payer_case).where(payer_case.c.tenant_id == tenant)
+    if entity is not None:
+        chosen = chosen.where(payer_case.c.entity_id == entity)
+    if waits:
+        chosen = chosen.where(payer_case.c.waits == waits)
+    await db.execute(chosen.values(next_at=func.least(payer_case.c.next_at, at)))
+
+
+async def answered(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The payers of these cases gave a sign of life: rows of tenant_id, case_id, answered_on."""
+    if rows:
+        await db.execute(_answering(), columns(rows))
+
+
+async def read_at(db: AsyncConnection, tenant: UUID, case: UUID) -> datetime | None:
+    """Until when the replies of a case are dealt with."""
+    asked = select(payer_case.c.read_at).where(payer_case.c.tenant_id == tenant, payer_case.c.case_id == case)
+    found: datetime | None = await db.scalar(asked)
+    return found
+
+
+async def party_of(db: AsyncConnection, tenant: UUID, case: UUID) -> UUID | None:
+    """The party of a case's payer."""
+    asked = select(payer_case.c.party_id).where(payer_case.c.tenant_id == tenant, payer_case.c.case_id == case)
+    found: UUID | None = await db.scalar(asked)
+    return found
+
+
+@cache
+def _locking() -> Executable:
+    asked = given(payer_case, ("tenant_id", "payer_id"))
+    theirs = (
+        select(debtor.c.tenant_id, debtor.c.payer_id)
+        .join(asked, and_(debtor.c.tenant_id == asked.c.tenant_id, debtor.c.debtor_id == asked.c.payer_id))
+        .union(select(asked.c.tenant_id, asked.c.payer_id))
+        .subquery()
+    )
+    return (
+        select(payer_case.c.case_id)
+        .join(theirs, and_(payer_case.c.tenant_id == theirs.c.tenant_id, payer_case.c.payer_id == theirs.c.payer_id))
+        .order_by(payer_case.c.tenant_id, payer_case.c.case_id)
+        .with_for_update(of=payer_case)
+    )
+
+
+@cache
+def _files() -> Executable:
+    asked = given(debtor, ("tenant_id", "debtor_id"))
+    theirs = and_(debtor.c.tenant_id == asked.c.tenant_id, debtor.c.debtor_id == asked.c.debtor_id)
+    return select(debtor).join(asked, theirs).where(debtor.c.version > 0)
+
+
+@cache
+def _looking() -> Update:
+    asked = given(payer_case, ("tenant_id", "case_id", "next_at"))
+    return (
+        update(payer_case)
+        .where(payer_case.c.tenant_id == asked.c.tenant_id, payer_case.c.case_id == asked.c.case_id)
+        .values(next_at=func.least(payer_case.c.next_at, asked.c.next_at))
+    )
+
+
+@cache
+def _looking_by_item() -> Update:
+    asked = given(item, ("tenant_id", "item_id"))
+    cases = (
+        select(item.c.tenant_id, item.c.case_id)
+        .join(asked, and_(item.c.tenant_id == asked.c.tenant_id, item.c.item_id == asked.c.item_id))
+        .where(item.c.case_id.is_not(None))
+        .distinct()
+        .subquery()
+    )
+    at = bindparam("at", type_=payer_case.c.next_at.type)
+    return (
+        update(payer_case)
+        .where(payer_case.c.tenant_id == cases.c.tenant_id, payer_case.c.case_id == cases.c.case_id)
+        .values(next_at=func.least(payer_case.c.next_at, at))
+    )
+
+
+@cache
+def _answering() -> Update:
+    asked = given(payer_case, ("tenant_id", "case_id", "answered_on"))
+    return (
+        update(payer_case)
+        .where(payer_case.c.tenant_id == asked.c.tenant_id, payer_case.c.case_id == asked.c.case_id)
+        .values(answered_on=func.greatest(payer_case.c.answered_on, asked.c.answered_on))
+    )

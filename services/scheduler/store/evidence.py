@@ -1,0 +1,143 @@
+"""Occurrences and what became of them, the notices that left, and when each party last heard from us."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Update, and_, func, or_, select, update
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.sets import adding, columns, given
+from services.scheduler.store.asking import plain
+from services.scheduler.store.cases import Pair
+from services.scheduler.tables import notice, occurrence, party
+
+_KEY = ("tenant_id", "occurrence_id")
+_STANDING = (*_KEY, "state", "reason", "on_date", "ended_at", "retry_on", "ends")
+_NOTICE = (
+    "tenant_id",
+    "notice_id",
+    "party_id",
+    "case_id",
+    "reminder_id",
+    "kind",
+    "tone",
+    "said_on",
+    "sent",
+    "bounced",
+    "uncertain",
+)
+
+
+async def occurrences(db: AsyncConnection, pairs: Collection[Pair]) -> dict[Pair, Mapping[str, Any]]:
+    """The rows of these occurrences, those that are known."""
+    if not pairs:
+        return {}
+    rows = columns([{"tenant_id": tenant, "occurrence_id": each} for tenant, each in sorted(pairs)])
+    return {(row.tenant_id, row.occurrence_id): plain(row) for row in await db.execute(_reading(), rows)}
+
+
+async def stand(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """What follows from the facts of these occurrences: rows of _STANDING."""
+    if rows:
+        await db.execute(_standing(), columns([{name: row[name] for name in _STANDING} for row in rows]))
+
+
+async def noticed(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Notices that left, bounced, or may have left; flags only ever rise."""
+    if rows:
+        await db.execute(_noticing(), columns([{name: row[name] for name in _NOTICE} for row in rows]))
+
+
+async def lock_parties(db: AsyncConnection, pairs: Collection[Pair]) -> None:
+    """Make the rows of these parties and lock them, in the order of their ids."""
+    if pairs:
+        rows = columns([{"tenant_id": tenant, "party_id": each} for tenant, each in sorted(pairs)])
+        await db.execute(adding(party, ("tenant_id", "party_id")), rows)
+        await db.execute(_locking(), rows)
+
+
+async def last_notices(db: AsyncConnection, pairs: Collection[Pair]) -> None:
+    """Each party's last notice, from the notices themselves. Lock the parties before."""
+    if pairs:
+        rows = columns([{"tenant_id": tenant, "party_id": each} for tenant, each in sorted(pairs)])
+        await db.execute(_last_notice(), rows)
+
+
+async def unreserve(db: AsyncConnection, pairs: Collection[tuple[UUID, UUID]]) -> None:
+    """The releases of these (tenant, reminder) have ended: they reserve no gap any more."""
+    if pairs:
+        rows = columns([{"tenant_id": tenant, "reserved_by": each} for tenant, each in sorted(pairs)])
+        await db.execute(_unreserving(), rows)
+
+
+@cache
+def _reading() -> Select[Any]:
+    asked = given(occurrence, _KEY)
+    theirs = and_(occurrence.c.tenant_id == asked.c.tenant_id, occurrence.c.occurrence_id == asked.c.occurrence_id)
+    return select(occurrence).join(asked, theirs)
+
+
+@cache
+def _standing() -> Update:
+    asked = given(occurrence, _STANDING)
+    return (
+        update(occurrence)
+        .where(occurrence.c.tenant_id == asked.c.tenant_id, occurrence.c.occurrence_id == asked.c.occurrence_id)
+        .values({name: asked.c[name] for name in _STANDING if name not in _KEY})
+    )
+
+
+@cache
+def _noticing() -> Insert:
+    rows = given(notice, _NOTICE)
+    told = insert(notice).from_select(list(_NOTICE), select(*rows.c))
+    flags = {name: or_(notice.c[name], told.excluded[name]) for name in ("sent", "bounced", "uncertain")}
+    latest = func.greatest(notice.c.said_on, told.excluded.said_on)
+    return told.on_conflict_do_update(index_elements=["tenant_id", "notice_id"], set_={**flags, "said_on": latest})
+
+
+@cache
+def _locking() -> Select[Any]:
+    asked = given(party, ("tenant_id", "party_id"))
+    theirs = and_(party.c.tenant_id == asked.c.tenant_id, party.c.party_id == asked.c.party_id)
+    return (
+        select(party.c.party_id)
+        .join(asked, theirs)
+        .order_by(party.c.tenant_id, party.c.party_id)
+        .with_for_update(of=party)
+    )
+
+
+def counts() -> Any:
+    """Whether a notice starts the gap: a reminder or a call that was made, not come back, or may have left."""
+    heard = notice.c.kind.in_(("reminder", "final_notice", "formal_notice", "task_call"))
+    return and_(heard, ~notice.c.bounced, or_(notice.c.sent, notice.c.uncertain))
+
+
+@cache
+def _last_notice() -> Update:
+    asked = given(party, ("tenant_id", "party_id"))
+    last = (
+        select(func.max(notice.c.said_on))
+        .where(notice.c.tenant_id == party.c.tenant_id, notice.c.party_id == party.c.party_id, counts())
+        .correlate(party)
+        .scalar_subquery()
+    )
+    return (
+        update(party)
+        .where(party.c.tenant_id == asked.c.tenant_id, party.c.party_id == asked.c.party_id)
+        .values(last_notice_on=last)
+    )
+
+
+@cache
+def _unreserving() -> Update:
+    asked = given(party, ("tenant_id", "reserved_by"))
+    return (
+        update(party)
+        .where(party.c.tenant_id == asked.c.tenant_id, party.c.reserved_by == asked.c.reserved_by)
+        .values(reserved_by=None, reserved_case=None, reserved_on=None)
+    )

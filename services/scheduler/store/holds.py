@@ -1,0 +1,162 @@
+"""Holds and what stands behind them: promises, plans, disputes, replies.
+
+The rule it protects: a hold ends once; what it covers is found by its scope and id alone, known here or not.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Table, and_, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.scheduler.store.asking import among, plain
+from services.scheduler.tables import debtor, hold, item, payer_case, payment, promise
+
+Row = Mapping[str, Any]
+
+
+def over(scope: str, scope_id: UUID) -> ColumnElement[bool]:
+    """The cases that a scope touches, as a condition on payer_case of the tenant."""
+    plainly = {
+        "case": payer_case.c.case_id,
+        "payer": payer_case.c.payer_id,
+        "party": payer_case.c.party_id,
+        "group": payer_case.c.group_id,
+        "entity": payer_case.c.entity_id,
+        "tenant": payer_case.c.tenant_id,
+    }
+    if scope in plainly:
+        return plainly[scope] == scope_id
+    named = item.c.item_id if scope == "item" else item.c.debtor_id
+    theirs = select(item.c.case_id).where(item.c.tenant_id == payer_case.c.tenant_id, named == scope_id)
+    if scope == "item":
+        return payer_case.c.case_id.in_(theirs)
+    paying = select(debtor.c.payer_id).where(
+        debtor.c.tenant_id == payer_case.c.tenant_id, debtor.c.debtor_id == scope_id
+    )
+    return or_(payer_case.c.case_id.in_(theirs), payer_case.c.payer_id.in_(paying))
+
+
+async def cases_over(db: AsyncConnection, tenant: UUID, scope: str, scope_id: UUID, most: int = 2) -> list[Row]:
+    """Up to `most` cases that a scope touches."""
+    asked = select(payer_case).where(payer_case.c.tenant_id == tenant, over(scope, scope_id)).limit(most)
+    return [plain(row) for row in await db.execute(asked)]
+
+
+async def look_over(db: AsyncConnection, tenant: UUID, scope: str, scope_id: UUID, at: datetime) -> None:
+    """Every case that a scope touches is looked at by `at` at the latest."""
+    await db.execute(
+        update(payer_case)
+        .where(payer_case.c.tenant_id == tenant, over(scope, scope_id))
+        .values(next_at=func.least(payer_case.c.next_at, at))
+    )
+
+
+async def place(db: AsyncConnection, rows: Sequence[Row]) -> list[UUID]:
+    """Place holds; those that exist are left. Returns the ids of the new ones."""
+    if not rows:
+        return []
+    adding = upsert(hold).values([dict(row) for row in rows]).on_conflict_do_nothing().returning(hold.c.hold_id)
+    return list((await db.scalars(adding)).all())
+
+
+async def get(db: AsyncConnection, table: Table, tenant: UUID, identity: UUID) -> Row | None:
+    """One hold, promise, plan or dispute, locked; None when there is none."""
+    key = next(column for column in table.primary_key if column.name != "tenant_id")
+    found = await db.execute(select(table).where(table.c.tenant_id == tenant, key == identity).with_for_update())
+    row = found.one_or_none()
+    return None if row is None else plain(row)
+
+
+async def add(db: AsyncConnection, table: Table, row: Row) -> None:
+    """A new promise, plan or dispute."""
+    await db.execute(insert(table).values(dict(row)))
+
+
+async def change(db: AsyncConnection, table: Table, tenant: UUID, identity: UUID, **facts: Any) -> None:
+    """Change one row and raise its version."""
+    key = next(column for column in table.primary_key if column.name != "tenant_id")
+    await db.execute(
+        update(table).where(table.c.tenant_id == tenant, key == identity).values(version=table.c.version + 1, **facts)
+    )
+
+
+async def lift(
+    db: AsyncConnection, tenant: UUID, ids: Collection[UUID], *, at: datetime, by: str, why: str
+) -> list[Row]:
+    """Lift the active ones of these holds; returns their rows as they are now."""
+    lifting = (
+        update(hold)
+        .where(hold.c.tenant_id == tenant, among(hold.c.hold_id, ids), hold.c.state == "active")
+        .values(state="lifted", lifted_at=at, lifted_by=by, lift_reason=why, version=hold.c.version + 1)
+        .returning(hold)
+    )
+    return [plain(row) for row in await db.execute(lifting)]
+
+
+async def read_replies(db: AsyncConnection, tenant: UUID, case_id: UUID, at: datetime) -> list[Row]:
+    """Somebody dealt with the replies of a case up to `at`: lift their holds, and those that are told later."""
+    await db.execute(
+        update(payer_case)
+        .where(payer_case.c.tenant_id == tenant, payer_case.c.case_id == case_id)
+        .values(read_at=func.greatest(payer_case.c.read_at, at))
+    )
+    waiting = select(hold.c.hold_id).where(
+        hold.c.tenant_id == tenant,
+        hold.c.scope_id == case_id,
+        hold.c.kind == "reply",
+        hold.c.placed_at <= at,
+        hold.c.state == "active",
+    )
+    ids = list((await db.scalars(waiting)).all())
+    return await lift(db, tenant, ids, at=at, by="reader", why="lifted") if ids else []
+
+
+async def due_for_review(db: AsyncConnection, latest: date, limit: int) -> list[Row]:
+    """Active holds that end by themselves and whose review date came, of all tenants; locked, others skip them."""
+    asked = (
+        select(hold)
+        .where(hold.c.state == "active", hold.c.review_on <= latest, hold.c.lift_at_review)
+        .order_by(hold.c.review_on, hold.c.hold_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [plain(row) for row in await db.execute(asked)]
+
+
+async def open_promises(db: AsyncConnection, tenants_cases: ColumnElement[bool], limit: int) -> list[Row]:
+    """Open promises of a condition, locked; others skip them."""
+    asked = (
+        select(promise)
+        .where(promise.c.state == "open", tenants_cases)
+        .order_by(promise.c.until, promise.c.promise_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [plain(row) for row in await db.execute(asked)]
+
+
+async def paid_within(db: AsyncConnection, row: Row) -> int:
+    """Minor units of the payer's money with a value date from the day of the promise to its last day."""
+    total = await db.scalar(
+        select(func.coalesce(func.sum(payment.c.amount_minor), 0)).where(
+            payment.c.tenant_id == row["tenant_id"],
+            payment.c.payer_id == row["payer_id"],
+            payment.c.currency == row["currency"],
+            ~payment.c.reversed,
+            and_(payment.c.value_date >= row["made_on"], payment.c.value_date <= row["until"]),
+        )
+    )
+    return int(total or 0)
+
+
+async def owed(db: AsyncConnection, tenant: UUID, item_ids: Collection[UUID]) -> int:
+    """Minor units that these items, all of one currency, owe now."""
+    residual = func.coalesce(item.c.residual_minor, item.c.amount_minor)
+    asked = select(func.coalesce(func.sum(residual), 0)).where(
+        item.c.tenant_id == tenant, among(item.c.item_id, item_ids), item.c.open
+    )
+    return int(await db.scalar(asked) or 0)

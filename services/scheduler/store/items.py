@@ -1,0 +1,190 @@
+"""Items: what an invoice says of them, what matching says they owe, and why they came back.
+
+The rule it protects: the highest version wins, and a fact about an item that nobody has invoiced yet is kept by its id.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Select, Update, and_, bindparam, cast, func, select, update
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.sets import adding, columns, given
+from services.scheduler.store.asking import among, plain
+from services.scheduler.store.cases import Pair
+from services.scheduler.tables import item, payer_case, residual_fact
+
+INVOICED = (
+    "tenant_id",
+    "item_id",
+    "invoice_id",
+    "case_id",
+    "entity_id",
+    "debtor_id",
+    "payer_id",
+    "number",
+    "issue_date",
+    "due_date",
+    "amount_minor",
+    "currency",
+    "invoice_version",
+    "not_chased",
+    "take_over",
+)
+_KEY = ("tenant_id", "item_id")
+
+
+async def invoiced(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """What invoices say of their instalments; rows of INVOICED. A lower version than the one kept changes nothing."""
+    await db.execute(_invoicing(), columns(rows))
+    told = {(row["tenant_id"], row["invoice_id"]) for row in rows}
+    await db.execute(_dropping(), columns([{"tenant_id": tenant, "invoice_id": each} for tenant, each in sorted(told)]))
+
+
+async def cancelled(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """These items are void: rows of tenant_id, item_id, invoice_id, cancelled_version."""
+    if rows:
+        await db.execute(_cancelling(), columns(rows))
+
+
+async def owing(db: AsyncConnection, rows: Sequence[Mapping[str, Any]], at: datetime) -> None:
+    """What matching says these items owe: rows of tenant_id, item_id, invoice_id, residual_minor, item_version."""
+    best: dict[Pair, Mapping[str, Any]] = {}
+    for row in rows:
+        key = (row["tenant_id"], row["item_id"])
+        if key not in best or row["item_version"] > best[key]["item_version"]:
+            best[key] = row
+    if best:
+        chosen = [best[key] for key in sorted(best)]
+        await db.execute(_owing(), columns(chosen))
+        known = [{name: row[name] for name in (*_KEY, "item_version", "residual_minor")} for row in rows]
+        await db.execute(
+            adding(residual_fact, (*known[0], "told_at")), columns([{**row, "told_at": at} for row in known])
+        )
+
+
+async def came_back(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A cycle more for these items: rows of tenant_id, item_id, invoice_id, cycles ({cause: [day, reason]})."""
+    if rows:
+        await db.execute(_coming_back(), columns(sorted(rows, key=lambda row: (row["tenant_id"], row["item_id"]))))
+
+
+async def move_to_payer(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[Pair]:
+    """The items of these debtors belong to another payer's case: rows of tenant_id, debtor_id, case_id.
+
+    Returns the cases that lost or won any.
+    """
+    if not rows:
+        return set()
+    left = {(row.tenant_id, row.case_id) for row in await db.execute(_leaving(), columns(rows))}
+    moved = {(row.tenant_id, row.case_id) for row in await db.execute(_moving(), columns(rows))}
+    return left | moved
+
+
+async def look_for_new(db: AsyncConnection, rows: Sequence[Mapping[str, Any]], at: datetime) -> None:
+    """The cases of new items are looked at when their first step may be near, at `at` at the earliest.
+
+    Rows of tenant_id, case_id and due_date, the earliest of the case.
+    """
+    await db.execute(_looking(), {**columns(rows), "at": at})
+
+
+async def of_ids(db: AsyncConnection, tenant: UUID, ids: Collection[UUID]) -> list[Mapping[str, Any]]:
+    """The rows of these items."""
+    found = await db.execute(select(item).where(item.c.tenant_id == tenant, among(item.c.item_id, ids)))
+    return [plain(row) for row in found]
+
+
+def _upserting(names: tuple[str, ...]) -> Insert:
+    rows = given(item, names)
+    return insert(item).from_select(list(names), select(*rows.c))
+
+
+@cache
+def _invoicing() -> Insert:
+    adding_ = _upserting(INVOICED)
+    told = {name: adding_.excluded[name] for name in INVOICED if name not in _KEY}
+    return adding_.on_conflict_do_update(
+        index_elements=list(_KEY), set_=told, where=adding_.excluded.invoice_version > item.c.invoice_version
+    )
+
+
+@cache
+def _dropping() -> Update:
+    """Instalments that a later version of their invoice does not have any more."""
+    asked = given(item, ("tenant_id", "invoice_id"))
+    sibling = item.alias("sibling")
+    latest = (
+        select(sibling.c.tenant_id, sibling.c.invoice_id, func.max(sibling.c.invoice_version).label("version"))
+        .join(asked, and_(sibling.c.tenant_id == asked.c.tenant_id, sibling.c.invoice_id == asked.c.invoice_id))
+        .group_by(sibling.c.tenant_id, sibling.c.invoice_id)
+        .subquery()
+    )
+    return (
+        update(item)
+        .where(item.c.tenant_id == latest.c.tenant_id, item.c.invoice_id == latest.c.invoice_id)
+        .where(item.c.invoice_version > 0, item.c.invoice_version < latest.c.version)
+        .where(item.c.cancelled_version < item.c.invoice_version)
+        .values(cancelled_version=item.c.invoice_version)
+    )
+
+
+@cache
+def _cancelling() -> Insert:
+    adding_ = _upserting((*_KEY, "invoice_id", "cancelled_version"))
+    higher = func.greatest(item.c.cancelled_version, adding_.excluded.cancelled_version)
+    return adding_.on_conflict_do_update(index_elements=list(_KEY), set_={"cancelled_version": higher})
+
+
+@cache
+def _owing() -> Insert:
+    adding_ = _upserting((*_KEY, "invoice_id", "residual_minor", "item_version"))
+    told = {name: adding_.excluded[name] for name in ("residual_minor", "item_version")}
+    return adding_.on_conflict_do_update(
+        index_elements=list(_KEY), set_=told, where=adding_.excluded.item_version > item.c.item_version
+    )
+
+
+@cache
+def _coming_back() -> Insert:
+    adding_ = _upserting((*_KEY, "invoice_id", "cycles"))
+    joined = item.c.cycles.op("||", return_type=JSONB())(adding_.excluded.cycles)
+    return adding_.on_conflict_do_update(index_elements=list(_KEY), set_={"cycles": joined})
+
+
+def _of_debtor() -> tuple[Any, Any]:
+    asked = given(item, ("tenant_id", "debtor_id", "case_id"))
+    theirs = and_(
+        item.c.tenant_id == asked.c.tenant_id, item.c.debtor_id == asked.c.debtor_id, item.c.case_id != asked.c.case_id
+    )
+    return asked, theirs
+
+
+@cache
+def _leaving() -> Select[Any]:
+    asked, theirs = _of_debtor()
+    return select(item.c.tenant_id, item.c.case_id).join(asked, theirs).distinct()
+
+
+@cache
+def _moving() -> Update:
+    asked, theirs = _of_debtor()
+    moved = update(item).where(theirs).values(case_id=asked.c.case_id)
+    return moved.returning(item.c.tenant_id, item.c.case_id)
+
+
+@cache
+def _looking() -> Update:
+    """The day before the first step of the case's policy would fall, or at once."""
+    asked = given(item, ("tenant_id", "case_id", "due_date"))
+    first = func.timezone("UTC", cast(asked.c.due_date + payer_case.c.first_offset - 1, DateTime))
+    at = bindparam("at", type_=payer_case.c.next_at.type)
+    return (
+        update(payer_case)
+        .where(payer_case.c.tenant_id == asked.c.tenant_id, payer_case.c.case_id == asked.c.case_id)
+        .values(next_at=func.least(payer_case.c.next_at, func.greatest(at, first)))
+    )
