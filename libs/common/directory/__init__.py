@@ -9,6 +9,7 @@ door           `libs.common.directory.door`: the route that tells the console ho
 """
 
 from libs.common.directory.completeness import (
+    Broker,
     FirstReading,
     complete,
     entry_version,
@@ -45,6 +46,7 @@ from libs.common.directory.tables import INSTALLATION
 __all__ = [
     "INSTALLATION",
     "BankDetails",
+    "Broker",
     "Entity",
     "FirstReading",
     "KnownKey",

@@ -111,10 +111,10 @@ class FirstReading:
         done = False
         while not pulse.stopping.is_set():
             pulse.turn()
-            done = done or await self._looked()
+            done = done or await self.look()
             await pulse.rest(20 if done else 0.2)
 
-    async def _looked(self) -> bool:
+    async def look(self) -> bool:
         """Whether the copy is complete. A broker or database that is away is asked again."""
         try:
             return await self._marked() or await self._reached()
