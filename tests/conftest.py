@@ -13,7 +13,6 @@ from libs.common.devstack.kafka import Kafka
 from libs.common.devstack.postgres import Postgres
 from libs.common.settings import Settings
 from tests.support import fresh_tenant
-from tests.support.product import Product
 from tests.support.stack import free_base, make_topics, migrate, settings_for, state_folder
 
 
@@ -50,18 +49,6 @@ async def kafka(settings: Settings) -> AsyncIterator[Kafka]:
         yield broker
     finally:
         broker.stop()
-
-
-@pytest.fixture(scope="session")
-async def product() -> AsyncIterator[Product]:
-    """The five services as processes, on a database, a broker and a mail catcher that no other test uses."""
-    with state_folder() as state:
-        running = Product.on(state, free_base())
-        try:
-            await running.start()
-            yield running
-        finally:
-            running.stop()
 
 
 @pytest.fixture
