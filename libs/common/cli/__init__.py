@@ -18,7 +18,14 @@ NOUNS = (
     "status",
     "migrate",
     "clock",
+    "tenant",
+    "entity",
+    "apikey",
+    "source",
     "mail",
+    "dead_letters",
+    "consumers",
+    "broker",
 )
 """Modules of this package, each with an `app: typer.Typer`: one with a name is a group, one without adds commands."""
 

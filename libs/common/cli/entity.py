@@ -1,0 +1,61 @@
+"""`relance entity`: the creditor companies of a tenant."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from libs.common.cli.output import AsJson, answer, answer_rows
+from libs.common.cli.tenant import CONSOLE, Tenant, administrator
+
+app = typer.Typer(name="entity", help="Make and change the creditor companies of a tenant.", no_args_is_help=True)
+
+PATH = "/v1/directory/entities"
+
+
+@app.command("create")
+def create(
+    name: str,
+    *,
+    sender_email: Annotated[str, typer.Option(help="The address that reminders come from.")],
+    sender_name: Annotated[str | None, typer.Option(help="The name beside it; without it, the entity's.")] = None,
+    siren: str | None = None,
+    country: str = "FR",
+    time_zone: str = "Europe/Paris",
+    language: str = "fr",
+    currency: str = "EUR",
+    policy: str = "standard",
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an entity. It starts in shadow: it decides and shows, and sends nothing."""
+    wanted: dict[str, Any] = {
+        "name": name,
+        "sender_name": sender_name or name,
+        "sender_email": sender_email,
+        "siren": siren,
+        "country": country,
+        "time_zone": time_zone,
+        "language": language,
+        "currency": currency,
+        "policy": policy,
+    }
+    client, _ = administrator(tenant)
+    made = client.post(CONSOLE, PATH, wanted)
+    answer(made, as_json=as_json, line=f"Entity {made['entity_id']}: {made['name']}, in shadow.")
+
+
+@app.command("list")
+def listed(tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """The entities of the tenant."""
+    client, _ = administrator(tenant)
+    rows = client.get(CONSOLE, PATH)
+    answer_rows(rows, as_json=as_json, columns=["entity_id", "name", "mode", "approvals", "time_zone", "sender_email"])
+
+
+@app.command("mode")
+def mode(entity: UUID, to: str, tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Let an entity's reminders leave (`live`) or not (`shadow`)."""
+    client, _ = administrator(tenant)
+    changed = client.request("PATCH", CONSOLE, f"{PATH}/{entity}", json={"mode": to})
+    answer(changed, as_json=as_json, line=f"{changed['name']} is {changed['mode']}.")
