@@ -14,6 +14,8 @@ from aiosmtplib import SMTP
 from aiosmtplib.errors import SMTPException, SMTPResponseException
 from aiosmtplib.protocol import PERIOD_REGEX, SMTPProtocol, normalize_message_line_endings
 
+from libs.common.crash import crash_point
+from libs.common.permits import boottime
 from libs.common.settings import Settings
 from services.notifier.errors import WrongDoor
 
@@ -65,6 +67,8 @@ class Wire:
         self.settings = settings
         self.final_seconds = final_seconds
         self.sent = 0
+        self.written_at = 0.0
+        """CLOCK_BOOTTIME just after the last body was handed to the kernel."""
         self._client: SMTP | None = None
 
     @property
@@ -119,8 +123,10 @@ class Wire:
             return Outcome("unsent", "data", text="connection lost")
         try:
             protocol.write(PERIOD_REGEX.sub(b"..", normalize_message_line_endings(raw)))
+            self.written_at = boottime()
             await self._drained(protocol)
             protocol.write(b".\r\n")
+            crash_point("dispatch.dotted")
         except (SMTPException, OSError) as error:
             return _unsent("data", error)
         try:

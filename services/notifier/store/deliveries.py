@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, and_, bindparam, func, insert, select, text, update
+from sqlalchemy import Column, Update, and_, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as put
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
@@ -90,8 +90,17 @@ async def release_proposed(db: AsyncConnection, asked: Collection[Pair]) -> None
     await db.execute(change.values(state="ready", next_try_at=func.clock_timestamp()), parameters(asked))
 
 
-async def stop(db: AsyncConnection, asked: Collection[Pair], reason: str, *, of: Any = delivery.c.notice_id) -> None:
-    """What of these is not on the wire will not go there; their (occurrence, recipient) are free again."""
+async def stop(db: AsyncConnection, asked: Collection[Pair], reason: str) -> None:
+    """What of these notices is not on the wire will not go there; their (occurrence, recipient) are free again."""
+    await _stop(db, asked, reason, delivery.c.notice_id)
+
+
+async def stop_these(db: AsyncConnection, asked: Collection[Pair], reason: str) -> None:
+    """The same for single deliveries."""
+    await _stop(db, asked, reason, delivery.c.delivery_id)
+
+
+async def _stop(db: AsyncConnection, asked: Collection[Pair], reason: str, of: Column[Any]) -> None:
     change = (
         update(delivery)
         .where(of_pairs(of), delivery.c.state.in_(("proposed", "ready")))
@@ -218,7 +227,10 @@ def _putting_on_wire() -> Update:
 
 
 async def put_on_wire(db: AsyncConnection, claims: Sequence[Claim], at: datetime) -> dict[UUID, bool]:
-    """From here on a crash means doubt; `at` is the business instant. Answers those that may go, and whether a person approved each."""
+    """From here on a crash means doubt; `at` is the business instant.
+
+    Answers those that may go, and whether a person approved each.
+    """
     found = await db.execute(_putting_on_wire(), _keys(claims) | {"left_at": at})
     return {row.delivery_id: row.approved_by is not None for row in found}
 

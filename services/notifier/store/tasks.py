@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ARRAY, ColumnElement, Uuid, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.store.pairs import Pair, of_pairs, pairs, parameters
-from services.notifier.tables import task
+from services.notifier.tables import notice_line, task
 
 
 async def add(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -42,6 +42,30 @@ async def open_contact_task(db: AsyncConnection, tenant: UUID, case_id: UUID) ->
         task.c.tenant_id == tenant, task.c.case_id == case_id, task.c.state == "open", task.c.kind == "contact"
     )
     return (await db.execute(query.limit(1))).first() is not None
+
+
+async def open_calls_about(db: AsyncConnection, items: Collection[Pair]) -> list[Any]:
+    """Open call tasks whose notice has a line with one of these items, locked."""
+    about = select(notice_line.c.notice_id).join(pairs(), of_pairs(notice_line.c.item_id))
+    query = (
+        select(task)
+        .where(
+            task.c.tenant_id == func.any(bindparam("call_tenants", type_=ARRAY(Uuid))),
+            task.c.state == "open",
+            task.c.kind == "call",
+            task.c.notice_id.in_(about),
+        )
+        .order_by(task.c.task_id)
+        .with_for_update()
+    )
+    tenants = sorted({tenant for tenant, _ in items})
+    return list(await db.execute(query, parameters(items) | {"call_tenants": tenants}))
+
+
+async def forget_payers(db: AsyncConnection, erased: Collection[Pair]) -> None:
+    """What tasks say about these payers is emptied."""
+    change = update(task).where(of_pairs(task.c.payer_id)).values(title="", body="", remark=None)
+    await db.execute(change, parameters(erased))
 
 
 async def page(

@@ -31,7 +31,7 @@ async def today(db: AsyncConnection, tenant: UUID, day: date, floor: int) -> Any
     return (await db.execute(select(day_volume).where(*mine))).one()
 
 
-async def count(db: AsyncConnection, tenant: UUID, day: date, mails: int, floor: int, at: datetime) -> bool:
+async def count(db: AsyncConnection, tenant: UUID, day: date, mails: int, *, floor: int, at: datetime) -> bool:
     """Add what leaves now; True when this passed the bound and stopped the tenant."""
     row = await today(db, tenant, day, floor)
     change = update(day_volume).where(day_volume.c.tenant_id == tenant, day_volume.c.day == day)
@@ -41,7 +41,7 @@ async def count(db: AsyncConnection, tenant: UUID, day: date, mails: int, floor:
     return over
 
 
-async def resume(db: AsyncConnection, tenant: UUID, day: date, floor: int, more: int, author: str) -> Any:
+async def resume(db: AsyncConnection, tenant: UUID, day: date, *, floor: int, more: int, author: str) -> Any:
     """A person looked: `more` mails may leave today besides those that have."""
     row = await today(db, tenant, day, floor)
     change = update(day_volume).where(day_volume.c.tenant_id == tenant, day_volume.c.day == day)

@@ -1,0 +1,101 @@
+"""One lane: a connection of its own, one mail after another, by the protocol of `dispatch`.
+
+Every step up to the final dot can be taken back; after it only an answer of the mail server ends the doubt.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from libs.common.crash import crash_point
+from libs.common.metrics import SMTP_SECONDS
+from libs.common.permits import Permit
+from libs.common.retry import is_transient
+from services.notifier.channels.smtp import Outcome, Stopped, Wire
+from services.notifier.dispatch.asking import Asker
+from services.notifier.dispatch.job import Job
+from services.notifier.dispatch.recording import Recorder
+from services.notifier.dispatch.together import Together
+
+Refused = Callable[[Job, Permit], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+class Sharing:
+    """The rounds that all lanes share: permits, on the wire, outcomes."""
+
+    def __init__(self, asker: Asker, recorder: Recorder) -> None:
+        self.permits: Together[Job, Permit] = Together(asker.permits)
+        self.on_wire: Together[Job, bool] = Together(recorder.on_wire)
+        self.outcomes: Together[tuple[Job, Outcome], None] = Together(recorder.outcomes)
+
+
+class Lane:
+    """Carries jobs over its wire. `refused` deals with those that may not leave."""
+
+    def __init__(self, wire: Wire, sharing: Sharing, refused: Refused) -> None:
+        self.wire = wire
+        self.sharing = sharing
+        self.refused = refused
+
+    async def carry(self, job: Job) -> None:
+        """One mail from RCPT to its outcome on record."""
+        began = time.perf_counter()
+        try:
+            if not self.wire.usable:
+                await self.wire.close()
+                await self.wire.open()
+            await self.wire.offer(job.return_path, job.claim.recipient)
+        except Stopped as stopped:
+            await self._ended(job, stopped.outcome)
+            await self._clear()
+            return
+        job.permit = await self.sharing.permits.add(job)
+        if job.permit.answer != "yes" or job.lost:
+            await self._clear()
+            await self.refused(job, job.permit)
+            return
+        outcome = await self._send(job, job.permit)
+        await self._ended(job, outcome)
+        SMTP_SECONDS.observe(time.perf_counter() - began)
+
+    async def _send(self, job: Job, permit: Permit) -> Outcome:
+        if not await self._on_wire(job):
+            await self._clear()
+            return Outcome("unsent", "recipient", text="no longer ours")
+        crash_point("dispatch.on_wire")
+        if not permit.live():
+            await self._clear()
+            return Outcome("unsent", "data", text="permit over")
+        try:
+            await self.wire.data()
+        except Stopped as stopped:
+            await self._clear()
+            return stopped.outcome
+        if not permit.live() or job.lost:
+            self.wire.drop()
+            return Outcome("unsent", "data", text="permit over")
+        outcome = await self.wire.body(job.raw)
+        job.written_at = self.wire.written_at
+        if outcome.kind == "accepted":
+            crash_point("dispatch.accepted")
+        return outcome
+
+    async def _on_wire(self, job: Job) -> bool:
+        """False also when nobody knows whether the commit took place: then nothing is sent, which is recorded."""
+        try:
+            return await self.sharing.on_wire.add(job)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("wire.commit_unknown", error=type(error).__name__, delivery=str(job.claim.delivery_id))
+            return False
+
+    async def _ended(self, job: Job, outcome: Outcome) -> None:
+        await self.sharing.outcomes.add((job, outcome))
+
+    async def _clear(self) -> None:
+        if self.wire.usable:
+            await self.wire.withdraw()

@@ -1,0 +1,195 @@
+"""The dispatch loop: claims what may go, hands it to the lanes, holds it while they work, and marks what was lost.
+
+Several processes may run it: claims are fenced and held on database time, for 60 s, renewed every 10.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from libs.common.db import Database
+from libs.common.metrics import DELIVERIES_UNCERTAIN
+from libs.common.permits import Permit
+from libs.common.retry import backoff, is_transient
+from libs.common.runtime import Pulse
+from services.notifier import superseding
+from services.notifier.channels.smtp import Outcome, Wire
+from services.notifier.dispatch.freezing import Freezer
+from services.notifier.dispatch.job import Job
+from services.notifier.dispatch.lane import Lane, Sharing
+from services.notifier.dispatch.recording import Recorder
+from services.notifier.errors import WrongDoor
+from services.notifier.store import deliveries
+
+LANES = 20
+RENEW_SECONDS = 10.0
+EXPIRE_SECONDS = 5.0
+REST = 0.5
+REFUSALS = 3
+"""Times that a no is asked again, so that the event behind it can shrink the notice before it is stopped."""
+AGAIN_WAITS = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
+OURS_FINAL = ("superseded", "shadow", "suppressed", "reply", "window_over", "sandbox")
+"""Our own answers that no further event can soften."""
+LEAVE_SECONDS = 20.0
+
+log = structlog.get_logger(__name__)
+
+
+class Dispatcher:
+    """Keeps `lanes` connections busy."""
+
+    def __init__(
+        self,
+        database: Database,
+        freezer: Freezer,
+        recorder: Recorder,
+        *,
+        open_wire: Callable[[], Wire],
+        lanes: int = LANES,
+    ) -> None:
+        self.database = database
+        self.clock = recorder.clock
+        self.freezer = freezer
+        self.sharing = Sharing(recorder.asker, recorder)
+        self.lanes = [Lane(open_wire(), self.sharing, self.refused) for _ in range(lanes)]
+        self.jobs: asyncio.Queue[Job] = asyncio.Queue()
+        self.in_hand: dict[object, Job] = {}
+        self._done = asyncio.Event()
+        self._pulse = Pulse()
+        self._renewed = self._expired = 0.0
+
+    async def run(self, pulse: Pulse) -> None:
+        """Send until the process stops; then finish what is in the lanes and give the rest back."""
+        self._pulse = pulse
+        running = [asyncio.create_task(self._lane(lane)) for lane in self.lanes]
+        try:
+            failed = 0
+            while not pulse.stopping.is_set():
+                pulse.turn()
+                for task in running:
+                    if task.done():
+                        task.result()
+                try:
+                    busy = await self._turn()
+                    failed = 0
+                except Exception as error:
+                    if not is_transient(error):
+                        raise
+                    failed += 1
+                    log.warning("dispatch.interrupted", error=type(error).__name__)
+                    await pulse.rest(backoff(failed))
+                    continue
+                if not busy:
+                    await pulse.rest(REST)
+        finally:
+            await self._leave(running)
+
+    async def _turn(self) -> bool:
+        now = time.monotonic()
+        if now - self._expired >= EXPIRE_SECONDS:
+            self._expired = now
+            await self.expire()
+        if now - self._renewed >= RENEW_SECONDS:
+            self._renewed = now
+            await self.renew()
+        return await self.feed()
+
+    async def feed(self) -> bool:
+        """Claim as much as the lanes can take soon; answers whether there was anything."""
+        room = 2 * len(self.lanes) - len(self.in_hand)
+        if room < len(self.lanes) // 2 or not room:
+            return False
+        async with self.database.transaction() as db:
+            claims = await deliveries.claim(db, room)
+        if not claims:
+            return False
+        for job in await self.freezer.jobs(claims):
+            self.in_hand[job.claim.delivery_id] = job
+            self.jobs.put_nowait(job)
+        return True
+
+    async def renew(self) -> None:
+        """Hold what is in hand; what is no longer ours is not sent."""
+        held = list(self.in_hand.values())
+        async with self.database.transaction() as db:
+            ours = await deliveries.renew(db, [job.claim for job in held])
+        for job in held:
+            job.lost = job.lost or job.claim.delivery_id not in ours
+
+    async def expire(self) -> None:
+        """What was on the wire when its holder disappeared is uncertain; nobody sends it again by himself."""
+        async with self.database.transaction() as db:
+            gone = await deliveries.expire(db)
+            if gone:
+                await superseding.conclude(db, {(row.tenant_id, row.notice_id) for row in gone}, self.clock.now())
+                DELIVERIES_UNCERTAIN.set(await deliveries.doubtful(db))
+                log.warning("deliveries.uncertain", count=len(gone))
+
+    async def refused(self, job: Job, permit: Permit) -> None:
+        """It may not leave now: what its facts have become, another look later, or its end."""
+        if job.lost:
+            return
+        now = self.clock.now()
+        key = {(job.claim.tenant_id, job.claim.notice_id)}
+        ours = permit.reasons.get("notifier")
+        final = permit.answer == "no" and (ours in OURS_FINAL or job.claim.asks + 1 >= REFUSALS)
+        reason = ours if ours in OURS_FINAL else next(iter(permit.reasons.values()), "no_answer")
+        async with self.database.transaction() as db:
+            if permit.answer == "no" and await superseding.follow_facts(db, key, now):
+                return
+            if not final:
+                await deliveries.let_go(db, [job.claim], AGAIN_WAITS[min(job.claim.asks, 5)], asks=1)
+            elif reason == "suppressed" or not await superseding.stop(db, key, now, reason):
+                mine = {(job.claim.tenant_id, job.claim.delivery_id)}
+                await deliveries.stop_these(db, mine, reason)
+                await superseding.conclude(db, key, now)
+
+    async def _lane(self, lane: Lane) -> None:
+        while True:
+            job = await self.jobs.get()
+            try:
+                if not job.lost:
+                    await lane.carry(job)
+            except WrongDoor:
+                log.critical("sending.wrong_door")
+                await self.sharing.outcomes.add((job, Outcome("unsent", "connect", text="wrong door")))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                # Nothing was sent: whatever fails after the body is an outcome, not an error. The claim runs out.
+                log.warning("lane.interrupted", error=type(error).__name__, delivery=str(job.claim.delivery_id))
+                await lane.wire.close()
+            finally:
+                del self.in_hand[job.claim.delivery_id]
+                self._done.set()
+            if len(self.in_hand) <= len(self.lanes):
+                self._pulse.nudge()
+
+    async def _all_idle(self) -> None:
+        while self.in_hand:
+            self._done.clear()
+            await self._done.wait()
+
+    async def _leave(self, running: Sequence[asyncio.Task[None]]) -> None:
+        waiting = []
+        while not self.jobs.empty():
+            waiting.append(self.jobs.get_nowait())
+        for job in waiting:
+            del self.in_hand[job.claim.delivery_id]
+        try:
+            async with self.database.transaction() as db:
+                await deliveries.let_go(db, [job.claim for job in waiting], 0.0)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("claims.run_out", error=type(error).__name__, count=len(waiting))
+        idle = asyncio.create_task(self._all_idle())
+        await asyncio.wait([idle, *running], timeout=LEAVE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        idle.cancel()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        for lane in self.lanes:
+            await lane.wire.close()

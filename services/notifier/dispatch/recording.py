@@ -1,0 +1,140 @@
+"""On the wire, and what became of it: many deliveries a transaction, each under its own fence.
+
+An outcome is never lost for a database that is away: it is tried again until it is on record or the claim has expired,
+which makes the delivery uncertain.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.clock import Clock
+from libs.common.db import Database
+from libs.common.metrics import DELIVERIES, DELIVERIES_UNCERTAIN, SENDS_PAST_PERMIT
+from libs.common.retry import backoff, is_transient
+from services.notifier import superseding, tasking
+from services.notifier.channels.smtp import Outcome
+from services.notifier.dispatch.asking import Asker
+from services.notifier.dispatch.job import Job
+from services.notifier.store import deliveries, facts, mail, notices, volume
+from services.notifier.store.deliveries import Conclusion
+
+REFUSED_WAITS = (60.0, 300.0, 900.0, 1800.0, 3600.0)
+UNSENT_WAITS = (2.0, 5.0, 15.0, 60.0, 300.0)
+TRIES = 400
+"""Tries to record an outcome, about half an hour; the claim has run out long before."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Seconds until the next try after a temporary refusal, and after a line that was lost before the dot."""
+
+    refused: tuple[float, ...] = REFUSED_WAITS
+    unsent: tuple[float, ...] = UNSENT_WAITS
+
+
+class Recorder:
+    """Writes the two facts that matter: it goes on the wire now; this is how it ended."""
+
+    def __init__(self, database: Database, clock: Clock, asker: Asker, waits: Waits) -> None:
+        self.database = database
+        self.clock = clock
+        self.asker = asker
+        self.waits = waits
+
+    async def on_wire(self, jobs: Sequence[Job]) -> list[bool]:
+        """Commit `on_wire` for those still ours and ready; answers which may go on."""
+        async with self.database.transaction() as db:
+            may = await deliveries.put_on_wire(db, [job.claim for job in jobs], self.clock.now())
+            await self._count(db, [job for job in jobs if may.get(job.claim.delivery_id) is False])
+        return [job.claim.delivery_id in may for job in jobs]
+
+    async def _count(self, db: AsyncConnection, jobs: Sequence[Job]) -> None:
+        """What leaves without a person's approval counts against the tenant's day."""
+        entities = await facts.entities(db, {(job.claim.tenant_id, job.claim.entity_id) for job in jobs})
+        zones = {key: ZoneInfo(row.time_zone) for key, row in entities.items()}
+        now = self.clock.now()
+        counts: dict[tuple[UUID, ZoneInfo], int] = {}
+        for job in jobs:
+            key = (job.claim.tenant_id, zones[job.claim.tenant_id, job.claim.entity_id])
+            counts[key] = counts.get(key, 0) + 1
+        for (tenant, zone), mails in sorted(counts.items(), key=str):
+            day = now.astimezone(zone).date()
+            if await volume.count(db, tenant, day, mails, floor=self.asker.floor, at=now):
+                log.critical("volume.stopped", tenant=str(tenant), day=day.isoformat())
+
+    async def outcomes(self, ended: Sequence[tuple[Job, Outcome]]) -> list[None]:
+        """Record how these ended, however long it takes; then let their leases go."""
+        for job, outcome in ended:
+            DELIVERIES.labels("email", outcome.kind).inc()
+            if job.permit is not None and job.written_at > job.permit.until:
+                SENDS_PAST_PERMIT.inc()
+                log.critical("send.past_permit", delivery=str(job.claim.delivery_id))
+        for attempt in range(TRIES):
+            try:
+                await self._record(ended)
+                break
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("outcome.waits", error=type(error).__name__, deliveries=len(ended))
+                await asyncio.sleep(backoff(attempt))
+        await self._release([job for job, _ in ended if job.permit is not None])
+        return [None] * len(ended)
+
+    async def _record(self, ended: Sequence[tuple[Job, Outcome]]) -> None:
+        now = self.clock.now()
+        async with self.database.transaction() as db:
+            changed = await deliveries.conclude(db, [self._conclusion(job, outcome, now) for job, outcome in ended])
+            await superseding.conclude(db, {(row.tenant_id, row.notice_id) for row in changed}, now)
+            dead = {job.claim.delivery_id for job, outcome in ended if outcome.recipient_is_dead}
+            for job, _ in ended:
+                if job.claim.delivery_id in dead:
+                    await give_up_address(db, job, now)
+            if any(outcome.kind == "unknown" for _, outcome in ended):
+                DELIVERIES_UNCERTAIN.set(await deliveries.doubtful(db))
+
+    def _conclusion(self, job: Job, outcome: Outcome, now: datetime) -> Conclusion:
+        tries = job.claim.tries
+        told = Conclusion(job.claim, "ready", outcome.kind, outcome.code, outcome.text, tries=tries + 1)
+        match outcome.kind:
+            case "accepted":
+                return replace(told, state="sent", reason=None, sent_at=now)
+            case "unknown":
+                return replace(told, state="uncertain", reason="no_answer", sent_at=now)
+            case "refused" if outcome.permanent:
+                dead = outcome.phase == "recipient"
+                return replace(told, state="failed", reason="recipient_refused" if dead else "refused")
+            case kind:
+                waits = self.waits.refused if kind == "refused" else self.waits.unsent
+                return replace(told, seconds=waits[min(tries, len(waits) - 1)])
+
+    async def _release(self, jobs: Sequence[Job]) -> None:
+        by_tenant: dict[UUID, list[UUID]] = {}
+        for job in jobs:
+            by_tenant.setdefault(job.claim.tenant_id, []).append(job.claim.delivery_id)
+        try:
+            for tenant, ids in by_tenant.items():
+                await self.asker.release(tenant, ids)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("leases.run_out", error=type(error).__name__)
+
+
+async def give_up_address(db: AsyncConnection, job: Job, now: datetime) -> None:
+    """The mail server does not know this address: nobody writes to it again, and somebody finds another."""
+    claim = job.claim
+    row = {"tenant_id": claim.tenant_id, "address": claim.recipient, "reason": "refused", "author": "mail server"}
+    await mail.suppress(db, row | {"added_at": now})
+    about = await notices.one(db, claim.tenant_id, claim.notice_id)
+    if about is not None:
+        await tasking.open_contact_task(db, about, why=claim.recipient, at=now, due_on=now.date())
