@@ -54,6 +54,8 @@ def _follow(settings: Settings, launched: subprocess.Popen[bytes], tell: Callabl
                 said = report.doing
                 tell(said)
             if report.phase == "running":
+                # It runs on by itself: nobody waits for it, and nobody should be warned of that.
+                launched.returncode = 0
                 return report
         if ended:
             raise _why(report, launched, settings)

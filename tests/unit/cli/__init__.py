@@ -1,0 +1,1 @@
+"""The relance command: what it reads, what it answers, and how it fails."""
