@@ -32,7 +32,9 @@ DEAD_LETTERS_OPEN = Gauge("relance_dead_letters_open", "Dead letters nobody has 
 PARKED_OPEN = Gauge("relance_parked_open", "Events waiting behind a dead letter of their key")
 BREAKER_OPEN = Gauge("relance_breaker_open", "1 while the consumer is stopped by its breaker", ["consumer"])
 PARTITION_STOPPED = Gauge(
-    "relance_partition_stopped", "1 while a partition waits for a release that knows its next event", ["topic", "partition"]
+    "relance_partition_stopped",
+    "1 while a partition waits for a release that knows its next event",
+    ["topic", "partition"],
 )
 UNKNOWN_EVENTS = Counter("relance_unknown_events_total", "Records of a type this release does not know", ["topic"])
 

@@ -5,7 +5,6 @@ The rules it protects: every service has its own schema, which no other service'
 """
 
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,10 @@ from alembic.config import Config
 from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import permits  # noqa: F401 - its table is one of the common ones
 from libs.common.db import driver_url, make_engine, role_url
 from libs.common.definers import owner_functions
+from libs.common.directory import credential_functions
 from libs.common.errors import RelanceError
 from libs.common.settings import SCHEMAS, Settings
 from libs.common.tables import common
@@ -124,7 +125,7 @@ def create_all(op: Any, *metadatas: MetaData) -> None:
     """
     connection: Connection = op.get_bind()
     schema = str(connection.scalar(text("select current_schema()")))
-    statements = [*owner_functions(schema), *_credentials(schema)]
+    statements = [*owner_functions(schema), *credential_functions(schema)]
     tables = [table for metadata in (common, *metadatas) for table in metadata.sorted_tables]
     for table in tables:
         _check(table)
@@ -134,18 +135,6 @@ def create_all(op: Any, *metadatas: MetaData) -> None:
         protect(op, table.name)
     for statement in statements:
         connection.exec_driver_sql(statement)
-
-
-def _credentials(schema: str) -> list[str]:
-    """Importing these rooms puts their tables among the common ones."""
-    found: list[str] = []
-    for room in ("libs.common.permits", "libs.common.directory"):
-        try:
-            found += getattr(import_module(room), "credential_functions", lambda _: [])(schema)
-        except ModuleNotFoundError as missing:
-            if not str(missing.name).startswith("libs.common"):
-                raise
-    return found
 
 
 def _check(table: Table) -> None:
