@@ -45,3 +45,9 @@ class NotInTakeOver(Conflict):
     """The item does not wait in take-over."""
 
     code = "not_in_take_over"
+
+
+class ReleasedElsewhere(Conflict):
+    """An occurrence was released by somebody else."""
+
+    code = "released_elsewhere"

@@ -1,0 +1,229 @@
+"""The rows that decisions about many cases need: one question a table, for all cases at once.
+
+Every question joins on the tenant as well as on the id. `gathering` makes facts of the rows.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Table, and_, bindparam, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.directory.tables import directory_entity, directory_tenant
+from libs.common.sets import columns, given
+from services.scheduler.store.asking import among
+from services.scheduler.store.cases import Pair
+from services.scheduler.store.evidence import counts
+from services.scheduler.tables import (
+    credit_note,
+    debtor,
+    feed,
+    hold,
+    item,
+    notice,
+    occurrence,
+    party,
+    payer_case,
+    payment,
+    residual_fact,
+)
+
+ITEM = (
+    "tenant_id", "item_id", "invoice_id", "case_id", "entity_id", "debtor_id", "number", "issue_date", "due_date",
+    "amount_minor", "currency", "invoice_version", "cancelled_version", "not_chased", "take_over",
+    "take_over_decision", "take_over_on", "residual_minor", "item_version", "cycles", "open",
+)  # fmt: skip
+MARK = (
+    "tenant_id", "item_id", "cycle", "step_key", "case_id", "kind", "tone", "release", "state", "reason",
+    "reminder_id", "channel", "on_date", "released_at", "ended_at", "retry_on", "printed_minor", "invoice_version",
+    "withdrawn", "anchored", "ends",
+)  # fmt: skip
+
+
+def _asked(names: tuple[str, str], pairs: Collection[Pair]) -> dict[str, list[Any]]:
+    first, second = names
+    return columns([{first: one, second: two} for one, two in sorted(pairs)])
+
+
+@cache
+def _joined(table: Table, chosen: tuple[str, ...], second: str) -> Select[Any]:
+    asked = given(table, ("tenant_id", second))
+    mine = and_(table.c.tenant_id == asked.c.tenant_id, table.c[second] == asked.c[second])
+    return select(*(table.c[name] for name in chosen)).join(asked, mine)
+
+
+async def _rows(
+    db: AsyncConnection, table: Table, chosen: Iterable[str], second: str, pairs: Collection[Pair]
+) -> list[Any]:
+    if not pairs:
+        return []
+    found = await db.execute(_joined(table, tuple(chosen), second), _asked(("tenant_id", second), pairs))
+    return list(found.all())
+
+
+async def open_items(db: AsyncConnection, cases: Collection[Pair]) -> list[Any]:
+    """The open items of these cases, and those that are closed but have a release that has not ended."""
+    if not cases:
+        return []
+    asked = _asked(("tenant_id", "case_id"), cases)
+    return [*(await db.execute(_open_items(), asked)), *(await db.execute(_closed_under_way(), asked))]
+
+
+@cache
+def _open_items() -> Select[Any]:
+    return _joined(item, ITEM, "case_id").where(item.c.open)
+
+
+@cache
+def _closed_under_way() -> Select[Any]:
+    asked = given(occurrence, ("tenant_id", "case_id"))
+    theirs = and_(occurrence.c.tenant_id == asked.c.tenant_id, occurrence.c.case_id == asked.c.case_id)
+    mine = and_(item.c.tenant_id == occurrence.c.tenant_id, item.c.item_id == occurrence.c.item_id)
+    return (
+        select(*(item.c[name] for name in ITEM))
+        .distinct()
+        .select_from(occurrence)
+        .join(asked, theirs)
+        .join(item, mine)
+        .where(occurrence.c.state.in_(("released", "proposed")), ~item.c.open)
+    )
+
+
+async def items_of(db: AsyncConnection, items: Collection[Pair]) -> list[Any]:
+    """These items, open or not."""
+    return await _rows(db, item, ITEM, "item_id", items)
+
+
+async def marks(db: AsyncConnection, items: Collection[Pair]) -> list[Any]:
+    """Every occurrence of these items."""
+    return await _rows(db, occurrence, MARK, "item_id", items)
+
+
+async def residuals(db: AsyncConnection, items: Collection[Pair]) -> list[Any]:
+    """Every residual that was ever told of these items."""
+    return await _rows(db, residual_fact, [column.name for column in residual_fact.c], "item_id", items)
+
+
+async def holds(db: AsyncConnection, scopes: Collection[Pair], *, ended: bool = False) -> list[Any]:
+    """The holds over these (tenant, scope id): the active ones, or with `ended` all there ever were."""
+    if not scopes:
+        return []
+    names = ("tenant_id", "hold_id", "scope", "scope_id", "kind", "amount_minor", "currency", "review_on",
+             "placed_at", "lifted_at")  # fmt: skip
+    asked = _joined(hold, names, "scope_id")
+    chosen = asked if ended else asked.where(hold.c.state == "active")
+    return list((await db.execute(chosen, _asked(("tenant_id", "scope_id"), scopes))).all())
+
+
+async def files(db: AsyncConnection, debtors: Collection[Pair]) -> dict[Pair, Any]:
+    """(tenant, debtor) → its file, for those that somebody described."""
+    chosen = ("tenant_id", "debtor_id", "version", "language", "consumer", "intercompany", "changed_at")
+    found = await _rows(db, debtor, chosen, "debtor_id", debtors)
+    return {(row.tenant_id, row.debtor_id): row for row in found if row.version > 0}
+
+
+async def cash(db: AsyncConnection, payers: Collection[Pair], groups: Collection[Pair]) -> list[Any]:
+    """Unapplied money of these payers and of the other payers of their groups: with payer, group, amount, day."""
+    found: list[Any] = []
+    if payers:
+        found += (await db.execute(_cash("payer_id"), _asked(("tenant_id", "payer_id"), payers))).all()
+    if groups:
+        found += (await db.execute(_cash("group_id"), _asked(("tenant_id", "group_id"), groups))).all()
+    return list({row.payment_id: row for row in found}.values())
+
+
+@cache
+def _cash(second: str) -> Select[Any]:
+    asked = given(payer_case, ("tenant_id", second))
+    theirs = and_(payer_case.c.tenant_id == asked.c.tenant_id, payer_case.c[second] == asked.c[second])
+    paid = and_(payment.c.tenant_id == payer_case.c.tenant_id, payment.c.payer_id == payer_case.c.payer_id)
+    chosen = (payment.c.payment_id, payment.c.tenant_id, payment.c.payer_id, payment.c.currency,
+              payment.c.unapplied_minor, payment.c.seen_on, payer_case.c.group_id)  # fmt: skip
+    return (
+        select(*chosen)
+        .select_from(payer_case)
+        .join(asked, theirs)
+        .join(payment, paid)
+        .where(payment.c.unapplied_minor > 0)
+    )
+
+
+async def credited(db: AsyncConnection, payers: Collection[Pair]) -> list[Any]:
+    """Credit notes of these payers that wait to be applied, or of which something is left."""
+    if not payers:
+        return []
+    names = ("tenant_id", "credit_note_id", "payer_id", "debtor_id", "currency", "invoice_ids", "unapplied_minor",
+             "applied_version", "issued_version", "seen_on")  # fmt: skip
+    left = or_(credit_note.c.applied_version == 0, credit_note.c.unapplied_minor > 0)
+    asked = _joined(credit_note, names, "payer_id").where(left)
+    return list((await db.execute(asked, _asked(("tenant_id", "payer_id"), payers))).all())
+
+
+async def coverage(db: AsyncConnection, entities: Collection[Pair]) -> dict[Pair, date | None]:
+    """(tenant, entity) → the day up to which all its required accounts are known; None when one is not."""
+    if not entities:
+        return {}
+    found = await db.execute(_coverage(), _asked(("tenant_id", "entity_id"), entities))
+    return {(row.tenant_id, row.entity_id): None if row.unknown else row.covered for row in found}
+
+
+@cache
+def _coverage() -> Select[Any]:
+    asked = given(feed, ("tenant_id", "entity_id"))
+    mine = and_(feed.c.tenant_id == asked.c.tenant_id, feed.c.entity_id == asked.c.entity_id)
+    unknown = func.bool_or(or_(feed.c.covered_to.is_(None), feed.c.unreadable)).label("unknown")
+    return (
+        select(feed.c.tenant_id, feed.c.entity_id, func.min(feed.c.covered_to).label("covered"), unknown)
+        .join(asked, mine)
+        .where(feed.c.required)
+        .group_by(feed.c.tenant_id, feed.c.entity_id)
+    )
+
+
+async def parties(db: AsyncConnection, pairs: Collection[Pair]) -> dict[Pair, Any]:
+    """(tenant, party) → when it last heard from us, for those that ever did or may soon."""
+    found = await _rows(db, party, [column.name for column in party.c], "party_id", pairs)
+    return {(row.tenant_id, row.party_id): row for row in found}
+
+
+async def said(db: AsyncConnection, parties: Collection[Pair], since: date) -> list[Any]:
+    """The days of the notices to these parties since a day that count for gap and budget."""
+    if not parties:
+        return []
+    asked = _joined(notice, ("tenant_id", "party_id", "said_on", "kind"), "party_id")
+    since_ = bindparam("since", type_=notice.c.said_on.type)
+    chosen = asked.where(counts(), notice.c.said_on >= since_)
+    return list((await db.execute(chosen, {**_asked(("tenant_id", "party_id"), parties), "since": since})).all())
+
+
+async def formal_days(db: AsyncConnection, parties: Collection[Pair]) -> list[Any]:
+    """The cases of these parties that have a formal notice coming, with its day."""
+    if not parties:
+        return []
+    asked = _joined(payer_case, ("tenant_id", "party_id", "case_id", "formal_on"), "party_id")
+    chosen = asked.where(payer_case.c.formal_on.is_not(None))
+    return list((await db.execute(chosen, _asked(("tenant_id", "party_id"), parties))).all())
+
+
+async def entities(db: AsyncConnection, tenants: Collection[UUID]) -> dict[Pair, Any]:
+    """(tenant, entity) → its part of the directory."""
+    found = await db.execute(select(directory_entity).where(among(directory_entity.c.tenant_id, tenants)))
+    return {(row.tenant_id, row.entity_id): row for row in found}
+
+
+async def stopped(db: AsyncConnection, tenants: Collection[UUID]) -> set[UUID]:
+    """Those of these tenants whose emergency stop is pulled."""
+    chosen = directory_tenant.c.stopped & among(directory_tenant.c.tenant_id, tenants)
+    return set((await db.scalars(select(directory_tenant.c.tenant_id).where(chosen))).all())
+
+
+def told_by(rows: Iterable[Any], instant: datetime) -> Mapping[UUID, Any]:
+    """Item id → the residual fact that held at an instant: the highest version told by then."""
+    best: dict[UUID, Any] = {}
+    for row in rows:
+        if row.told_at <= instant and (row.item_id not in best or row.item_version > best[row.item_id].item_version):
+            best[row.item_id] = row
+    return best

@@ -1,0 +1,131 @@
+"""Policy versions: written as drafts, activated once, immutable; the standard ladder is there for every tenant."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.scheduler.policy import Policy, PolicyVersion, check, parse, version_of
+from services.scheduler.store.asking import among, plain
+from services.scheduler.store.cases import Pair
+from services.scheduler.tables import policy_version
+
+FILES = Path(__file__).parents[1] / "policies"
+STANDARD = "standard"
+
+
+class Policies:
+    """Versions once read are remembered: they never change. What is active is asked every time."""
+
+    def __init__(self) -> None:
+        self._known: dict[UUID, PolicyVersion] = {}
+        self._standard: Policy | None = None
+
+    def standard(self) -> Policy:
+        """The ladder that comes with the product."""
+        if self._standard is None:
+            self._standard = parse((FILES / f"{STANDARD}.yaml").read_text("utf-8"))
+        return self._standard
+
+    async def active(
+        self, db: AsyncConnection, names: Collection[tuple[UUID, str]], now: datetime
+    ) -> dict[Any, PolicyVersion]:
+        """(tenant, name) → its active version; the standard one is activated for a tenant that has none."""
+        found = await self._active(db, names)
+        lacking = [tenant for tenant, name in names if name == STANDARD and (tenant, name) not in found]
+        if lacking:
+            await self._bring_standard(db, lacking, now)
+            found = await self._active(db, names)
+        return found
+
+    async def _active(self, db: AsyncConnection, names: Collection[tuple[UUID, str]]) -> dict[Any, PolicyVersion]:
+        if not names:
+            return {}
+        asked = select(policy_version).where(
+            policy_version.c.state == "active",
+            tuple_(policy_version.c.tenant_id, policy_version.c.name).in_(sorted(names)),
+        )
+        return {(row.tenant_id, row.name): self._read(plain(row)) for row in await db.execute(asked)}
+
+    async def of(self, db: AsyncConnection, pairs: Collection[Pair]) -> dict[UUID, PolicyVersion]:
+        """Version id → version, of these (tenant, version id)."""
+        unknown = {version for _, version in pairs if version not in self._known}
+        if unknown:
+            tenants = {tenant for tenant, version in pairs if version in unknown}
+            asked = select(policy_version).where(
+                among(policy_version.c.tenant_id, tenants), among(policy_version.c.version_id, unknown)
+            )
+            for row in await db.execute(asked):
+                self._read(plain(row))
+        return {version: self._known[version] for _, version in pairs if version in self._known}
+
+    def _read(self, row: Mapping[str, Any]) -> PolicyVersion:
+        version = row["version_id"]
+        if version not in self._known:
+            self._known[version] = PolicyVersion(version_id=version, number=row["number"], policy=check(row["body"]))
+        return self._known[version]
+
+    async def _bring_standard(self, db: AsyncConnection, tenants: Collection[UUID], now: datetime) -> None:
+        rows = [_row(tenant, version_of(tenant, self.standard(), 1), "product", now) for tenant in sorted(tenants)]
+        for row in rows:
+            row |= {"state": "active", "activated_by": "product", "activated_at": now}
+        await db.execute(insert(policy_version).values(rows).on_conflict_do_nothing())
+
+
+def _row(tenant: UUID, version: PolicyVersion, author: str, now: datetime) -> dict[str, Any]:
+    return {
+        "tenant_id": tenant,
+        "version_id": version.version_id,
+        "name": version.policy.name,
+        "number": version.number,
+        "body": version.policy.model_dump(mode="json"),
+        "author": author,
+        "written_at": now,
+    }
+
+
+async def write(db: AsyncConnection, tenant: UUID, policy: Policy, author: str, now: datetime) -> dict[str, Any]:
+    """A new draft, numbered after the last version of its name; returns its row."""
+    latest = await db.scalar(
+        select(func.max(policy_version.c.number)).where(
+            policy_version.c.tenant_id == tenant, policy_version.c.name == policy.name
+        )
+    )
+    row = _row(tenant, version_of(tenant, policy, (latest or 0) + 1), author, now)
+    written = (await db.execute(insert(policy_version).values(row).returning(policy_version))).one()
+    return plain(written)
+
+
+async def activate(db: AsyncConnection, tenant: UUID, row: Mapping[str, Any], by: str, now: datetime) -> dict[str, Any]:
+    """Retire the active version of this name and activate this one; returns its row."""
+    mine = policy_version.c.tenant_id == tenant
+    retiring = update(policy_version).where(
+        mine, policy_version.c.name == row["name"], policy_version.c.state == "active"
+    )
+    await db.execute(retiring.values(state="retired"))
+    activating = update(policy_version).where(mine, policy_version.c.version_id == row["version_id"])
+    activated = activating.values(state="active", activated_by=by, activated_at=now).returning(policy_version)
+    return plain((await db.execute(activated)).one())
+
+
+async def one(db: AsyncConnection, tenant: UUID, version: UUID) -> dict[str, Any] | None:
+    """One version, locked; None when there is none."""
+    asked = select(policy_version).where(policy_version.c.tenant_id == tenant, policy_version.c.version_id == version)
+    row = (await db.execute(asked.with_for_update())).one_or_none()
+    return None if row is None else plain(row)
+
+
+async def page(db: AsyncConnection, tenant: UUID, after: tuple[str, int] | None, limit: int) -> list[dict[str, Any]]:
+    """Versions in the order of their name and number."""
+    asked = select(policy_version).where(policy_version.c.tenant_id == tenant)
+    if after is not None:
+        name, number = after
+        later = (policy_version.c.name == name) & (policy_version.c.number > number)
+        asked = asked.where(or_(policy_version.c.name > name, later))
+    ordered = asked.order_by(policy_version.c.name, policy_version.c.number).limit(limit)
+    return [plain(row) for row in await db.execute(ordered)]

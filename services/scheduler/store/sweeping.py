@@ -1,0 +1,124 @@
+"""Claiming the cases that are due to be looked at, and writing what was decided, each in one statement a table."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Executable, Insert, Select, Update, and_, bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.sets import adding, columns, given
+from services.scheduler.errors import ReleasedElsewhere
+from services.scheduler.tables import occurrence, party, payer_case
+
+_KEY = ("tenant_id", "occurrence_id")
+
+
+async def claim(db: AsyncConnection, now: datetime, limit: int) -> list[Mapping[str, Any]]:
+    """The cases whose time has come, the longest waiting first, locked; what another sweep holds is skipped."""
+    rows = [row._mapping for row in await db.execute(_claiming(), {"now": now, "most": limit})]
+    if not rows:
+        return []
+    asked = columns([{"tenant_id": row["tenant_id"], "party_id": row["party_id"]} for row in rows])
+    siblings = await db.execute(_siblings(), {**asked, "now": now})
+    known = {row["case_id"] for row in rows}
+    more = {row.case_id: row._mapping for row in siblings if row.case_id not in known}
+    return [dict(row) for row in (*rows, *more.values())]
+
+
+async def release(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record the releases of these occurrences. Raises ReleasedElsewhere if one is not the next of its occurrence."""
+    first = [row for row in rows if row["release"] == 1]
+    again = [row for row in rows if row["release"] > 1]
+    done = 0
+    if first:
+        done += len((await db.execute(_adding(tuple(first[0])), columns(first))).all())
+    if again:
+        done += len((await db.execute(_releasing(tuple(again[0])), columns(again))).all())
+    if done != len(rows):
+        raise ReleasedElsewhere(f"{len(rows) - done} of {len(rows)} occurrences were released by somebody else.")
+
+
+async def withdraw(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """These reminders are withdrawn; they wait for their end: rows of tenant_id, reminder_id."""
+    if rows:
+        await db.execute(_withdrawing(), columns(rows))
+
+
+async def reserve(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """These parties are about to hear from us: rows of the party's reservation."""
+    if rows:
+        await db.execute(_reserving(), columns(rows))
+
+
+async def settle(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """What the decision leaves of each case: its next look, its state, why it is silent."""
+    if rows:
+        await db.execute(_settling(tuple(rows[0])), columns(rows))
+
+
+@cache
+def _claiming() -> Select[Any]:
+    due = payer_case.c.next_at <= bindparam("now", type_=payer_case.c.next_at.type)
+    most = bindparam("most", type_=payer_case.c.version.type)
+    return select(payer_case).where(due).order_by(payer_case.c.next_at).limit(most).with_for_update(skip_locked=True)
+
+
+@cache
+def _siblings() -> Select[Any]:
+    asked = given(payer_case, ("tenant_id", "party_id"))
+    theirs = and_(payer_case.c.tenant_id == asked.c.tenant_id, payer_case.c.party_id == asked.c.party_id)
+    due = payer_case.c.next_at <= bindparam("now", type_=payer_case.c.next_at.type)
+    return select(payer_case).join(asked, theirs).where(due).with_for_update(of=payer_case, skip_locked=True)
+
+
+@cache
+def _adding(names: tuple[str, ...]) -> Executable:
+    inserting: Insert = adding(occurrence, names)
+    return inserting.returning(occurrence.c.occurrence_id)
+
+
+@cache
+def _releasing(names: tuple[str, ...]) -> Executable:
+    asked = given(occurrence, names)
+    told = {name: asked.c[name] for name in names if name not in (*_KEY, "item_id", "cycle", "step_key")}
+    return (
+        update(occurrence)
+        .where(occurrence.c.tenant_id == asked.c.tenant_id, occurrence.c.occurrence_id == asked.c.occurrence_id)
+        .where(occurrence.c.release == asked.c.release - 1)
+        .values(**told, reason="", ended_at=None, retry_on=None, withdrawn=False)
+        .returning(occurrence.c.occurrence_id)
+    )
+
+
+@cache
+def _withdrawing() -> Update:
+    asked = given(occurrence, ("tenant_id", "reminder_id"))
+    return (
+        update(occurrence)
+        .where(occurrence.c.tenant_id == asked.c.tenant_id, occurrence.c.reminder_id == asked.c.reminder_id)
+        .where(occurrence.c.state.in_(("released", "proposed")))
+        .values(withdrawn=True)
+    )
+
+
+@cache
+def _reserving() -> Update:
+    names = ("reserved_by", "reserved_case", "reserved_on")
+    asked = given(party, ("tenant_id", "party_id", *names))
+    return (
+        update(party)
+        .where(party.c.tenant_id == asked.c.tenant_id, party.c.party_id == asked.c.party_id)
+        .values({name: asked.c[name] for name in names})
+    )
+
+
+@cache
+def _settling(names: tuple[str, ...]) -> Update:
+    asked = given(payer_case, names)
+    return (
+        update(payer_case)
+        .where(payer_case.c.tenant_id == asked.c.tenant_id, payer_case.c.case_id == asked.c.case_id)
+        .values({name: asked.c[name] for name in names if name not in ("tenant_id", "case_id")})
+    )

@@ -1,0 +1,173 @@
+"""The sweep: claims the cases whose time has come, decides each under its lock, records what follows, in one commit.
+
+The rules it protects: two sweeps never look at one case at once and never release an occurrence twice; a case that
+competes for its party with another takes its turn (the highest tone first, one displaced twice goes first).
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common import outbox
+from libs.common.clock import Clock
+from libs.common.db import Database
+from libs.common.events import event
+from libs.common.events.reminders import ReminderDue
+from libs.common.metrics import ITEMS_SWEPT, REMINDER_LATE_SECONDS, REMINDERS_RELEASED, SWEEP_SECONDS
+from libs.common.retry import backoff, is_transient
+from libs.common.runtime import Pulse
+from services.scheduler.gathering import Situation, gather
+from services.scheduler.planner import Decision, decide
+from services.scheduler.policy import LADDER
+from services.scheduler.releasing import Written, written
+from services.scheduler.store import evidence, sweeping
+from services.scheduler.store.policies import Policies
+
+CASES = 200
+"""Cases of one transaction: long enough to write sets, short enough that nobody waits long for a lock."""
+REST = 1.0
+SILENT_FOR = timedelta(days=1)
+"""A case whose entity or policy nobody knows is looked at again after this."""
+JUMPS_AT = 2
+"""Times displaced by another entity after which a case goes first."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one transaction did."""
+
+    cases: int = 0
+    items: int = 0
+    released: int = 0
+    withdrawn: int = 0
+
+
+class Sweep:
+    """The loop. Safe to run in any number of processes."""
+
+    def __init__(self, database: Database, clock: Clock, policies: Policies, *, cases: int = CASES) -> None:
+        self.database = database
+        self.clock = clock
+        self.policies = policies
+        self.cases = cases
+
+    async def run(self, pulse: Pulse) -> None:
+        """Sweep until the process stops; troubles of the database are waited out."""
+        failed = 0
+        while not pulse.stopping.is_set():
+            pulse.turn()
+            try:
+                swept = await self.once()
+                failed = 0
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                failed += 1
+                log.warning("sweep.interrupted", error=type(error).__name__)
+                await pulse.rest(backoff(failed))
+                continue
+            if swept.cases < self.cases:
+                await pulse.rest(REST)
+
+    async def once(self) -> Swept:
+        """One transaction: claim, decide, record."""
+        began = time.perf_counter()
+        async with self.database.transaction() as db:
+            swept = await self.sweep(db, self.clock.now())
+        if swept.cases:
+            SWEEP_SECONDS.observe(time.perf_counter() - began)
+            ITEMS_SWEPT.labels("looked_at").inc(swept.items)
+        return swept
+
+    async def sweep(self, db: AsyncConnection, now: datetime) -> Swept:
+        """The work of one transaction; nothing in it commits."""
+        rows = await sweeping.claim(db, now, self.cases)
+        if not rows:
+            return Swept()
+        await evidence.lock_parties(db, {(row["tenant_id"], row["party_id"]) for row in rows})
+        situations = await gather(db, rows, self.policies, now)
+        found = [written(s, d, now, displaced=out) for s, d, out in decided(situations, now)]
+        await _record(db, found, now)
+        _count(rows, found, now)
+        return Swept(
+            cases=len(rows),
+            items=sum(len(situation.case.items) for situation in situations),
+            released=sum(isinstance(body, ReminderDue) for each in found for _, body in each.said),
+            withdrawn=sum(len(each.withdrawn) for each in found),
+        )
+
+
+def decided(situations: Sequence[Situation], now: datetime) -> list[tuple[Situation, Decision, bool]]:
+    """The decision about each, and whether another case of its party displaced it."""
+    together: dict[tuple[Any, Any], list[Situation]] = defaultdict(list)
+    for situation in situations:
+        together[situation.case.tenant_id, situation.case.party.party_id].append(situation)
+    found: list[tuple[Situation, Decision, bool]] = []
+    for competing in together.values():
+        if len(competing) == 1:
+            found.append((competing[0], look(competing[0], now), False))
+        else:
+            found += _in_turn(competing, now)
+    return found
+
+
+def look(situation: Situation, now: datetime) -> Decision:
+    """The decision about one case; one whose entity or policy is unknown waits."""
+    if situation.version is None:
+        return Decision((), (), (), None, now + SILENT_FOR, situation.case.state, {}, None)
+    return decide(situation.case, situation.version.policy, situation.calendar, now)
+
+
+def _in_turn(competing: Sequence[Situation], now: datetime) -> list[tuple[Situation, Decision, bool]]:
+    ranked = sorted(((situation, look(situation, now)) for situation in competing), key=_rank)
+    found: list[tuple[Situation, Decision, bool]] = []
+    taken = False
+    for situation, first in ranked:
+        speaks = any(notice.step.kind in LADDER for notice in first.notices) and not first.shown_only
+        if taken and speaks:
+            today = situation.calendar.today(now)
+            party = replace(situation.case.party, reserved_on=today)
+            later = replace(situation, case=replace(situation.case, party=party))
+            found.append((situation, look(later, now), True))
+        else:
+            found.append((situation, first, False))
+            taken = taken or speaks
+    return found
+
+
+def _rank(pair: tuple[Situation, Decision]) -> tuple[bool, int, str]:
+    situation, decision = pair
+    tone = max((notice.step.tone for notice in decision.notices), default=0)
+    return situation.row["displaced"] < JUMPS_AT, -tone, str(situation.case.case_id)
+
+
+async def _record(db: AsyncConnection, found: Sequence[Written], now: datetime) -> None:
+    occurrences = [row for each in found for row in each.occurrences]
+    if occurrences:
+        await sweeping.release(db, occurrences)
+    gone = [
+        {"tenant_id": each.case["tenant_id"], "reminder_id": reminder} for each in found for reminder in each.withdrawn
+    ]
+    await sweeping.withdraw(db, gone)
+    await sweeping.reserve(db, [row for each in found for row in each.reserved])
+    await sweeping.settle(db, [each.case for each in found])
+    said = [event(body, now, known_as=known_as) for each in found for known_as, body in each.said]
+    if said:
+        await outbox.record(db, *said)
+
+
+def _count(rows: Sequence[Mapping[str, Any]], found: Sequence[Written], now: datetime) -> None:
+    due = {row["case_id"]: row["next_at"] for row in rows}
+    for each in found:
+        for _, body in each.said:
+            if isinstance(body, ReminderDue):
+                REMINDERS_RELEASED.labels(str(body.tone)).inc()
+                REMINDER_LATE_SECONDS.observe(max(0.0, (now - due[body.case_id]).total_seconds()))
