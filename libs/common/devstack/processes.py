@@ -36,7 +36,7 @@ class Known:
         """The process if it still runs, else None; another one that got its pid is not it."""
         try:
             found = psutil.Process(self.pid)
-            same = abs(found.create_time() - self.started) < 1 and found.status() != psutil.STATUS_ZOMBIE
+            same = abs(found.create_time() - self.started) < 5 and found.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
         return found if same else None
