@@ -7,7 +7,7 @@ and what nobody can tell stays uncertain until a person or later evidence decide
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal, cast
 
 from services.scheduler.case import MarkState
 
@@ -30,16 +30,6 @@ class Fact:
     on: date
     reason: str = ""
 
-    def wire(self) -> dict[str, Any]:
-        """As it is kept in the occurrence's `ends`."""
-        return {
-            "release": self.release,
-            "end": self.end,
-            "at": self.at.isoformat(),
-            "on": self.on.isoformat(),
-            "reason": self.reason,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -52,25 +42,33 @@ class Standing:
     retry_on: date | None
 
 
-def facts_of(ends: Sequence[Mapping[str, Any]]) -> list[Fact]:
-    """The facts as they were kept."""
-    return [
-        Fact(
-            release=kept["release"],
-            end=kept["end"],
-            at=datetime.fromisoformat(kept["at"]),
-            on=date.fromisoformat(kept["on"]),
-            reason=kept["reason"],
-        )
-        for kept in ends
-    ]
+def facts_of(ends: Mapping[str, Mapping[str, str]]) -> list[Fact]:
+    """The facts as they were kept: {"release:end": {at, on, reason}}."""
+    found = []
+    for key, told in ends.items():
+        release, _, end = key.partition(":")
+        at, on = datetime.fromisoformat(told["at"]), date.fromisoformat(told["on"])
+        found.append(Fact(int(release), cast(End, end), at, on, told["reason"]))
+    return sorted(found, key=_order)
+
+
+def kept(facts: Sequence[Fact]) -> dict[str, dict[str, str]]:
+    """The facts as they are kept."""
+    return {
+        f"{fact.release}:{fact.end}": {"at": fact.at.isoformat(), "on": fact.on.isoformat(), "reason": fact.reason}
+        for fact in facts
+    }
+
+
+def _order(fact: Fact) -> tuple[int, datetime, str]:
+    return fact.release, fact.at, fact.end
 
 
 def joined(facts: Sequence[Fact], fact: Fact) -> list[Fact]:
     """The facts with this one; told twice it counts once, and the order of telling leaves no trace."""
     if any((known.release, known.end) == (fact.release, fact.end) for known in facts):
         return list(facts)
-    return sorted([*facts, fact], key=lambda known: (known.release, known.at, known.end))
+    return sorted([*facts, fact], key=_order)
 
 
 def standing(facts: Sequence[Fact], release: int, kind: str, released_on: date) -> Standing:

@@ -178,7 +178,7 @@ occurrence = Table(
     _whole("invoice_version"),
     _flag("withdrawn"),
     Column("anchored", Boolean, nullable=False, server_default=text("true")),
-    Column("ends", JSONB, nullable=False, server_default=text("'[]'"), comment="[{release, end, reason, at}]"),
+    Column("ends", JSONB, nullable=False, server_default=text("'{}'"), comment="release:end → {at, on, reason}"),
     UniqueConstraint("tenant_id", "item_id", "cycle", "step_key"),
     Index("occurrence_reminder", "tenant_id", "reminder_id"),
     Index(

@@ -37,8 +37,7 @@ from libs.common.events.payments import (
     PaymentReversed,
     PaymentUnmatched,
 )
-from services.scheduler.handlers import deliveries, invoices, money
-from services.scheduler.handlers.directory import entities, tenants
+from services.scheduler.handlers import deliveries, entities, invoices, money
 from services.scheduler.store import cases, debtors
 
 
@@ -46,8 +45,8 @@ def handlers() -> Mapping[type[Body], Handler]:
     """Type → handler of a list of its events."""
     return {
         **directory.handlers(),
-        EntityConfigured: entities,
-        TenantConfigured: tenants,
+        EntityConfigured: entities.entities_configured,
+        TenantConfigured: entities.tenants_configured,
         InvoiceIssued: invoices.invoiced,
         InvoiceAmended: invoices.invoiced,
         InvoiceCancelled: invoices.cancelled,

@@ -24,7 +24,7 @@ from libs.common.events.deliveries import (
 from libs.common.ids import named
 from services.scheduler import speaking
 from services.scheduler.calendar import Calendar
-from services.scheduler.evidence import End, Fact, facts_of, joined, standing
+from services.scheduler.evidence import End, Fact, facts_of, joined, kept, standing
 from services.scheduler.store import cases, evidence, holds, zones
 
 ENDS: Mapping[str, End] = {
@@ -133,7 +133,7 @@ def _changed(row: Mapping[str, Any], facts: Sequence[Fact]) -> dict[str, Any]:
         "on_date": found.on,
         "ended_at": found.ended_at,
         "retry_on": found.retry_on,
-        "ends": [fact.wire() for fact in facts],
+        "ends": kept(facts),
     }
 
 

@@ -11,14 +11,14 @@ from libs.common.events.directory import EntityConfigured, TenantConfigured
 from services.scheduler.store import cases
 
 
-async def entities(db: AsyncConnection, events: list[Event]) -> None:
+async def entities_configured(db: AsyncConnection, events: list[Event]) -> None:
     """EntityConfigured: kept, and its cases looked at."""
     await directory.handlers()[EntityConfigured](db, events)
     for tenant, entity in sorted({(each.tenant, each.body.entity_id) for each in events}):
         await cases.look_at_entity(db, tenant, entity, _latest(events))
 
 
-async def tenants(db: AsyncConnection, events: list[Event]) -> None:
+async def tenants_configured(db: AsyncConnection, events: list[Event]) -> None:
     """TenantConfigured: kept, and all its cases looked at."""
     await directory.handlers()[TenantConfigured](db, events)
     for tenant in sorted({each.tenant for each in events}):
