@@ -303,6 +303,13 @@ async def locked(db: AsyncConnection, asked: Collection[Pair]) -> list[Any]:
     return list(await db.execute(query, parameters(asked))) if asked else []
 
 
+async def latest_to(db: AsyncConnection, tenant: UUID, address: str) -> Any | None:
+    """The last mail that left to this address, without its bytes."""
+    shown = [column for column in delivery.c if column.name != "raw"]
+    mine = (delivery.c.tenant_id == tenant, delivery.c.recipient == address, delivery.c.state == "sent")
+    return (await db.execute(select(*shown).where(*mine).order_by(delivery.c.sent_at.desc()).limit(1))).one_or_none()
+
+
 async def change(db: AsyncConnection, tenant: UUID, delivery_id: UUID, **values: Any) -> None:
     changing = update(delivery).where(delivery.c.tenant_id == tenant, delivery.c.delivery_id == delivery_id)
     await db.execute(changing.values(**values))

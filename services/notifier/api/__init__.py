@@ -1,0 +1,13 @@
+"""HTTP in, HTTP out, no rules: one module a noun."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from services.notifier.api import deliveries, inbound, lookups, notices, suppressions, tasks, templates, volume
+
+
+def routers() -> Sequence[APIRouter]:
+    """All routes of the notifier."""
+    rooms = (notices, deliveries, tasks, templates, inbound, suppressions, volume, lookups)
+    return [room.routes for room in rooms]

@@ -1,0 +1,133 @@
+"""Tasks: listed, and done with what came of them."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from libs.common import outbox, permits
+from libs.common.errors import NotFound
+from libs.common.http import Prose, Wire
+from libs.common.paging import Cursor, Limit
+from libs.common.permits import Scope
+from services.notifier import said, superseding, tasking
+from services.notifier.errors import NotOpen
+from services.notifier.said import Outcome, TaskKind
+from services.notifier.store import mail, notices, tasks
+from services.notifier.tables import notice, task
+
+from .shared import Here, Reads, Writes, after, cut
+
+routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+KIND = "tasks"
+STOPPING: tuple[Outcome, ...] = ("promise", "dispute")
+
+
+class TaskShown(BaseModel):
+    """Something a person does: `body` is the call's script, or the reply to read."""
+
+    task_id: UUID
+    version: int
+    entity_id: UUID
+    case_id: UUID
+    payer_id: UUID
+    kind: TaskKind
+    state: Literal["open", "done"]
+    title: str
+    body: str
+    due_on: date
+    notice_id: UUID | None
+    reminder_id: UUID | None
+    message_id: UUID | None
+    outcome: Outcome | None
+    remark: str | None
+    done_by: str | None
+    opened_at: datetime
+    done_at: datetime | None
+
+
+class Tasks(BaseModel):
+    """A page of tasks."""
+
+    tasks: list[TaskShown]
+    next: str | None
+
+
+class Done(Wire):
+    """What came of it. A promise or a dispute is only noted here; the scheduler is told by its own routes."""
+
+    outcome: Outcome
+    remark: Prose | None = None
+
+
+def shown(row: Any) -> TaskShown:
+    return TaskShown(**{name: getattr(row, name) for name in TaskShown.model_fields})
+
+
+@routes.get("")
+async def list_tasks(
+    caller: Reads,
+    room: Here,
+    *,
+    state: Literal["open", "done"] | None = None,
+    kind: TaskKind | None = None,
+    payer_id: UUID | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Tasks:
+    """Tasks in the order of their opening."""
+    asked = ((task.c.state, state), (task.c.kind, kind), (task.c.payer_id, payer_id))
+    where = [column == value for column, value in asked if value is not None]
+    async with room.database.transaction(caller.tenant_id) as db:
+        start = after(room.settings, KIND, cursor)
+        rows = await tasks.page(db, caller.tenant_id, where=where, after=start, most=limit + 1)
+    page, following = cut(room.settings, KIND, rows, limit, "task_id")
+    return Tasks(tasks=[shown(row) for row in page], next=following)
+
+
+@routes.get("/{task_id}")
+async def one_task(task_id: UUID, caller: Reads, room: Here) -> TaskShown:
+    """One task."""
+    async with room.database.transaction(caller.tenant_id) as db:
+        row = await tasks.one(db, caller.tenant_id, task_id)
+    if row is None:
+        raise NotFound(f"There is no task {task_id}.")
+    return shown(row)
+
+
+@routes.post("/{task_id}/outcome")
+async def done(task_id: UUID, asked: Done, caller: Writes, room: Here) -> TaskShown:
+    """It is done. A promise or a dispute stops what has not left in this case, at once."""
+    tenant, now = caller.tenant_id, room.clock.now()
+    async with room.database.transaction(tenant) as db:
+        row = await tasks.one(db, tenant, task_id, locked=True)
+        if row is None:
+            raise NotFound(f"There is no task {task_id}.")
+        if row.state != "open":
+            raise NotOpen("The task is done already.")
+        today = await room.today(db, tenant, row.entity_id)
+        closed = await tasking.close(
+            db, row, asked.outcome, by=caller.subject, at=now, done_on=today, remark=asked.remark
+        )
+        if row.message_id is not None:
+            await mail.mark_read(db, tenant, row.message_id, now)
+        await _posted(db, row, now)
+        if asked.outcome in STOPPING:
+            waiting = await notices.open_where(db, notice.c.case_id, {(tenant, row.case_id)})
+            await superseding.stop(db, waiting, now, asked.outcome)
+    if asked.outcome in STOPPING:
+        await permits.stopping(room.database, Scope(tenant, debtor_ids=[row.payer_id]))
+    return shown(closed)
+
+
+async def _posted(db: Any, row: Any, now: datetime) -> None:
+    """A letter whose posting this task was has left now."""
+    about = await notices.one(db, row.tenant_id, row.notice_id, locked=True) if row.notice_id else None
+    if about is None or about.channel != "letter" or about.state != "ready":
+        return
+    lines = (await notices.lines(db, {(row.tenant_id, row.notice_id)}))[row.notice_id]
+    changed = await notices.change(db, row.tenant_id, row.notice_id, state="sent", sent_at=now)
+    told = said.sent(changed, lines, now, delivery_id=row.task_id, channel="letter", sent_at=now)
+    await outbox.record(db, told)
