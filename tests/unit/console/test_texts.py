@@ -1,0 +1,65 @@
+"""French and English are complete: the same keys, every key that a template asks for, every code that we can tell."""
+
+import re
+from string import Formatter
+
+import pytest
+
+from libs.common.auth import ROLES
+from libs.common.events import TYPES
+from libs.common.settings import PORTS
+from services.console.pages.web import HERE, LANGUAGES, Texts
+from services.console.projections.activity import SILENT
+
+TEMPLATES = sorted((HERE / "templates").glob("**/*.html"))
+_ASKED = re.compile(r"""\bt\(\s*'([^']+)'\s*(,\s*count=)?""")
+_BUILT = re.compile(r"""\bt\(\s*'([^']+)'\s*~""")
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_both_languages_have_the_same_texts_with_the_same_facts() -> None:
+    french, english = (Texts(language).words for language in LANGUAGES)
+    assert french.keys() == english.keys()
+    assert {key for key in french if fields(french[key]) != fields(english[key])} == set()
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_every_text_that_a_template_asks_for_is_there(template) -> None:  # type: ignore[no-untyped-def]
+    words = Texts("fr").words
+    source = template.read_text("utf-8")
+    built = set(_BUILT.findall(source))
+    for key, counted in _ASKED.findall(source):
+        if key in built:
+            assert any(known.startswith(key) for known in words), key
+        elif counted:
+            assert f"{key}.one" in words, key
+            assert f"{key}.many" in words, key
+        else:
+            assert key in words, key
+
+
+def test_every_event_role_and_service_has_its_words() -> None:
+    words = Texts("fr").words
+    assert {name for name, type_ in TYPES.items() if not issubclass(type_, SILENT)} <= {
+        key.removeprefix("event.") for key in words if key.startswith("event.")
+    }
+    assert all(f"role.{role}" in words for role in ROLES)
+    assert all(f"service.{service}" in words for service in PORTS)
+
+
+def test_plurals_follow_each_language() -> None:
+    assert Texts("fr")("operations.lines", count=0) == "0 ligne"
+    assert Texts("en")("operations.lines", count=0) == "0 lines"
+    assert Texts("fr")("operations.lines", count=1234) == "1\u00a0234 lignes"
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_holds_a_style_or_a_script_of_its_own(template) -> None:  # type: ignore[no-untyped-def]
+    source = template.read_text("utf-8")
+    assert " style=" not in source
+    assert not re.search(r"<script(?! src=)", source)
+    assert not re.search(r"\son[a-z]+=", source)
+    assert "|safe" not in source
