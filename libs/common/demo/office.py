@@ -101,9 +101,9 @@ class Office:
 
     # What an administrator sets up
 
-    async def open_tenant(self, name: str, **administrator: Any) -> dict[str, Any]:
+    async def open_tenant(self, name: str, administrator: dict[str, str] | None = None) -> dict[str, Any]:
         """Make a tenant and sit down at its desk."""
-        body: dict[str, Any] = {"name": name} | ({"administrator": administrator} if administrator else {})
+        body = {"name": name} | ({"administrator": administrator} if administrator else {})
         made: dict[str, Any] = await self.post("console", "/v1/directory/tenants", body, by=ADMINISTRATOR)
         self.tenant = UUID(made["tenant_id"])
         return made

@@ -1,0 +1,115 @@
+"""The customers: they pay by themselves, or when they have read enough reminders, or keep what they promised.
+
+They know the outside only: their own mails, calls and invoices.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from email.message import EmailMessage
+
+from libs.common.demo.bank import Transfer
+from libs.common.demo.company import Customer, Group, Sale
+from libs.common.demo.fates import Fate, fate, paid_in_history, transfer_text, working
+
+NUMBER = re.compile(r"\b(?:VEM|VLO|VSE)-\d{4}-\d{5}\b")
+PROMISED_IN = 7
+
+
+@dataclass
+class Customers:
+    """What each open invoice's customer means to do."""
+
+    group: Group
+    open: dict[str, Sale] = field(default_factory=dict)
+    pays_on: dict[str, date] = field(default_factory=dict)
+    read: Counter[str] = field(default_factory=Counter)
+    silent: set[str] = field(default_factory=set)
+    """Invoices in dispute, or promised on the phone: mails change nothing."""
+    disputed: dict[str, date] = field(default_factory=dict)
+    serial: int = 0
+
+    def customer(self, sale: Sale) -> Customer:
+        return self.group.customers[sale.customer]
+
+    def fate(self, number: str) -> Fate:
+        sale = self.open[number]
+        return fate(self.customer(sale), sale)
+
+    def inherit(self, sales: Iterable[Sale], start: date) -> None:
+        """The invoices of the months before that are still open on the first day of the play."""
+        for sale in sales:
+            on = paid_in_history(self.customer(sale), sale)
+            if on is None or on >= start:
+                self.open[sale.number] = sale
+                if on is not None:
+                    self.pays_on[sale.number] = on
+
+    def receive(self, sales: Iterable[Sale]) -> None:
+        """New invoices arrive; some will be paid without a word."""
+        for sale in sales:
+            self.open[sale.number] = sale
+            found = self.fate(sale.number)
+            if found.kind == "itself":
+                self.pays_on[sale.number] = found.on
+
+    def read_mail(self, mail: EmailMessage, day: date) -> list[str]:
+        """A reminder was read. Returns the overdue invoices that the customer now answers that it disputes."""
+        body = mail.get_body(("plain",))
+        text = str(body.get_content()) if body else ""
+        contested = []
+        for number in dict.fromkeys(NUMBER.findall(text)):
+            if number not in self.open or number in self.silent or self.open[number].due >= day:
+                continue
+            self.read[number] += 1
+            found = self.fate(number)
+            if found.kind == "disputed" and number not in self.disputed:
+                self.disputed[number] = day
+                self.silent.add(number)
+                contested.append(number)
+            elif found.kind == "reminded" and self.read[number] >= found.reminders:
+                self._decide(number, working(day + timedelta(days=found.thinks)))
+        return contested
+
+    def answer_call(self, numbers: Iterable[str], day: date) -> date | None:
+        """Somebody calls about these: the day by which the customer promises to pay, if it does."""
+        mine = [number for number in numbers if number in self.open and number not in self.silent]
+        if not mine or self.fate(mine[0]).kind == "never":
+            return None
+        promised = working(day + timedelta(days=PROMISED_IN))
+        for number in mine:
+            self.silent.add(number)
+            kept = self.fate(number).kept
+            self.pays_on[number] = promised if kept else working(promised + timedelta(days=12))
+        return promised
+
+    def _decide(self, number: str, on: date) -> None:
+        self.pays_on[number] = min(self.pays_on.get(number, on), on)
+
+    def close(self, number: str) -> None:
+        """It is over without money: credited or written off."""
+        self.open.pop(number, None)
+        self.pays_on.pop(number, None)
+
+    def transfers(self, day: date) -> dict[str, list[Transfer]]:
+        """What the bank books on each entity's account that day; a payer's invoices come in one transfer."""
+        due = [number for number, on in self.pays_on.items() if on <= day and number in self.open]
+        by_payer: dict[tuple[str, str], list[Sale]] = defaultdict(list)
+        for number in sorted(due):
+            sale = self.open[number]
+            customer = self.customer(sale)
+            by_payer[sale.entity, customer.head_office or customer.external_id].append(sale)
+        booked: dict[str, list[Transfer]] = defaultdict(list)
+        for (entity, payer), sales in by_payer.items():
+            booked[entity].append(self._transfer(self.group.customers[payer], sales))
+            for sale in sales:
+                self.close(sale.number)
+        return booked
+
+    def _transfer(self, payer: Customer, sales: list[Sale]) -> Transfer:
+        self.serial += 1
+        amount = sum(sale.gross for sale in sales)
+        text = transfer_text(payer, sales)
+        return Transfer(f"VIR{self.serial:08d}", amount, payer.name.upper(), payer.iban, text)

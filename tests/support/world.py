@@ -1,0 +1,204 @@
+"""One tenant with one entity on a living stack: what its ERP, its bank, its people and its debtors do.
+
+The business clock is the stack's and only goes forward; each test has its own tenant, so nothing else is shared.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from email.message import EmailMessage
+from random import Random
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from libs.common import ids
+from libs.common.clock import SharedClock
+from libs.common.demo import numbers
+from libs.common.demo.bank import Transfer, statement
+from libs.common.demo.office import MANAGER, TREASURER, Office, Source
+from libs.common.money import Money
+from tests.support.living import Living
+
+PARIS = ZoneInfo("Europe/Paris")
+HOLIDAYS = {(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25)}
+
+
+@dataclass
+class World:
+    """The creditor's side of one small company, and a view of what its debtors got."""
+
+    living: Living
+    office: Office
+    entity: UUID
+    iban: str
+    invoices: Source
+    payments: Source
+    account: UUID
+    mark: str
+    """In every address of this world, so that its mails are found."""
+    seen: int = 0
+    balance: int = 0
+    statements: int = 0
+    names: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    async def open(cls, living: Living, *, feed_required: bool = False) -> "World":
+        """A fresh tenant, its entity live, a bank account of ours effective, signed sources."""
+        mark = uuid4().hex[:8]
+        office = Office(living.settings)
+        await office.open_tenant(f"World {mark}")
+        entity = await office.open_entity(
+            f"Société {mark}", sender_email=f"compta@{mark}.example", feed_required=feed_required
+        )
+        iban = numbers.iban(Random(mark))
+        account = await office.open_account(entity, iban, f"Société {mark}", required=feed_required)
+        world = cls(
+            living,
+            office,
+            entity,
+            iban,
+            await office.add_source(entity, "erp", "invoices"),
+            await office.add_source(entity, "bank", "payments"),
+            account,
+            mark,
+        )
+        await world.pass_days(4)
+        return world
+
+    # Time
+
+    @property
+    def clock(self) -> SharedClock:
+        assert self.living.settings.clock_file is not None
+        return SharedClock(self.living.settings.clock_file)
+
+    @property
+    def today(self) -> date:
+        return self.clock.now().astimezone(PARIS).date()
+
+    async def at(self, day: date, hour: int = 9, minute: int = 30) -> None:
+        """Move the clock there, and wait until everything due by then has been done."""
+        instant = datetime.combine(day, time(hour, minute), PARIS)
+        assert instant >= self.clock.now() - timedelta(minutes=5), "the clock only goes forward"
+        self.clock.move_to(instant.astimezone(UTC))
+        await self.office.settled()
+
+    async def pass_days(self, days: int) -> date:
+        """The morning of the first working day at least so many days on."""
+        day = working(self.today + timedelta(days=days))
+        await self.at(day)
+        return day
+
+    # What happens
+
+    async def debtor(self, name: str, *, payer: str | None = None, **facts: Any) -> UUID:
+        """A debtor's file with one accounts contact."""
+        body = {
+            "entity_id": str(self.entity),
+            "name": f"{name} SARL",
+            "contacts": [{"name": f"Compta {name}", "email": self.address(name), "roles": ["accounts_payable"]}],
+            **({"payer": payer} if payer else {}),
+            **facts,
+        }
+        await self.office.call("PUT", "invoice_ingest", f"/v1/debtors/{name}", json=body)
+        return ids.debtor_id(self.office.tenant, self.entity, name)
+
+    def address(self, name: str) -> str:
+        return f"{name.lower()}@{self.mark}.client.example"
+
+    def body(self, number: str, debtor: str, due: date, amount: str = "1200.00", **facts: Any) -> dict[str, Any]:
+        """A canonical invoice."""
+        issued = facts.pop("issued", due - timedelta(days=30))
+        return {
+            "external_id": number,
+            "number": number,
+            "issue_date": issued.isoformat(),
+            "due_date": due.isoformat(),
+            "currency": "EUR",
+            "totals": {"gross": {"amount": amount, "currency": "EUR"}},
+            "debtor": {"external_id": debtor},
+            **facts,
+        }
+
+    async def invoice(self, number: str, debtor: str, due: date, amount: str = "1200.00", **facts: Any) -> UUID:
+        """An invoice by signed webhook; its id."""
+        response = await self.office.signed(self.invoices, self.body(number, debtor, due, amount, **facts))
+        assert response.status_code in (200, 201), response.text
+        return UUID(response.json()["id"])
+
+    async def pay(self, amount: str, text: str, *, payer: str | None = None, **facts: Any) -> dict[str, Any]:
+        """Money told by the API."""
+        body = {
+            "entity_id": str(self.entity),
+            "external_id": f"P-{uuid4().hex[:12]}",
+            "amount": {"amount": amount, "currency": "EUR"},
+            "value_date": self.today.isoformat(),
+            "payer_name": f"{payer} SARL" if payer else "INCONNU",
+            "remittance": text,
+            **facts,
+        }
+        found: dict[str, Any] = await self.office.post("payment_matching", "/v1/payments", body, by=TREASURER)
+        return found
+
+    async def bank_day(self, day: date, transfers: Sequence[Transfer] = ()) -> dict[str, Any]:
+        """The bank's statement of one day, uploaded."""
+        self.statements += 1
+        raw = statement(self.iban, day, self.statements, self.balance, transfers)
+        self.balance += sum(-one.amount if one.returned else one.amount for one in transfers)
+        headers = {"content-type": "application/xml"}
+        found: dict[str, Any] = await self.office.call(
+            "POST", "payment_matching", "/v1/statements", by=TREASURER, content=raw, headers=headers
+        )
+        return found
+
+    # What is seen from outside
+
+    def mails(self) -> list[EmailMessage]:
+        """Every mail that this world's debtors got, in order."""
+        mine = [one for one in self.living.mailbox.all() if any(self.mark in to for to in one.recipients)]
+        return [self.living.mailbox.read(one.number) for one in mine]
+
+    def new_mails(self) -> list[EmailMessage]:
+        """Those that came since the last look."""
+        found = self.mails()[self.seen :]
+        self.seen += len(found)
+        return found
+
+    async def item(self, invoice: UUID) -> dict[str, Any]:
+        """The one open item of an invoice, as payment_matching knows it."""
+        identity = ids.item_id(invoice, 1)
+        listed = await self.office.get("payment_matching", "/v1/open-items", params={"item_id": str(identity)})
+        (found,) = listed["items"]
+        return dict(found)
+
+    async def explain(self, invoice: UUID) -> dict[str, Any]:
+        found: dict[str, Any] = await self.office.get("scheduler", f"/v1/items/{ids.item_id(invoice, 1)}/explain")
+        return found
+
+    async def approve_all(self) -> int:
+        """Approve, one by one, whatever waits for one person."""
+        listed = await self.office.get("notifier", "/v1/notices", params={"state": "proposed"})
+        for notice in listed["notices"]:
+            body = {"ids": [notice["id"]], "as_of": listed["as_of"], "count": 1, "sums": notice["sums"]}
+            await self.office.post("notifier", "/v1/notices/approve", body, by=MANAGER)
+        return len(listed["notices"])
+
+
+def text_of(mail: EmailMessage) -> str:
+    """The plain words of a mail, with no-break spaces made plain."""
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return re.sub(r"[\u00a0\u202f]", " ", str(body.get_content()))
+
+
+def working(day: date) -> date:
+    """The day itself, or the next that is neither a week-end nor a fixed French holiday."""
+    while day.weekday() >= 5 or (day.month, day.day) in HOLIDAYS:
+        day += timedelta(days=1)
+    return day
+
+
+def euros(amount: str) -> Money:
+    return Money.parse(amount, "EUR")
