@@ -65,7 +65,8 @@ class Book:
         payment.unapplied -= sum(line.amount for line in fit)
         payers = {self.items[line.item_id].payer_id for line in fit}
         payment.payer_id = payment.payer_id or (payers.pop() if len(payers) == 1 else None)
-        payment.by_person |= how == "person"
+        # A person's word and an ERP's are theirs: from here on the machine only suggests.
+        payment.by_person |= how != "auto"
         self._raise(payment)
         allocations = [
             Allocation(item_id=i.item_id, invoice_id=i.invoice_id, amount=Money(line.amount, i.currency))
@@ -89,6 +90,10 @@ class Book:
         note.unapplied -= sum(line.amount for line in fit)
         self._tell_credit(note, [line.item_id for line in fit])
         self._settle(settled, "credit")
+
+    def answer(self, credit_note_id: UUID) -> None:
+        """Say of a credit note that it was dealt with, though it reduced nothing yet."""
+        self._tell_credit(self.credits[credit_note_id], [])
 
     def _residuals(self, lines: Sequence[Line], currency: str) -> Mapping[UUID, int]:
         pages = [self.items[line.item_id] for line in lines if line.item_id in self.items]

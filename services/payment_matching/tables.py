@@ -197,6 +197,7 @@ payment = Table(
     Index("payment_in_order", "tenant_id", "seq"),
     Index("payment_left", "tenant_id", "payer_id", postgresql_where=LEFT),
     Index("payment_left_amount", "tenant_id", "currency", "unapplied_minor", postgresql_where=LEFT),
+    Index("payment_told", "tenant_id", postgresql_where=text("told <> '[]'::jsonb and unapplied_minor > 0")),
     Index("payment_like", "tenant_id", "currency", "amount_minor", "value_on"),
 )
 
@@ -305,6 +306,7 @@ bank_account = Table(
     _instant("effective_at", nullable=True),
     Column("covered_to", Date),
     Column("gap_after", Date),
+    Column("chain_from", Date, comment="coverage is counted from the first statement received, or an accepted gap, on"),
     _flag("unreadable"),
     Column("approved_version", BigInteger, nullable=False, server_default=text("0")),
     _version(),

@@ -5,9 +5,9 @@ at 200 items; what is cut is counted as frequent, never as rare.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import text
@@ -119,7 +119,7 @@ class PayerHit:
 
     ord: int
     payer_id: UUID
-    kind: str
+    kind: Literal["iban", "name"]
     confirmed: bool
     times: int
 
@@ -180,4 +180,4 @@ async def of_payers(db: AsyncConnection, wanted: Collection[tuple[UUID, UUID]]) 
 
 
 def _seen(rows: Any, *, credit: bool = False) -> Seen:
-    return {(row[0], row[1]): (Item(*row[1:12], credit=credit), row[12]) for row in rows}
+    return {(row[0], row[1]): (replace(Item(*row[1:12]), credit=credit), row[12]) for row in rows}

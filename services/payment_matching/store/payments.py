@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.errors import NotFound
 from libs.common.ids import uuid7
 from libs.common.sets import adding, columns
 from services.payment_matching.book import Book
@@ -226,13 +227,22 @@ async def by_reference(
     return next((found[reference] for reference in references if reference in found), None)
 
 
-async def replace(db: AsyncConnection, book: Book, tenant: UUID, lumps: Collection[UUID]) -> None:
-    """Take lumps off the books whose details are told now; those that were given to something stay as they are."""
+async def replace(db: AsyncConnection, book: Book, tenant: UUID, lumps: Collection[UUID]) -> set[UUID]:
+    """Take lumps off the books whose details are told now; answers those that could go: given to nothing yet."""
     await books.lock_payments(db, book, {(tenant, lump) for lump in lumps})
-    pages = [book.payments[lump] for lump in lumps if lump in book.payments]
+    pages = [book.payments[lump] for lump in sorted(lumps) if lump in book.payments]
     able = [page for page in pages if page.unapplied == page.amount and not page.by_person]
     for page in able:
         page.unapplied, page.returned = 0, page.amount
         book.received(page, None)
     if able:
         await db.execute(_REPLACED, {"tenant": tenant, "payments": [page.payment_id for page in able]})
+    return {page.payment_id for page in able}
+
+
+def known(book: Book, payment: UUID) -> PaymentPage:
+    """The payment's page. Raises NotFound."""
+    page = book.payments.get(payment)
+    if page is None:
+        raise NotFound(f"There is no payment {payment}.")
+    return page

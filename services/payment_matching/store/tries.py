@@ -20,6 +20,7 @@ Key = tuple[UUID, UUID]
 
 _SHARED = text("select pg_advisory_xact_lock_shared(810401)")
 _ALONE = text("select pg_advisory_xact_lock(810401)")
+_ANY_UNTRIED = text("select exists (select from open_item i where not i.tried)")
 _UNTRIED = text("""
     select i.tenant_id, i.item_id from open_item i where not i.tried order by i.item_id limit :most
        for update skip locked
@@ -104,6 +105,8 @@ async def enter(db: AsyncConnection) -> None:
 
 async def meet(db: AsyncConnection, most: int) -> int:
     """Try the items that opened: whatever money may have come before them waits again. Answers how many opened."""
+    if not await db.scalar(_ANY_UNTRIED):
+        return 0
     await db.execute(_ALONE)
     opened = [(row.tenant_id, row.item_id) for row in await db.execute(_UNTRIED, {"most": most})]
     if opened:

@@ -1,0 +1,58 @@
+"""The shared commit: what arrives while a commit is under way shares the next one.
+
+No timer and no waiting: a lone arrival is committed at once. Each caller is answered only after the commit that took
+it; when a group fails, each of its members is tried alone, so that one bad arrival fails by itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+MOST = 200
+
+
+class Together(Generic[Item, Answer]):
+    """`settle` takes a group in one transaction and answers for each, in order."""
+
+    def __init__(self, settle: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]]) -> None:
+        self._settle = settle
+        self._queue: list[tuple[Item, asyncio.Future[Answer]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def add(self, item: Item) -> Answer:
+        """Its answer, once it is committed. Raises what `settle` raised for it alone."""
+        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._queue.append((item, done))
+        if self._running is None:
+            self._running = asyncio.create_task(self._drain())
+        return await done
+
+    async def _drain(self) -> None:
+        try:
+            while self._queue:
+                group, self._queue = self._queue[:MOST], self._queue[MOST:]
+                await self._together(group)
+        finally:
+            self._running = None
+
+    async def _together(self, group: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._settle([item for item, _ in group])
+        except Exception as error:
+            if len(group) == 1:
+                _fail(group[0][1], error)
+                return
+            for one in group:
+                await self._together([one])
+            return
+        for (_, done), answer in zip(group, answers, strict=True):
+            if not done.done():
+                done.set_result(answer)
+
+
+def _fail(done: asyncio.Future[Answer], error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)

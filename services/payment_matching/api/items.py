@@ -1,0 +1,47 @@
+"""Open items: what is owed, as the only service says it that may."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from libs.common.errors import NotFound
+from libs.common.http import Wire
+from libs.common.paging import Cursor, Limit, cursor, cut, place
+from services.payment_matching.api import wire
+from services.payment_matching.api.payments import Here, Reads
+from services.payment_matching.store import lists
+
+routes = APIRouter(tags=["open items"])
+
+
+class Filters(Wire):
+    """Which items to list, and from where on."""
+
+    limit: Limit = 50
+    cursor: Cursor = None
+    entity_id: UUID | None = None
+    debtor_id: UUID | None = None
+    payer_id: UUID | None = None
+
+
+@routes.get("/v1/open-items")
+async def list_items(caller: Reads, room: Here, wanted: Annotated[Filters, Query()]) -> wire.ItemPage:
+    """What is owed, the oldest due first."""
+    due, last_id = place(room.settings, "open-items", wanted.cursor) or (None, None)
+    chosen = {"entity": wanted.entity_id, "debtor": wanted.debtor_id, "payer": wanted.payer_id}
+    async with room.database.transaction(caller.tenant_id) as db:
+        found = await lists.open_items(db, caller.tenant_id, wanted.limit + 1, **chosen, due=due, last=last_id)
+    rows, last = cut(found, wanted.limit)
+    following = cursor(room.settings, "open-items", last.due_on, last.item_id) if last else None
+    return wire.ItemPage(items=[wire.item(row) for row in rows], next=following)
+
+
+@routes.get("/v1/open-items/{item_id}")
+async def read_item(item_id: UUID, caller: Reads, room: Here) -> wire.ItemOut:
+    """One item, also when it owes nothing any more."""
+    async with room.database.transaction(caller.tenant_id) as db:
+        found = await lists.some_items(db, caller.tenant_id, [item_id])
+    if item_id not in found:
+        raise NotFound(f"There is no item {item_id}.")
+    return wire.item(found[item_id])

@@ -1,0 +1,130 @@
+"""Bank files: uploaded raw, proved, taken once; and how fresh each account is."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.clock import today
+from libs.common.errors import NotFound
+from libs.common.paging import Cursor, Limit, cursor, cut, place
+from services.payment_matching.api import wire
+from services.payment_matching.api.payments import Here, Reads, Writes
+from services.payment_matching.banking import last_banking_day_before
+from services.payment_matching.store import feeds, files, lists
+
+routes = APIRouter(tags=["statements"])
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/xml": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+class StatementLine(BaseModel):
+    """What one statement of a file brought."""
+
+    account: str
+    reference: str
+    opening: dict[str, str] | None
+    closing: dict[str, str] | None
+    entries: int
+    payments: int
+    known: int
+    returns: int
+    pending: int
+
+
+class FileTaken(BaseModel):
+    """A bank file that was taken; `unchanged` means that this very file was taken before."""
+
+    result: Literal["created", "unchanged"]
+    id: UUID
+    format: str
+    version: str
+    message_id: str
+    statements: list[StatementLine]
+
+
+class FileOut(BaseModel):
+    """A bank file as received, and what became of it."""
+
+    file_id: UUID
+    received_at: datetime
+    actor: str
+    size: int
+    state: Literal["reading", "taken", "refused"]
+    result: dict[str, Any] | None
+
+
+class FilePage(BaseModel):
+    """Bank files, the newest first."""
+
+    files: list[FileOut]
+    next: str | None
+
+
+@routes.post(
+    "/v1/statements",
+    status_code=201,
+    openapi_extra=BODY,
+    responses={200: {"model": FileTaken, "description": "This file was taken before."}},
+)
+async def take_statement(
+    request: Request, caller: Writes, room: Here, response: Response, entity_id: UUID | None = None
+) -> FileTaken:
+    """Take a camt.052, camt.053 or camt.054 file, raw. `entity_id` says whose an account is that nobody knows yet."""
+    entity = None
+    if entity_id is not None or len(await room.entities(caller.tenant_id)) == 1:
+        entity = (await room.entity(caller.tenant_id, entity_id)).entity_id
+    opened, new = await room.take_file(caller.tenant_id, caller.subject, await request.body(), entity)
+    response.status_code = 201 if new else 200
+    return FileTaken(result="created" if new else "unchanged", id=opened.file_id, **(opened.result or {}))
+
+
+@routes.get("/v1/statements")
+async def list_statements(
+    caller: Reads, room: Here, limit: Limit = 50, cursor_: Annotated[Cursor, Query(alias="cursor")] = None
+) -> FilePage:
+    """Bank files as received, the newest first."""
+    before, last_id = place(room.settings, "statements", cursor_) or (None, None)
+    async with room.database.transaction(caller.tenant_id) as db:
+        rows, last = cut(await files.page(db, caller.tenant_id, before, last_id, limit + 1), limit)
+    following = cursor(room.settings, "statements", last.received_at, last.file_id) if last else None
+    return FilePage(files=[FileOut.model_validate(row._mapping) for row in rows], next=following)
+
+
+@routes.get("/v1/bank-accounts")
+async def list_accounts(caller: Reads, room: Here) -> list[wire.BankAccountOut]:
+    """Our bank accounts, and how far each one's statements reach."""
+    entities = await room.entities(caller.tenant_id)
+    async with room.database.transaction(caller.tenant_id) as db:
+        rows = await lists.accounts(db, caller.tenant_id)
+    shown = []
+    for row in rows:
+        entity = entities.get(row.entity_id)
+        needed = last_banking_day_before(today(room.clock, entity.time_zone if entity else "Europe/Paris"))
+        fresh = not row.unreadable and row.covered_to is not None and row.covered_to >= needed
+        shown.append(wire.BankAccountOut.model_validate({**row._mapping, "fresh": fresh}))
+    return shown
+
+
+@routes.post("/v1/bank-accounts/{bank_account_id}/accept-gap")
+async def accept_gap(bank_account_id: UUID, caller: Writes, room: Here) -> list[wire.BankAccountOut]:
+    """A person accepts that statements are missing: coverage is counted anew from the newest one on."""
+    tenant = caller.tenant_id
+
+    async def work(db: AsyncConnection) -> None:
+        named = [row.account for row in await lists.accounts(db, tenant) if row.bank_account_id == bank_account_id]
+        known = await feeds.accounts(db, tenant, named)
+        if not known:
+            raise NotFound(f"There is no bank account {bank_account_id}.")
+        for account in known.values():
+            await feeds.reach(db, room.clock.now(), account, anew=True)
+
+    await room.commit(work, tenant)
+    return await list_accounts(caller, room)

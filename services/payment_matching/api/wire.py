@@ -1,0 +1,322 @@
+"""What clients send and read: payments, allocations, suggestions, items, accounts."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from libs.common import ids
+from libs.common.errors import Refused
+from libs.common.events import Amount
+from libs.common.http import Line, Prose, Reference, Wire
+from libs.common.money import Money
+from services.payment_matching.receiving import BANK, NewPayment, Telling, ToldAllocation
+from services.payment_matching.words import say
+
+Iban = Annotated[str, StringConstraints(min_length=5, max_length=40, pattern=r"^[A-Za-z0-9 ]+$")]
+Language = Literal["fr", "en"]
+Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2100, 1, 1))]
+State = Literal["pending", "unmatched", "partly", "matched", "reversed"]
+
+
+def bare(iban: str | None) -> str | None:
+    """An account number without spaces, in capitals."""
+    return iban.replace(" ", "").upper() if iban else None
+
+
+class ErpAllocation(Wire):
+    """The ERP's own allocation: an item, or an invoice by id or number; the whole of what it owes without an amount."""
+
+    item_id: UUID | None = None
+    invoice_id: UUID | None = None
+    invoice_number: Reference | None = None
+    amount: Amount | None = None
+
+    def told(self, currency: str) -> ToldAllocation:
+        """As the ledger keeps it. Raises Refused."""
+        if sum(name is not None for name in (self.item_id, self.invoice_id, self.invoice_number)) != 1:
+            raise Refused("Name exactly one of item_id, invoice_id, invoice_number.", field="allocations")
+        if self.amount is not None and (self.amount.minor <= 0 or self.amount.currency != currency):
+            raise Refused(f"An allocation is a positive amount in {currency}.", field="allocations")
+        minor = self.amount.minor if self.amount else None
+        return ToldAllocation(self.item_id, self.invoice_id, self.invoice_number, minor)
+
+
+class PaymentIn(Wire):
+    """Money that came in. `external_id` names it for ever in its source; the same one again is the same money."""
+
+    type: Literal["payment.received"] = "payment.received"
+    external_id: Reference
+    entity_id: UUID | None = None
+    value_date: Day
+    amount: Amount
+    debtor: Reference | None = None
+    """The customer's number in the entity's ledger, if the source knows who paid."""
+    payer_name: Line | None = None
+    payer_iban: Iban | None = None
+    remittance: Prose | None = None
+    structured_reference: Reference | None = None
+    end_to_end_id: Reference | None = None
+    account: Iban | None = None
+    """Our account that it came in on."""
+    bank_reference: Reference | None = None
+    allocations: Annotated[list[ErpAllocation], Field(max_length=500)] = []
+
+    def new(self, tenant: UUID, entity: UUID, channel: str) -> NewPayment:
+        """As the ledger takes it. Raises Refused."""
+        if self.amount.minor <= 0:
+            raise Refused(
+                "A payment is more than nothing.", field="amount", remedy="Tell what was taken back with …/reverse."
+            )
+        account = bare(self.account)
+        names = [Telling(channel, self.external_id)]
+        if account and self.bank_reference:
+            what = (account, self.bank_reference, self.amount.minor, self.amount.currency, self.value_date, 1)
+            names.append(Telling(BANK, "|".join(map(str, what))))
+        references = [one for one in (self.bank_reference, self.external_id) if one]
+        return NewPayment(
+            tenant_id=tenant,
+            entity_id=entity,
+            source="webhook" if channel.startswith("webhook") else "api",
+            tellings=tuple(names),
+            currency=self.amount.currency,
+            amount=self.amount.minor,
+            value_on=self.value_date,
+            account=account,
+            payer_name=self.payer_name,
+            payer_iban=bare(self.payer_iban),
+            remittance=self.remittance or "",
+            structured=(self.structured_reference,) if self.structured_reference else (),
+            end_to_end_id=self.end_to_end_id,
+            references=tuple(references),
+            debtor_id=ids.debtor_id(tenant, entity, self.debtor) if self.debtor else None,
+            told=tuple(one.told(self.amount.currency) for one in self.allocations),
+        )
+
+
+class Reversal(Wire):
+    """The bank took it back: `code` is the ISO 20022 return reason; without an amount, all of it."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{4}$")]
+    on: Day | None = None
+    amount: Amount | None = None
+
+
+class ReversalTold(Reversal):
+    """A signed message that a payment, named by its external_id, was taken back."""
+
+    type: Literal["payment.reversed"]
+    external_id: Reference
+
+
+class Answer(BaseModel):
+    """What became of one payment."""
+
+    result: Literal["created", "unchanged"]
+    id: UUID
+    external_id: str
+
+
+class BatchLine(BaseModel):
+    """What became of one line of a batch."""
+
+    line: int
+    external_id: str | None = None
+    result: Literal["created", "unchanged", "refused"]
+    id: UUID | None = None
+    code: str | None = None
+    detail: str | None = None
+    field: str | None = None
+    remedy: str | None = None
+
+
+class AllocationWanted(Wire):
+    """A part of a payment for an item: as much as it owes and there is, without an amount."""
+
+    item_id: UUID
+    amount: Amount | None = None
+
+
+class CreditUsed(Wire):
+    """A credit note used to pay the items besides the payment."""
+
+    credit_note_id: UUID
+    amount: Amount
+
+
+class AllocationsIn(Wire):
+    """What a person decides about a payment."""
+
+    allocations: Annotated[list[AllocationWanted], Field(min_length=1, max_length=500)]
+    credits: Annotated[list[CreditUsed], Field(max_length=50)] = []
+
+
+class AllocationOut(BaseModel):
+    """A part of a payment that stands on an item."""
+
+    allocation_id: UUID
+    item_id: UUID
+    invoice_id: UUID
+    number: str
+    amount: Amount
+    how: str
+    actor: str
+    made_at: datetime
+
+
+class PaymentOut(BaseModel):
+    """A payment on record."""
+
+    payment_id: UUID
+    external_id: str | None
+    entity_id: UUID
+    source: str
+    state: State
+    amount: Amount
+    unapplied: Amount
+    returned: Amount
+    value_date: date
+    received_at: datetime
+    payer_id: UUID | None
+    payer_name: str | None
+    payer_iban: str | None
+    remittance: str
+    account: str | None
+    allocations: list[AllocationOut] = []
+
+
+class PaymentPage(BaseModel):
+    """Payments, the newest first."""
+
+    payments: list[PaymentOut]
+    next: str | None
+
+
+class SuggestedItem(BaseModel):
+    """An item of a suggestion and what it would get."""
+
+    item_id: UUID
+    invoice_id: UUID | None
+    number: str | None
+    amount: Amount
+
+
+class SuggestionOut(BaseModel):
+    """A set of items that the payment may be meant for, with its evidence in words."""
+
+    rank: int
+    shape: str
+    items: list[SuggestedItem]
+    credits: list[SuggestedItem]
+    score: float
+    share: float
+    evidence: list[str]
+    unsure: list[str]
+
+
+class Suggestions(BaseModel):
+    """Up to five sets of items, the likeliest first."""
+
+    payment_id: UUID
+    suggestions: list[SuggestionOut]
+
+
+class ItemOut(BaseModel):
+    """An open item."""
+
+    item_id: UUID
+    invoice_id: UUID
+    entity_id: UUID
+    debtor_id: UUID
+    payer_id: UUID
+    number: str
+    sequence: int
+    issue_date: date
+    due_date: date
+    amount: Amount
+    residual: Amount
+    version: int
+    settled_on: date | None
+
+
+class ItemPage(BaseModel):
+    """Open items, the oldest due first."""
+
+    items: list[ItemOut]
+    next: str | None
+
+
+class BankAccountOut(BaseModel):
+    """A bank account and how fresh its data are."""
+
+    bank_account_id: UUID
+    entity_id: UUID
+    account: str
+    currency: str
+    required: bool
+    effective_at: datetime | None
+    covered_to: date | None
+    gap_after: date | None
+    """A statement after this day is missing."""
+    unreadable: bool
+    fresh: bool
+    """Whether it covers the last TARGET2 day."""
+
+
+def allocation(row: Any) -> AllocationOut:
+    """A row of store.lists.allocations."""
+    facts = {name: getattr(row, name) for name in ("allocation_id", "item_id", "invoice_id", "number", "how", "actor")}
+    return AllocationOut(**facts, amount=Money(row.amount_minor, row.currency), made_at=row.made_at)
+
+
+def payment(row: Any, external_id: str | None, allocations: Sequence[Any] = ()) -> PaymentOut:
+    """A row of store.lists.payments."""
+    return PaymentOut(
+        payment_id=row.payment_id,
+        external_id=external_id,
+        entity_id=row.entity_id,
+        source=row.source,
+        state=row.state,
+        amount=Money(row.amount_minor, row.currency),
+        unapplied=Money(row.unapplied_minor, row.currency),
+        returned=Money(row.returned_minor, row.currency),
+        value_date=row.value_on,
+        received_at=row.received_at,
+        payer_id=row.payer_id,
+        payer_name=row.payer_name,
+        payer_iban=row.payer_iban,
+        remittance=row.remittance,
+        account=row.account,
+        allocations=[allocation(one) for one in allocations],
+    )
+
+
+def item(row: Any) -> ItemOut:
+    """A row of store.lists.open_items."""
+    names = ("item_id", "invoice_id", "entity_id", "debtor_id", "payer_id", "number", "sequence", "version")
+    facts = {name: getattr(row, name) for name in (*names, "settled_on")}
+    amount, residual = Money(row.amount_minor, row.currency), Money(row.residual_minor, row.currency)
+    return ItemOut(**facts, issue_date=row.issued_on, due_date=row.due_on, amount=amount, residual=residual)
+
+
+def suggestion(row: Any, known: dict[UUID, Any], currency: str, language: Language) -> SuggestionOut:
+    """A row of store.lists.suggestions, with the items it names."""
+
+    def part(one: UUID, amount: int) -> SuggestedItem:
+        found = known.get(one)
+        number = found.number if found else None
+        invoice = found.invoice_id if found else None
+        return SuggestedItem(item_id=one, invoice_id=invoice, number=number, amount=Money(amount, currency))
+
+    return SuggestionOut(
+        rank=row.rank,
+        shape=row.shape,
+        items=[part(*pair) for pair in zip(row.items, row.amounts, strict=True)],
+        credits=[part(*pair) for pair in zip(row.credits, row.credit_amounts, strict=True)],
+        score=round(row.score, 3),
+        share=round(row.share, 6),
+        evidence=[say(why["code"], why["facts"], language) for why in row.evidence],
+        unsure=list(row.unsure),
+    )

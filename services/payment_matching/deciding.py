@@ -1,0 +1,129 @@
+"""What a person decides: giving money to items, taking it back, and what the bank took back, told by hand.
+
+Protects: a decision is made under the locks of what it touches, kept with who and when, and never changed by the
+machine; an account that a person matched is known as its payer's from then on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.errors import Conflict, NotFound, Refused
+from libs.common.metrics import PAYMENTS_MATCHED
+from services.payment_matching.allocation import Line, netted
+from services.payment_matching.book import Book
+from services.payment_matching.returning import Taken, reverse
+from services.payment_matching.store import books, debtors, payments
+from services.payment_matching.store.debtors import Identity
+
+_AGAIN = text("""
+    update payment set pending = true where tenant_id = :tenant and payment_id = :payment and unapplied_minor > 0
+""")
+_CLEAR = text("delete from suggestion where tenant_id = :tenant and payment_id = :payment")
+_IBAN = text("select payer_iban from payment where tenant_id = :tenant and payment_id = :payment")
+
+
+class NotAllocated(NotFound):
+    """This allocation does not stand on this payment."""
+
+    code = "not_allocated"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a person gives to an item: the whole of what it owes, as far as there is money, without an amount."""
+
+    item_id: UUID
+    amount: int | None
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decides about which payment."""
+
+    tenant_id: UUID
+    payment_id: UUID
+    actor: str
+
+
+async def allocate(
+    db: AsyncConnection, at: datetime, decision: Decision, wanted: Sequence[Wanted], notes: Sequence[Line] = ()
+) -> list[UUID]:
+    """Give a payment, and credit notes besides it, to items; answers the allocations.
+
+    Raises NotFound, Refused for another currency, OverAllocated.
+    """
+    tenant, book = decision.tenant_id, Book(at)
+    await books.lock_payments(db, book, [(tenant, decision.payment_id)])
+    payment = payments.known(book, decision.payment_id)
+    await books.lock_credits(db, book, {(tenant, note.item_id) for note in notes})
+    await books.lock_items(db, book, {(tenant, one.item_id) for one in wanted})
+    lines = _lines(book, wanted, payment.unapplied + sum(note.amount for note in notes), payment.currency)
+    given, credited = netted(lines, notes)
+    for note in dict.fromkeys(note for note, _ in credited):
+        if note not in book.credits:
+            raise NotFound(f"There is no credit note {note}.")
+        book.credit(note, [line for other, line in credited if other == note], "person", decision.actor)
+    made = book.give(decision.payment_id, given, "person", decision.actor, {"by": decision.actor}) if given else []
+    await books.write(db, book)
+    await _after(db, decision)
+    await _learn(db, at, decision, book, lines)
+    PAYMENTS_MATCHED.labels("person").inc()
+    return made
+
+
+def _lines(book: Book, wanted: Sequence[Wanted], available: int, currency: str) -> list[Line]:
+    lines = []
+    for one in wanted:
+        item = book.items.get(one.item_id)
+        if item is None:
+            raise NotFound(f"There is no item {one.item_id}.")
+        if item.currency != currency or (one.currency is not None and one.currency != currency):
+            raise Refused(f"The payment is in {currency}.", field="allocations")
+        amount = min(item.residual, available) if one.amount is None else one.amount
+        if amount <= 0:
+            raise Conflict(f"Nothing is left to give to item {one.item_id}, or it owes nothing.")
+        lines.append(Line(one.item_id, amount))
+        available -= amount
+    return lines
+
+
+async def take_back(db: AsyncConnection, at: datetime, decision: Decision, allocation: UUID) -> list[UUID]:
+    """Undo one allocation; answers the items that owe again. Raises NotFound or NotAllocated."""
+    book = Book(at)
+    await books.open_around_payments(db, book, [(decision.tenant_id, decision.payment_id)])
+    payments.known(book, decision.payment_id)
+    given = book.standing.get(allocation)
+    if given is None:
+        raise NotAllocated
+    book.take_back({allocation: given.amount}, "unallocated", decision.actor, at.date())
+    await books.write(db, book)
+    await _after(db, decision)
+    return [given.item_id]
+
+
+async def reversed_by_hand(db: AsyncConnection, at: datetime, decision: Decision, taken: Taken) -> list[UUID]:
+    """The bank took money back, as an ERP or a person tells it; answers the items that owe again."""
+    items = await reverse(db, at, decision.tenant_id, decision.payment_id, taken)
+    await db.execute(_CLEAR, {"tenant": decision.tenant_id, "payment": decision.payment_id})
+    return list(items)
+
+
+async def _after(db: AsyncConnection, decision: Decision) -> None:
+    """What is left is looked at again, to suggest; a person's payment is never matched by the machine."""
+    asked = {"tenant": decision.tenant_id, "payment": decision.payment_id}
+    await db.execute(_CLEAR, asked)
+    await db.execute(_AGAIN, asked)
+
+
+async def _learn(db: AsyncConnection, at: datetime, decision: Decision, book: Book, lines: Sequence[Line]) -> None:
+    payers = {book.items[line.item_id].payer_id for line in lines}
+    iban = await db.scalar(_IBAN, {"tenant": decision.tenant_id, "payment": decision.payment_id})
+    if iban and len(payers) == 1:
+        known = Identity(decision.tenant_id, "iban", iban, payers.pop(), "person", 1, at.date())
+        await debtors.know(db, [known])

@@ -1,0 +1,96 @@
+"""An ERP's own allocations are authoritative: found, limited to what is owed, and waited for when they come early.
+
+Protects: what the ERP said is never guessed at. A named invoice that is not on record yet keeps its part of the
+payment waiting; the machine gives no part of such a payment to anything else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.payment_matching.allocation import Line
+from services.payment_matching.evidence import Item, squeezed
+from services.payment_matching.store import candidates
+from services.payment_matching.store.candidates import Claimed
+from services.payment_matching.world import World
+
+_FIND = text("""
+    select distinct g.ord, i.tenant_id, i.item_id
+      from unnest(cast(:ords as int[]), cast(:tenants as uuid[]), cast(:items as uuid[]), cast(:invoices as uuid[]),
+                  cast(:numbers as text[])) as g(ord, tenant_id, item_id, invoice_id, number)
+      join open_item i on i.tenant_id = g.tenant_id
+       and (i.item_id = g.item_id or i.invoice_id = g.invoice_id or i.item_id in (
+            select k.item_id from item_key k
+             where k.tenant_id = g.tenant_id and k.key = g.number and k.kind = 'number'))
+     where not i.cancelled
+""")
+
+
+@dataclass
+class Resolved:
+    """What of an ERP's allocations can be done now, and what waits for its invoice."""
+
+    lines: list[Line] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+
+
+async def find(db: AsyncConnection, world: World) -> dict[int, list[UUID]]:
+    """For each payment of the batch that came with allocations: the items on record that they name."""
+    rows = [(n, one.tenant_id, part) for n, one in enumerate(world.claimed) for part in one.told]
+    if not rows:
+        return {}
+    asked = {
+        "ords": [n for n, _, _ in rows],
+        "tenants": [tenant for _, tenant, _ in rows],
+        "items": [_uuid(part["item_id"]) for _, _, part in rows],
+        "invoices": [_uuid(part["invoice_id"]) for _, _, part in rows],
+        "numbers": [_key(part["number"]) for _, _, part in rows],
+    }
+    hits = [(row.ord, (row.tenant_id, row.item_id)) for row in await db.execute(_FIND, asked)]
+    seen = await candidates.items(db, {key for _, key in hits} - world.items.keys())
+    world.items.update({key: item for key, (item, _) in seen.items()})
+    world.versions.update({key: version for key, (_, version) in seen.items()})
+    found: dict[int, list[UUID]] = {}
+    for n, (_, item) in hits:
+        found.setdefault(n, []).append(item)
+    return found
+
+
+def _uuid(value: str | None) -> UUID | None:
+    return UUID(value) if value else None
+
+
+def _key(number: str | None) -> str | None:
+    return squeezed(number)[:64] if number else None
+
+
+def resolve(world: World, one: Claimed, named: Sequence[UUID]) -> Resolved:
+    """Each part to the items it names, the oldest instalment first; never more than owed, never more than there is."""
+    resolved, available = Resolved(), one.unapplied
+    items = {item: world.items[one.tenant_id, item] for item in named}
+    left = {item: found.residual for item, found in items.items() if found.currency == one.currency}
+    for part in one.told:
+        meant = [item for item in items.values() if _names(part, item)]
+        if not meant:
+            resolved.waiting.append(part)
+            continue
+        wanted = available if part["amount"] is None else min(available, part["amount"])
+        for item in sorted(meant, key=lambda item: (item.due_on, item.sequence, item.item_id)):
+            given = min(wanted, left.get(item.item_id, 0))
+            if given > 0:
+                resolved.lines.append(Line(item.item_id, given))
+                left[item.item_id] -= given
+                wanted, available = wanted - given, available - given
+    return resolved
+
+
+def _names(part: dict[str, Any], item: Item) -> bool:
+    if part["item_id"]:
+        return str(item.item_id) == str(part["item_id"])
+    if part["invoice_id"]:
+        return str(item.invoice_id) == str(part["invoice_id"])
+    return _key(part["number"]) == _key(item.number)
