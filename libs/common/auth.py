@@ -4,6 +4,7 @@ A route names the scope it needs; a key carries scopes, a person's roles give th
 the same 401. Time here is the machine's clock: a moved business clock opens no door.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -113,17 +114,32 @@ Found = TypeVar("Found")
 
 
 class Remembered(Generic[Found]):
-    """The last few thousand look-ups, each believed for a few seconds. What was not found is remembered too."""
+    """The last few thousand look-ups, each believed for a few seconds. What was not found is remembered too.
+
+    Whoever asks for what is being looked up waits for that one look: a forgotten credential of a busy client is
+    asked for once, not by every request in hand.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.kept: OrderedDict[object, tuple[float, Found]] = OrderedDict()
+        self._looking: dict[object, asyncio.Future[Found]] = {}
 
     async def get(self, key: object, look: Callable[[], Awaitable[Found]]) -> Found:
+        """What was found under this key a moment ago, or what `look` finds now. Raises what `look` raises."""
         kept = self.kept.get(key)
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
-        found = await look()
+        looking = self._looking.get(key)
+        if looking is None:
+            looking = self._looking[key] = asyncio.ensure_future(self._look(key, look))
+        return await asyncio.shield(looking)
+
+    async def _look(self, key: object, look: Callable[[], Awaitable[Found]]) -> Found:
+        try:
+            found = await look()
+        finally:
+            del self._looking[key]
         self.kept[key] = (time.monotonic() + self.seconds, found)
         self.kept.move_to_end(key)
         if len(self.kept) > _KNOWN_MOST:

@@ -32,6 +32,7 @@ from libs.common.http.bodies import (
 )
 from libs.common.http.door import Closed, Door, Rules
 from libs.common.http.etags import check_match, etag, tag
+from libs.common.http.inline import inline
 from libs.common.http.problems import InvalidRequest, respond, unfit
 from libs.common.settings import Settings
 
@@ -120,6 +121,7 @@ __all__ = [
     "Wire",
     "check_match",
     "etag",
+    "inline",
     "make_app",
     "parsed",
     "read_json",

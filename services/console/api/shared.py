@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends
 from pydantic import AfterValidator, StringConstraints
 
 from libs.common.auth import Caller, requires
+from libs.common.http import inline
 from services.console.room import Room, here
 
 Administrator = Annotated[Caller, Depends(requires("directory:admin"))]
-In = Annotated[Room, Depends(here)]
+In = Annotated[Room, Depends(inline(here))]
 
 
 def _address(text: str) -> str:

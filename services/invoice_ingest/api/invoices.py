@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from libs.common.auth import Caller, requires
 from libs.common.errors import NotFound, RelanceError
-from libs.common.http import Wire
+from libs.common.http import Wire, inline
 from libs.common.paging import Cursor, Limit, cursor, cut, place
 from services.invoice_ingest import changes
 from services.invoice_ingest.accounts import Offer
@@ -23,7 +23,7 @@ from services.invoice_ingest.taking import Outcome
 routes = APIRouter(tags=["invoices"])
 Reads = Annotated[Caller, Depends(requires("invoices:read"))]
 Writes = Annotated[Caller, Depends(requires("invoices:write"))]
-Here = Annotated[Room, Depends(here)]
+Here = Annotated[Room, Depends(inline(here))]
 API = "api"
 """The source of what comes by this door without saying which system tells it."""
 LIST: dict[str, Any] = {

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from libs.common import paging
 from libs.common.auth import Caller, requires
+from libs.common.http import inline
 from libs.common.settings import Settings
 from services.notifier.room import Room
 
@@ -18,7 +19,7 @@ def here(request: Request) -> Room:
     return room
 
 
-Here = Annotated[Room, Depends(here)]
+Here = Annotated[Room, Depends(inline(here))]
 Reads = Annotated[Caller, Depends(requires("notices:read"))]
 Writes = Annotated[Caller, Depends(requires("notices:write"))]
 Approves = Annotated[Caller, Depends(requires("notices:approve"))]
