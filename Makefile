@@ -28,7 +28,7 @@ down: setup-stack
 status: setup-stack
 	@$(RELANCE) status
 
-demo: up
+demo: setup-stack
 	@$(RELANCE) demo
 
 test: setup

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from libs.common import ids
 from libs.common.clock import SharedClock
-from libs.common.demo import numbers
+from libs.common.demo import letters, numbers
 from libs.common.demo.bank import Transfer, statement
 from libs.common.demo.office import MANAGER, TREASURER, Office, Source
 from libs.common.money import Money
@@ -142,6 +142,38 @@ class World:
         found: dict[str, Any] = await self.office.post("payment_matching", "/v1/payments", body, by=TREASURER)
         return found
 
+    async def reverse(self, payment: str, code: str) -> None:
+        """The bank takes a payment back."""
+        body = {"code": code, "on": self.today.isoformat()}
+        await self.office.post("payment_matching", f"/v1/payments/{payment}/reverse", body, by=TREASURER)
+
+    async def promise(self, call: dict[str, Any], by: date, amount: str) -> None:
+        """The call ends with a promise: its outcome, then the promise itself."""
+        await self.office.post("notifier", f"/v1/tasks/{call['task_id']}/outcome", {"outcome": "promise"})
+        body = {
+            "case_id": call["case_id"],
+            "amount": {"amount": amount, "currency": "EUR"},
+            "promised_for": by.isoformat(),
+        }
+        await self.office.post("scheduler", "/v1/promises", body)
+        await self.office.settled()
+
+    async def promises(self) -> list[dict[str, Any]]:
+        return list((await self.office.get("scheduler", "/v1/promises"))["items"])
+
+    async def bounce(self, mail: EmailMessage) -> None:
+        await self._inbound(letters.bounce(mail, mail["To"].addresses[0].addr_spec))
+
+    async def reply(self, mail: EmailMessage, text: str) -> None:
+        await self._inbound(letters.answer(mail, mail["To"].addresses[0].addr_spec, text))
+
+    async def absence(self, mail: EmailMessage) -> None:
+        await self._inbound(letters.absence(mail, mail["To"].addresses[0].addr_spec))
+
+    async def _inbound(self, raw: bytes) -> None:
+        headers = {"content-type": "message/rfc822"}
+        await self.office.call("POST", "notifier", "/v1/inbound/mail", content=raw, headers=headers)
+
     async def bank_day(self, day: date, transfers: Sequence[Transfer] = ()) -> dict[str, Any]:
         """The bank's statement of one day, uploaded."""
         self.statements += 1
@@ -158,7 +190,7 @@ class World:
     def mails(self) -> list[EmailMessage]:
         """Every mail that this world's debtors got, in order."""
         mine = [one for one in self.living.mailbox.all() if any(self.mark in to for to in one.recipients)]
-        return [self.living.mailbox.read(one.number) for one in mine]
+        return [self.living.mailbox.message(one.number) for one in mine]
 
     def new_mails(self) -> list[EmailMessage]:
         """Those that came since the last look."""
@@ -168,10 +200,9 @@ class World:
 
     async def item(self, invoice: UUID) -> dict[str, Any]:
         """The one open item of an invoice, as payment_matching knows it."""
-        identity = ids.item_id(invoice, 1)
-        listed = await self.office.get("payment_matching", "/v1/open-items", params={"item_id": str(identity)})
-        (found,) = listed["items"]
-        return dict(found)
+        path = f"/v1/open-items/{ids.item_id(invoice, 1)}"
+        found: dict[str, Any] = await self.office.get("payment_matching", path)
+        return found
 
     async def explain(self, invoice: UUID) -> dict[str, Any]:
         found: dict[str, Any] = await self.office.get("scheduler", f"/v1/items/{ids.item_id(invoice, 1)}/explain")

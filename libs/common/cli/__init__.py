@@ -23,6 +23,7 @@ NOUNS = (
     "apikey",
     "source",
     "mail",
+    "demo",
     "dead_letters",
     "consumers",
     "broker",

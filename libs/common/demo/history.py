@@ -35,7 +35,7 @@ async def tell_payments(office: Office, stage: Stage, group: Group, sales: Seque
     paid = [(sale, on) for sale in sales if (on := paid_in_history(group.customers[sale.customer], sale))]
     lines = [_payment(stage, group, sale, on) for sale, on in paid if on < start]
     for chunk in _chunks(lines):
-        _good(await office.post("payment_matching", "/v1/payments/batch", chunk))
+        _good({"results": await office.post("payment_matching", "/v1/payments/batch", chunk)})
     return len(lines)
 
 
@@ -49,7 +49,7 @@ def _payment(stage: Stage, group: Group, sale: Sale, on: date) -> dict[str, Any]
         "payer_name": customer.name,
         "payer_iban": customer.iban,
         "remittance": sale.number,
-        "allocations": [{"number": sale.number, "amount": wire.euros(sale.gross)}],
+        "allocations": [{"invoice_number": sale.number, "amount": wire.euros(sale.gross)}],
     }
 
 
@@ -60,6 +60,6 @@ def _chunks(lines: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 def _good(answer: dict[str, Any]) -> None:
     """Raise with the first line that was not taken: the demo's own data are meant to be right."""
-    wrong = [line for line in answer["lines"] if line["result"] in ("refused", "quarantined", "conflict")]
+    wrong = [line for line in answer["results"] if line["result"] in ("refused", "quarantined", "conflict")]
     if wrong:
         raise ValueError(f"{len(wrong)} lines of the demo were not taken; the first: {wrong[0]}")

@@ -1,0 +1,208 @@
+"""Sixty days of the company's life, each played through the real services on the movable clock.
+
+A day: the ERP posts its invoices, the bank its statements, at half past nine the reminders leave, people approve and
+call, customers read their mails. Between two steps the play waits until all that was said has been heard.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from libs.common import ids
+from libs.common.clock import SharedClock
+from libs.common.demo import bank, letters, wire
+from libs.common.demo.company import Group, Sale
+from libs.common.demo.customers import NUMBER, Customers
+from libs.common.demo.office import COLLECTOR, MANAGER, TREASURER, Office, Person
+from libs.common.demo.stage import Stage
+from libs.common.devstack.mailbox import Mailbox
+from libs.common.money import Money
+
+PARIS = ZoneInfo("Europe/Paris")
+SECOND = Person("laurent.joly", ("manager",))
+DISPUTE_DAYS = 12
+
+
+@dataclass
+class Play:
+    """The stage, the people on it, and what happened so far in figures."""
+
+    office: Office
+    stage: Stage
+    group: Group
+    clock: SharedClock
+    mailbox: Mailbox
+    customers: Customers
+    happened: Counter[str] = field(default_factory=Counter)
+    balances: Counter[str] = field(default_factory=Counter)
+    sequence: int = 0
+    read: int = 0
+    disputes: dict[str, UUID] = field(default_factory=dict)
+
+    async def run(self, sales: Sequence[Sale], start: date, end: date, tell: Callable[[str], None]) -> None:
+        """Play every working day from `start` to `end`, both included."""
+        closed = holidays.country_holidays("FR", years={start.year, end.year})
+        day = start
+        while day <= end:
+            if day.weekday() < 5 and day not in closed:
+                tell(f"{day:%d/%m} · {self._line()}")
+                await self._day(day, [sale for sale in sales if sale.issued == day])
+            day += timedelta(days=1)
+
+    def _line(self) -> str:
+        return " · ".join(f"{count:,} {what}" for what, count in self.happened.most_common(4))
+
+    async def _day(self, day: date, sold: Sequence[Sale]) -> None:
+        self._at(day, time(7, 30))
+        await self._sell(sold)
+        await self._bank(day)
+        await self.office.settled()
+        await self._end_disputes(day)
+        self._at(day, time(9, 30))
+        await self.office.settled()
+        await self._approve()
+        await self._calls(day)
+        await self.office.settled()
+        await self._read(day)
+
+    def _at(self, day: date, hour: time) -> None:
+        self.clock.move_to(datetime.combine(day, hour, PARIS).astimezone(UTC))
+
+    async def _sell(self, sold: Sequence[Sale]) -> None:
+        for sale in sold:
+            body = wire.invoice(sale, self.stage.entities[sale.entity])
+            response = await self.office.signed(self.stage.sources[sale.entity], body)
+            response.raise_for_status()
+        self.customers.receive(sold)
+        self.happened["factures reçues"] += len(sold)
+
+    async def _bank(self, day: date) -> None:
+        """Yesterday's bookings, as the bank tells them before breakfast."""
+        self.sequence += 1
+        booked = self.customers.transfers(day)
+        for company in self.group.companies:
+            transfers = booked.get(company.code, [])
+            yesterday = _banking_day_before(day)
+            opening = self.balances[company.code]
+            raw = bank.statement(company.iban, yesterday, self.sequence, opening, transfers)
+            self.balances[company.code] += sum(one.amount for one in transfers)
+            headers = {"content-type": "application/xml"}
+            await self.office.call(
+                "POST", "payment_matching", "/v1/statements", by=TREASURER, content=raw, headers=headers
+            )
+            self.happened["virements"] += len(transfers)
+
+    async def _approve(self) -> None:
+        """What waits for a person is read and approved, formal notices by a second one, one by one."""
+        listed = await self.office.get("notifier", "/v1/notices", params={"state": "proposed", "limit": 200})
+        for notice in listed["notices"]:
+            body = {"ids": [notice["id"]], "as_of": listed["as_of"], "count": 1, "sums": notice["sums"]}
+            answer = await self.office.post("notifier", "/v1/notices/approve", body, by=MANAGER)
+            if answer["awaiting_second"]:
+                await self.office.ask("POST", "notifier", "/v1/notices/approve", by=SECOND, json=body)
+            self.happened["avis approuvés"] += 1
+
+    async def _calls(self, day: date) -> None:
+        """Each open call is made: a promise, or nobody answers."""
+        listed = await self.office.get("notifier", "/v1/tasks", params={"state": "open", "limit": 200})
+        for task in listed["tasks"]:
+            if task["kind"] == "call":
+                await self._call(task, day)
+            elif task["kind"] == "reply":
+                await self._done(task, "done")
+
+    async def _call(self, task: dict[str, Any], day: date) -> None:
+        numbers = list(dict.fromkeys(NUMBER.findall(task["body"])))
+        open_ = [self.customers.open[number] for number in numbers if number in self.customers.open]
+        promised = self.customers.answer_call(numbers, day)
+        self.happened["appels"] += 1
+        if promised is None:
+            await self._done(task, "no_answer")
+            return
+        await self._done(task, "promise")
+        amount = Money(sum(sale.gross for sale in open_), "EUR").wire()
+        body = {"case_id": task["case_id"], "amount": amount, "promised_for": promised.isoformat()}
+        await self.office.post("scheduler", "/v1/promises", body, by=COLLECTOR)
+        self.happened["promesses"] += 1
+
+    async def _done(self, task: dict[str, Any], outcome: str) -> None:
+        await self.office.post("notifier", f"/v1/tasks/{task['task_id']}/outcome", {"outcome": outcome}, by=COLLECTOR)
+
+    async def _read(self, day: date) -> None:
+        """The customers read their mails; addresses that are none bounce, a few answer."""
+        for caught in self.mailbox.all():
+            if caught.number <= self.read:
+                continue
+            self.read = caught.number
+            mail = self.mailbox.message(caught.number)
+            recipient = caught.recipients[0]
+            self.happened["mails partis"] += 1
+            if self._bounces(recipient):
+                await self._inbound(letters.bounce(mail, recipient))
+                self.happened["retours d'adresse"] += 1
+                continue
+            for number in self.customers.read_mail(mail, day):
+                await self._inbound(letters.answer(mail, recipient, f"Nous contestons la facture {number}."))
+                await self._dispute(number, day)
+
+    def _bounces(self, recipient: str) -> bool:
+        host = recipient.rpartition("@")[2].split(".")[0].upper()
+        known = self.group.customers.get(host)
+        return known is not None and any(one.email == recipient and not one.answers for one in known.people)
+
+    async def _inbound(self, raw: bytes) -> None:
+        headers = {"content-type": "message/rfc822"}
+        await self.office.call("POST", "notifier", "/v1/inbound/mail", content=raw, headers=headers)
+
+    async def _dispute(self, number: str, day: date) -> None:
+        item = ids.item_id(self._invoice_id(self.customers.open[number]), 1)
+        made = await self.office.post(
+            "scheduler", "/v1/disputes", {"item_id": str(item), "reason": "quality"}, by=COLLECTOR
+        )
+        self.disputes[number] = UUID(made["dispute_id"])
+        self.happened["litiges"] += 1
+
+    def _invoice_id(self, sale: Sale) -> UUID:
+        entity = self.stage.entities[sale.entity]
+        return ids.invoice_id(self.stage.tenant, entity, "invoice", sale.number, sale.issued.year)
+
+    async def _end_disputes(self, day: date) -> None:
+        """After twelve days a dispute ends: half are upheld and credited, half rejected and then paid."""
+        for number, dispute in list(self.disputes.items()):
+            if (day - self.customers.disputed[number]).days < DISPUTE_DAYS or number not in self.customers.open:
+                continue
+            del self.disputes[number]
+            upheld = self.customers.fate(number).kept
+            await self._resolve(number, dispute, "upheld" if upheld else "rejected", day)
+
+    async def _resolve(self, number: str, dispute: UUID, outcome: str, day: date) -> None:
+        await self.office.post("scheduler", f"/v1/disputes/{dispute}/resolve", {"outcome": outcome})
+        if outcome == "rejected":
+            self.customers.pays_on[number] = day + timedelta(days=4)
+            return
+        sale = self.customers.open[number]
+        note = wire.invoice(sale, self.stage.entities[sale.entity]) | {
+            "kind": "credit_note",
+            "number": f"AV-{number}",
+            "external_id": f"AV-{number}",
+            "issue_date": day.isoformat(),
+        }
+        note |= {"references": {"preceding": [{"number": number}]}}
+        del note["due_date"], note["take_over"]
+        await self.office.post("invoice_ingest", "/v1/credit-notes", note, by=TREASURER)
+        self.customers.close(number)
+        self.happened["avoirs"] += 1
+
+
+def _banking_day_before(day: date) -> date:
+    target = holidays.financial_holidays("XECB", years={day.year - 1, day.year})
+    day -= timedelta(days=1)
+    while day.weekday() >= 5 or day in target:
+        day -= timedelta(days=1)
+    return day
