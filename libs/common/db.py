@@ -33,7 +33,11 @@ def role_url(settings: Settings, schema: str, role: Role) -> URL:
 
 
 def driver_url(url: str) -> URL:
-    """A postgresql:// address, to be spoken by asyncpg."""
+    """A postgresql:// address, to be spoken by asyncpg; its query is kept.
+
+    A PgBouncer that follows no prepared statements (before 1.21, or without max_prepared_statements) needs
+    `?prepared_statement_cache_size=0`.
+    """
     return make_url(url).set(drivername="postgresql+asyncpg")
 
 

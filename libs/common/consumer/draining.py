@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import structlog
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import dead_letters, inbox
+from libs.common import dead_letters, inbox, logs
 from libs.common.clock import SystemClock
 from libs.common.consumer.batch import Room
 from libs.common.consumer.trying import UNKNOWN
@@ -24,8 +23,6 @@ from libs.common.retry import is_transient
 from libs.common.tables import dead_letter, parked, parked_key
 
 CHUNK = 100
-
-log = structlog.get_logger(__name__)
 
 
 class Drainer:
@@ -50,7 +47,7 @@ class Drainer:
         except Exception as error:
             if not is_transient(error):
                 raise
-            log.warning("drain.failed", consumer=self.room.consumer, error=type(error).__name__)
+            logs.logger().warning("drain.failed", consumer=self.room.consumer, error=type(error).__name__)
         return steps
 
     async def _decided(self, db: AsyncConnection) -> Sequence[Any]:
@@ -81,7 +78,7 @@ class Drainer:
                     await inbox.claim(db, self.room.consumer, [it])
                 done = {"state": "replayed" if row.state == "replay" else "dropped"}
                 await self._update(db, row, **done, ended_at=func.clock_timestamp())
-            log.info("letter." + done["state"], letter_id=str(row.letter_id))
+            logs.logger().info("letter." + done["state"], letter_id=str(row.letter_id))
         except Exception as error:
             if is_transient(error):
                 raise
@@ -96,7 +93,7 @@ class Drainer:
         return bool(await db.scalar(asked) == row.state)
 
     async def _reopen(self, row: Any, error: Exception) -> None:
-        log.error("letter.failed_again", letter_id=str(row.letter_id), error=type(error).__name__)
+        logs.logger().error("letter.failed_again", letter_id=str(row.letter_id), error=type(error).__name__)
         facts = {"state": "open", "error": dead_letters.told(error), "attempts": row.attempts + 1}
         async with self.database.transaction() as db:
             await self._update(db, row, **facts)

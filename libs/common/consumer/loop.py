@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from libs.common import breaker, dead_letters, kafka
+from libs.common import breaker, dead_letters, kafka, logs
 from libs.common.clock import SystemClock
 from libs.common.consumer.batch import Room
 from libs.common.consumer.draining import Drainer
@@ -21,7 +20,7 @@ from libs.common.consumer.rounds import Handler, Lock
 from libs.common.consumer.trying import BreakerOpened, Trier
 from libs.common.crash import crash_point
 from libs.common.db import Database
-from libs.common.errors import RelanceError
+from libs.common.errors import RelanceError, Unavailable
 from libs.common.events import COMPACTED, TYPES, Event
 from libs.common.events.envelope import Body
 from libs.common.incoming import Incoming, UnknownVersion, from_kafka, recorded_at
@@ -43,18 +42,24 @@ REVOKE_WITHIN = 20.0
 """Seconds that a rebalance waits for the batch in hand."""
 LOOK_EVERY = 1.0
 """Seconds between looks at the breaker and at letters that were let go."""
+STALL_EVERY = 20.0
+"""Seconds without a record after which a member asks whether there would be some (aiokafka #1037 stops so)."""
 STOPPED_REST = 2.0
 REMEMBERED = timedelta(days=400)
 
 Batch = Mapping[TopicPartition, Sequence[Any]]
-
-log = structlog.get_logger(__name__)
 
 
 class GivenUp(RelanceError):
     """The batch in hand is left to whoever gets its partitions next."""
 
     code = "given_up"
+
+
+class Stalled(Unavailable):
+    """Records do not come although there are some."""
+
+    code = "stalled"
 
 
 class Consumer(ConsumerRebalanceListener):
@@ -88,6 +93,8 @@ class Consumer(ConsumerRebalanceListener):
         self.giving_way = False
         """Whether a rebalance waits for the batch in hand."""
         self._looked_at = float("-inf")
+        self._heard_at = 0.0
+        self._waiting: set[tuple[TopicPartition, int]] = set()
         self._next: dict[TopicPartition, int] = {}
         self._stopped: set[TopicPartition] = set()
         self._pulse = Pulse()
@@ -112,12 +119,13 @@ class Consumer(ConsumerRebalanceListener):
                     await pulse.rest(STOPPED_REST)
                 failed = 0
             except BreakerOpened:
-                log.critical("consumer.stopped", consumer=self.name)
+                logs.logger().critical("consumer.stopped", consumer=self.name)
             except Exception as error:
-                if not isinstance(error, KafkaError) and not is_transient(error):
+                if not isinstance(error, KafkaError | Stalled) and not is_transient(error):
                     raise
                 failed += 1
-                log.warning("consumer.interrupted", consumer=self.name, error=type(error).__name__, detail=str(error))
+                what = {"consumer": self.name, "error": type(error).__name__, "detail": str(error)}
+                logs.logger().warning("consumer.interrupted", **what)
                 await pulse.rest(backoff(failed))
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
@@ -128,7 +136,7 @@ class Consumer(ConsumerRebalanceListener):
                 async with self._busy:
                     self._forget()
         except TimeoutError:
-            log.error("consumer.revoked_in_hand", consumer=self.name)
+            logs.logger().error("consumer.revoked_in_hand", consumer=self.name)
             self._forget()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
@@ -141,11 +149,13 @@ class Consumer(ConsumerRebalanceListener):
         self._generation += 1
         self._next.clear()
         self._stopped.clear()
+        self._waiting.clear()
 
     async def _member(self) -> None:
         """One membership of the group: until the process stops, the breaker opens, or the client fails."""
         self.giving_way = False
         self._forget()
+        self._heard_at = asyncio.get_running_loop().time()
         self._kafka = client = kafka.consumer(self.settings, self.name)
         try:
             client.subscribe(self.room.topics, listener=self)
@@ -157,7 +167,10 @@ class Consumer(ConsumerRebalanceListener):
                 if generation != self._generation:
                     self._return(batch)
                 elif batch:
+                    self._heard_at = asyncio.get_running_loop().time()
                     await self._take(batch)
+                else:
+                    await self._check_stall(client)
         finally:
             self._kafka = None
             await client.stop()
@@ -201,7 +214,8 @@ class Consumer(ConsumerRebalanceListener):
         return found
 
     def _stop(self, place: TopicPartition, offset: int, why: UnknownVersion) -> None:
-        log.critical("partition.stopped", topic=place.topic, partition=place.partition, offset=offset, why=why.detail)
+        where = {"topic": place.topic, "partition": place.partition, "offset": offset}
+        logs.logger().critical("partition.stopped", **where, why=why.detail)
         self._stopped.add(place)
         PARTITION_STOPPED.labels(place.topic, place.partition).set(1)
         if self._kafka is not None and place in self._kafka.assignment():
@@ -225,7 +239,7 @@ class Consumer(ConsumerRebalanceListener):
         try:
             await client.commit(mine)
         except KafkaError as error:
-            log.warning("offsets.not_committed", consumer=self.name, error=type(error).__name__)
+            logs.logger().warning("offsets.not_committed", consumer=self.name, error=type(error).__name__)
         for place, end in mine.items():
             high = client.highwater(place) if place in client.assignment() else None
             CONSUMER_LAG_RECORDS.labels(place.topic, place.partition).set(max(0, (high or end) - end))
@@ -244,6 +258,21 @@ class Consumer(ConsumerRebalanceListener):
             async with self.database.transaction() as db:
                 await breaker.open_(db, self.name, "lost_log", f"offsets beyond the end of {detail}")
             raise BreakerOpened() from LostLog(detail)
+
+    async def _check_stall(self, client: AIOKafkaConsumer) -> None:
+        """A member that twice found the same record waiting and heard nothing joins anew. Raises Stalled."""
+        now = asyncio.get_running_loop().time()
+        if now - self._heard_at < STALL_EVERY:
+            return
+        self._heard_at = now
+        mine = list(client.assignment() - self._stopped)
+        async with asyncio.timeout(STALL_EVERY):
+            ends = await client.end_offsets(mine)
+            at = {place: await client.position(place) for place in mine}
+        waiting = {(place, at[place]) for place in mine if at[place] < ends[place]}
+        still, self._waiting = waiting & self._waiting, waiting
+        if still:
+            raise Stalled(f"{len(still)} partitions have records that do not come.")
 
     async def _breathe(self, attempt: int) -> None:
         """Between two tries: still alive, still in the group, nothing new taken. Raises GivenUp when it should end."""

@@ -6,9 +6,7 @@ stops the others; the order of every key is kept all the way down.
 
 from collections.abc import Awaitable, Callable, Sequence
 
-import structlog
-
-from libs.common import breaker, dead_letters
+from libs.common import breaker, dead_letters, logs
 from libs.common.consumer.batch import Room
 from libs.common.db import Database
 from libs.common.errors import Impossible, RelanceError
@@ -23,8 +21,6 @@ TOGETHER = 5
 """The same for a list, after which it is halved to find the culprit."""
 UNKNOWN = 5
 """Tries of a record whose error is not known to pass."""
-
-log = structlog.get_logger(__name__)
 
 
 class BreakerOpened(RelanceError):
@@ -90,7 +86,7 @@ class Trier:
     def _count(self, error: Exception, reason: str, part: Sequence[Incoming]) -> None:
         BATCH_RETRIES.labels(self.room.consumer, reason).inc()
         what = {"consumer": self.room.consumer, "reason": reason, "records": len(part)}
-        log.warning("batch.failed", **what, error=type(error).__name__, detail=str(error)[:500])
+        logs.logger().warning("batch.failed", **what, error=type(error).__name__, detail=str(error)[:500])
 
     async def _set_aside(self, it: Incoming, error: BaseException, tries: int) -> None:
         stopped, again = False, 0
@@ -98,7 +94,7 @@ class Trier:
             try:
                 async with self.database.transaction() as db:
                     if await dead_letters.set_aside(db, self.room.consumer, it, error, tries):
-                        log.error("record.set_aside", consumer=self.room.consumer, event_id=str(it.event_id))
+                        logs.logger().error("record.set_aside", consumer=self.room.consumer, event_id=str(it.event_id))
                         EVENTS_HANDLED.labels(it.record.type or "unreadable", "set_aside").inc()
                         stopped = await breaker.weigh(db, self.room.consumer)
                 break

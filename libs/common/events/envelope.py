@@ -100,12 +100,14 @@ class Event:
 
 
 def event(body: Body, at: datetime, *, cause: Event | None = None, known_as: UUID | None = None) -> Event:
-    """A new event at the business instant `at`, in the conversation of the event that caused it, if any.
+    """A new event at the business instant `at`, in the conversation and trace of the event that caused it, if any.
 
     `known_as` is for events that must keep one id however often they are recorded.
     """
     mine = known_as or uuid7()
-    return Event(mine, body, at, cause.correlation if cause else mine, cause.id if cause else None)
+    if cause is None:
+        return Event(mine, body, at, mine)
+    return Event(mine, body, at, cause.correlation, cause.id, cause.traceparent)
 
 
 def headers(it: Event, source: str, recorded_at: datetime) -> dict[str, str]:

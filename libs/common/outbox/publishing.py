@@ -63,9 +63,11 @@ async def publish(producer: AIOKafkaProducer, rows: Sequence[Row], known: dict[L
     for row in rows:
         lanes[row.topic, partition_of(row.key)].append(row)
     tasks = [asyncio.create_task(_lane(producer, lane, mine, done)) for lane, mine in lanes.items()]
-    _, late = await asyncio.wait(tasks, timeout=within)
-    for task in late:
-        task.cancel()
+    try:
+        await asyncio.wait(tasks, timeout=within)
+    finally:
+        for task in tasks:
+            task.cancel()
     for (topic, _), outcome in zip(lanes, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
         if outcome is not None:
             done.failures[topic] = TimeoutError() if isinstance(outcome, asyncio.CancelledError) else outcome

@@ -3,6 +3,7 @@
 The rule it protects: state and event live or die in one transaction.
 """
 
+import time
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import tracing
 from libs.common.clock import SystemClock
-from libs.common.db import RECORDED
+from libs.common.db import RECORDED, Database
 from libs.common.errors import TooLarge
 from libs.common.events import OWNERS, Event, headers
 from libs.common.events.envelope import Body
@@ -86,6 +87,29 @@ async def erase(db: AsyncConnection, about: type[Body], tenant_id: UUID, key: st
     attributes = {"ce_id": str(uuid7()), "ce_tenantid": str(tenant_id), "recorded_at": now.isoformat()}
     row = {"tenant_id": tenant_id, "event_id": UUID(attributes["ce_id"]), "topic": about.topic, "key": key}
     await _add(db, [row | {"headers": orjson.dumps(attributes).decode(), "body": None, "recorded_at": now}])
+
+
+class Bound:
+    """Closes the doors while too much waits for the broker: `make_app(…, closed=Bound(database))`.
+
+    It asks the database once a second at most.
+    """
+
+    def __init__(self, database: Database, bound: int = BOUND) -> None:
+        self.database = database
+        self.bound = bound
+        self._asked_at = float("-inf")
+        self._why: str | None = None
+
+    async def __call__(self) -> str | None:
+        """A sentence for the caller while nothing may be taken in, else None."""
+        now = time.monotonic()
+        if now - self._asked_at >= 1:
+            self._asked_at = now
+            async with self.database.transaction() as db:
+                full = await outbox_full(db, self.bound)
+            self._why = "Too many events wait for the broker; nothing was taken." if full else None
+        return self._why
 
 
 async def outbox_full(db: AsyncConnection, bound: int = BOUND) -> bool:

@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from sqlalchemy import BigInteger, Integer, Text, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import breaker, kafka
+from libs.common import breaker, kafka, logs
 from libs.common.crash import crash_point
 from libs.common.db import Database
 from libs.common.forgetting import forget
@@ -65,8 +64,6 @@ _gauges = text("""
     select outbox_waiting(:most),
            extract(epoch from clock_timestamp() - (select recorded_at from outbox order by seq limit 1))
 """)
-
-log = structlog.get_logger(__name__)
 
 
 async def archive(db: AsyncConnection, done: Published) -> None:
@@ -141,7 +138,7 @@ class Relay:
         until = time.monotonic() + SHUT_FOR
         self._shut |= {topic: until for topic in done.failures if topic and done.places}
         for topic, error in done.failures.items():
-            log.warning("relay.pass_failed", topic=topic, error=type(error).__name__, detail=str(error))
+            logs.logger().warning("relay.pass_failed", topic=topic, error=type(error).__name__, detail=str(error))
         await self._renounce()
 
     async def _pass(self, producer: AIOKafkaProducer) -> Published:
@@ -214,7 +211,7 @@ async def _stop(producer: AIOKafkaProducer) -> None:
         async with asyncio.timeout(2):
             await producer.stop()
     except (TimeoutError, KafkaError) as error:
-        log.info("relay.producer_left", error=type(error).__name__)
+        logs.logger().info("relay.producer_left", error=type(error).__name__)
 
 
 async def _marks(db: AsyncConnection) -> dict[Lane, int]:
