@@ -8,12 +8,12 @@ from libs.common.directory import first_reading, readiness
 from libs.common.directory.door import router as directory_door
 from libs.common.http import make_app
 from libs.common.outbox import Relay
-from libs.common.runtime import App
+from libs.common.runtime import App, Pulse
 from libs.common.settings import Settings
 from libs.common.work import with_work
 from services.notifier.api import inbound, routers
 from services.notifier.channels.email import Tokens
-from services.notifier.channels.smtp import Wire
+from services.notifier.channels.smtp import FINAL_SECONDS, Wire
 from services.notifier.dispatch.asking import Asker
 from services.notifier.dispatch.freezing import Freezer
 from services.notifier.dispatch.loop import Dispatcher
@@ -32,19 +32,33 @@ FLOOR = 50
 FLOOR_IN_DEVELOPMENT = 5_000
 
 
-def wire(settings: Settings, clock: Clock | None = None, *, waits: Waits | None = None) -> App:
-    """The whole service over one event loop. `waits` are the seconds between tries of a mail."""
+def wire(
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    peers: Peers | None = None,
+    waits: Waits | None = None,
+    final_seconds: float = FINAL_SECONDS,
+) -> App:
+    """The whole service over one event loop.
+
+    `waits` are the seconds between tries of a mail, `final_seconds` those for which an answer after the dot is awaited.
+    """
     now = clock or settings.clock()
     doors, loops = Database(settings, SERVICE, "api"), Database(settings, SERVICE, "loop", pool=POOL)
-    peers, tokens, renderer = Peers(settings, SERVICE), Tokens(settings.service_secret), Renderer()
+    peers, tokens, renderer = peers or Peers(settings, SERVICE), Tokens(settings.service_secret), Renderer()
     floor = FLOOR if settings.environment == "production" else FLOOR_IN_DEVELOPMENT
 
+    pulses: dict[str, Pulse] = {}
+
     def nudge() -> None:
-        app.nudge("writing")
-        app.nudge("dispatch")
+        for loop in ("writing", "dispatch"):
+            if loop in pulses:
+                pulses[loop].nudge()
 
     recorder = Recorder(loops, now, Asker(settings, loops, peers, now, floor), waits or Waits())
-    dispatcher = Dispatcher(loops, Freezer(loops, peers, now, tokens), recorder, open_wire=lambda: Wire(settings))
+    freezer = Freezer(loops, peers, now, tokens)
+    dispatcher = Dispatcher(loops, freezer, recorder, open_wire=lambda: Wire(settings, final_seconds=final_seconds))
     http = make_app(
         settings,
         SERVICE,
@@ -59,8 +73,8 @@ def wire(settings: Settings, clock: Clock | None = None, *, waits: Waits | None 
         "consumer": Consumer(settings, SERVICE, loops, Handlers(now, nudge).by_type()).run,
         "relay": Relay(settings, SERVICE, loops, doors).run,
         "directory": first_reading(settings, SERVICE, loops).run,
-        "writing": Writer(loops, now, renderer, lambda: app.nudge("dispatch")).run,
+        "writing": Writer(loops, now, renderer, nudge).run,
         "dispatch": dispatcher.run,
     }
-    app = App(SERVICE, http, app_loops, [peers.close, doors.close, loops.close])
+    app = App(SERVICE, http, app_loops, [peers.close, doors.close, loops.close], pulses)
     return with_work(app, loops)

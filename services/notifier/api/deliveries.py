@@ -77,7 +77,7 @@ async def list_deliveries(
 
 @routes.post("/{delivery_id}/resolve")
 async def resolve(delivery_id: UUID, asked: Resolution, caller: Approves, room: Here) -> DeliveryShown:
-    """End the doubt: `sent` counts it, `not_sent` lets the scheduler release it anew; it is never sent again as it is."""
+    """End the doubt: `sent` counts it, `not_sent` lets the scheduler release it anew. It never leaves again."""
     tenant, now = caller.tenant_id, room.clock.now()
     async with room.database.transaction(tenant) as db:
         found = await deliveries.locked(db, {(tenant, delivery_id)})

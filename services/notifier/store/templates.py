@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.render import Source
@@ -21,7 +22,7 @@ async def current(db: AsyncConnection, tenants: Collection[UUID]) -> dict[tuple[
     query = (
         select(table)
         .where(table.c.tenant_id == func.any(list(tenants)))
-        .distinct(table.c.tenant_id, table.c.key, table.c.language)
+        .ext(distinct_on(table.c.tenant_id, table.c.key, table.c.language))
         .order_by(table.c.tenant_id, table.c.key, table.c.language, table.c.version.desc())
     )
     return {(row.tenant_id, row.key, row.language): _source(row) for row in await db.execute(query)}
