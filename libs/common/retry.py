@@ -45,7 +45,8 @@ def is_transient(error: BaseException) -> bool:
             return bool(link.retriable)
         if isinstance(link, DBAPIError) and link.connection_invalidated:
             return True
-        if type(link).__name__ == "InvalidCachedStatementError":
+        # The driver's own state is broken when a server dies in the middle of a statement: a new connection helps.
+        if type(link).__name__ in ("InvalidCachedStatementError", "InternalClientError"):
             return True
     return False
 
