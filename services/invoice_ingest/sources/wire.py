@@ -69,11 +69,11 @@ Number = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
-def _words(value: str | None) -> str | None:
-    return " ".join(value.split()) if value else value
+def _words(value: Any) -> Any:
+    return " ".join(value.split()) if isinstance(value, str) else value
 
 
-Words = Annotated[str, StringConstraints(max_length=2000), BeforeValidator(lambda v: _words(v) if v else v)]
+Words = Annotated[str, StringConstraints(max_length=2000), BeforeValidator(_words)]
 """Free text: white space of any kind becomes single spaces."""
 
 Percent = Annotated[str, StringConstraints(pattern=r"^(?:[0-9]|[1-9][0-9])(?:\.[0-9]{1,4})?$")]
