@@ -1,7 +1,8 @@
 """Payments: taken in one by one or in lists, read, matched and un-matched by people, reversed."""
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.auth import Caller, requires
 from libs.common.errors import NotFound, Refused, RelanceError, TooLarge
-from libs.common.http import Wire, parsed, read_json, unfit
+from libs.common.http import Wire, inline, parsed, read_json, unfit
 from libs.common.paging import Cursor, Limit, cursor, cut, place
 from services.payment_matching import deciding, returning
 from services.payment_matching.allocation import Line
@@ -24,7 +25,7 @@ from services.payment_matching.store.payments import Taken
 routes = APIRouter(tags=["payments"])
 Reads = Annotated[Caller, Depends(requires("payments:read"))]
 Writes = Annotated[Caller, Depends(requires("payments:write"))]
-Here = Annotated[Room, Depends(here)]
+Here = Annotated[Room, Depends(inline(here))]
 API = "api"
 MOST = 10_000
 CHUNK = 500
@@ -58,13 +59,13 @@ async def take_payment(told: wire.PaymentIn, caller: Writes, room: Here, respons
 
 
 @routes.post("/v1/payments/batch", openapi_extra=LIST)
-async def take_payments(request: Request, caller: Writes, room: Here) -> list[wire.BatchLine]:
+async def take_payments(request: Request, caller: Writes, room: Here) -> wire.Batch:
     """Take up to 10,000 payments, a JSON array or NDJSON: a line per line, in order; each stands alone."""
     lines = await _lines(request)
     answers: list[wire.BatchLine] = []
     for start in range(0, len(lines), CHUNK):
         answers += await _chunk(room, caller, start, lines[start : start + CHUNK])
-    return answers
+    return wire.Batch(results=answers, counts=Counter(line.result for line in answers))
 
 
 async def _lines(request: Request) -> Sequence[Any]:
@@ -95,18 +96,21 @@ async def _chunk(room: Room, caller: Caller, start: int, lines: Sequence[Any]) -
     taken = await room.receive([new for _, _, new in told]) if told else []
     for (n, one, _), found in zip(told, taken, strict=True):
         if found.result == "conflict":
-            answers[n] = _refused(n, {"external_id": one.external_id}, PaymentConflict(field="external_id"))
+            conflict = PaymentConflict(field="external_id")
+            answers[n] = _refused(n, {"external_id": one.external_id}, conflict, result="conflict")
         else:
             answers[n] = wire.BatchLine(line=n, external_id=one.external_id, result=found.result, id=found.payment_id)
     return [answers[n] for n in sorted(answers)]
 
 
-def _refused(n: int, line: Any, error: RelanceError) -> wire.BatchLine:
+def _refused(
+    n: int, line: Any, error: RelanceError, result: Literal["refused", "conflict"] = "refused"
+) -> wire.BatchLine:
     known = line.get("external_id") if isinstance(line, dict) else None
     return wire.BatchLine(
         line=n,
         external_id=known if isinstance(known, str) else None,
-        result="refused",
+        result=result,
         code=error.code,
         detail=error.detail,
         field=error.field,
@@ -221,7 +225,7 @@ async def reverse_one(room: Room, tenant: UUID, payment_id: UUID, told: wire.Rev
         if told.amount and (told.amount.currency != payment.amount.currency or told.amount.minor <= 0):
             raise Refused(f"A positive amount in {payment.amount.currency} is meant.", field="amount")
         amount = told.amount.minor if told.amount else payment.amount.minor - payment.returned.minor
-        taken = returning.Taken(max(1, amount), told.code, told.on or now.date(), actor)
+        taken = returning.Taken(max(1, amount), told.code, told.value_date or now.date(), actor)
         await deciding.reversed_by_hand(db, now, deciding.Decision(tenant, payment_id, actor), taken)
         return await shown(db, tenant, payment_id)
 
