@@ -23,13 +23,18 @@ class Filters(Wire):
     entity_id: UUID | None = None
     debtor_id: UUID | None = None
     payer_id: UUID | None = None
+    item_id: UUID | None = None
+    """One item, also when it owes nothing any more."""
+    invoice_id: UUID | None = None
+    """The items of one invoice, settled ones too."""
 
 
 @routes.get("/v1/open-items")
 async def list_items(caller: Reads, room: Here, wanted: Annotated[Filters, Query()]) -> wire.ItemPage:
-    """What is owed, the oldest due first."""
+    """What is owed, the oldest due first; named items and invoices are shown settled too."""
     due, last_id = place(room.settings, "open-items", wanted.cursor) or (None, None)
     chosen = {"entity": wanted.entity_id, "debtor": wanted.debtor_id, "payer": wanted.payer_id}
+    chosen |= {"item": wanted.item_id, "invoice": wanted.invoice_id}
     async with room.database.transaction(caller.tenant_id) as db:
         found = await lists.open_items(db, caller.tenant_id, wanted.limit + 1, **chosen, due=due, last=last_id)
     rows, last = cut(found, wanted.limit)

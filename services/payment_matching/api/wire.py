@@ -31,17 +31,17 @@ class ErpAllocation(Wire):
 
     item_id: UUID | None = None
     invoice_id: UUID | None = None
-    invoice_number: Reference | None = None
+    number: Reference | None = None
     amount: Amount | None = None
 
     def told(self, currency: str) -> ToldAllocation:
         """As the ledger keeps it. Raises Refused."""
-        if sum(name is not None for name in (self.item_id, self.invoice_id, self.invoice_number)) != 1:
-            raise Refused("Name exactly one of item_id, invoice_id, invoice_number.", field="allocations")
+        if sum(name is not None for name in (self.item_id, self.invoice_id, self.number)) != 1:
+            raise Refused("Name exactly one of item_id, invoice_id, number.", field="allocations")
         if self.amount is not None and (self.amount.minor <= 0 or self.amount.currency != currency):
             raise Refused(f"An allocation is a positive amount in {currency}.", field="allocations")
         minor = self.amount.minor if self.amount else None
-        return ToldAllocation(self.item_id, self.invoice_id, self.invoice_number, minor)
+        return ToldAllocation(self.item_id, self.invoice_id, self.number, minor)
 
 
 class PaymentIn(Wire):
@@ -100,7 +100,7 @@ class Reversal(Wire):
     """The bank took it back: `code` is the ISO 20022 return reason; without an amount, all of it."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{4}$")]
-    on: Day | None = None
+    value_date: Day | None = None
     amount: Amount | None = None
 
 
@@ -120,16 +120,23 @@ class Answer(BaseModel):
 
 
 class BatchLine(BaseModel):
-    """What became of one line of a batch."""
+    """What became of one line of a batch; each line stands alone."""
 
     line: int
     external_id: str | None = None
-    result: Literal["created", "unchanged", "refused"]
+    result: Literal["created", "unchanged", "refused", "conflict"]
     id: UUID | None = None
     code: str | None = None
-    detail: str | None = None
     field: str | None = None
+    detail: str | None = None
     remedy: str | None = None
+
+
+class Batch(BaseModel):
+    """A line per line, in order, and how many there are of each result."""
+
+    results: list[BatchLine]
+    counts: dict[str, int]
 
 
 class AllocationWanted(Wire):

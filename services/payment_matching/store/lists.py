@@ -45,7 +45,10 @@ _ITEM = """i.item_id, i.invoice_id, i.entity_id, i.debtor_id, i.payer_id, i.numb
            i.currency, i.amount_minor, i.residual_minor, i.version, i.cancelled, i.settled_on, i.tried"""
 _ITEMS = text(f"""
     select {_ITEM} from open_item i
-     where i.tenant_id = :tenant and i.residual_minor > 0
+     where i.tenant_id = :tenant
+       and case when cast(:item as uuid) is not null then i.item_id = :item
+                when cast(:invoice as uuid) is not null then i.invoice_id = :invoice
+                else i.residual_minor > 0 end
        and (cast(:entity as uuid) is null or i.entity_id = :entity)
        and (cast(:debtor as uuid) is null or i.debtor_id = :debtor)
        and (cast(:payer as uuid) is null or i.payer_id = :payer)
@@ -96,6 +99,7 @@ async def suggestions(db: AsyncConnection, tenant: UUID, payment: UUID) -> list[
 async def open_items(db: AsyncConnection, tenant: UUID, most: int, **chosen: Any) -> list[Any]:
     """What is owed, the oldest due first; `entity`, `debtor`, `payer` choose, `due` and `last` are the last line."""
     asked = {"tenant": tenant, "most": most, "entity": None, "debtor": None, "payer": None, "due": None, "last": None}
+    asked |= {"item": None, "invoice": None}
     return list(await db.execute(_ITEMS, asked | chosen))
 
 
