@@ -106,7 +106,7 @@ def test_no_column_holds_money_as_a_float() -> None:
 
 
 def _loose(name: str, kind: object) -> bool:
-    return isinstance(kind, Float) or (isinstance(kind, Numeric) and MONEY.search(name) is not None)
+    return isinstance(kind, Float | Numeric) and MONEY.search(name) is not None
 
 
 def test_no_name_of_money_is_a_float() -> None:
