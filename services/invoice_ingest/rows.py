@@ -60,7 +60,11 @@ class Telling:
     document_id: UUID | None
     received_at: datetime
     now: datetime
-    credits: Sequence[CreditedInvoice] = field(default_factory=list)
+    credits: Sequence[CreditedInvoice] = ()
+    item_ids: Sequence[UUID] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.item_ids = items(self.invoice_id, len(self.facts.due))
 
     def row(self) -> dict[str, Any]:
         """The row of `invoice`."""
@@ -95,7 +99,6 @@ class Telling:
             "source_version": self.source_version,
             "version": self.version,
             "cancelled": self.cancelled,
-            "credit_applied": False,
             "content": self.content,
             "core": self.core,
             "details": told.model_dump_json(include=_DETAILS, exclude_defaults=True),
@@ -110,7 +113,7 @@ class Telling:
                 "tenant_id": self.tenant_id,
                 "invoice_id": self.invoice_id,
                 "sequence": sequence,
-                "item_id": item_id(self.invoice_id, sequence),
+                "item_id": self.item_ids[sequence - 1],
                 "due_date": day,
                 "amount": amount.minor,
             }
@@ -147,7 +150,7 @@ class Telling:
             issue_date=told.issue_date,
             payable=facts.owed,
             instalments=[
-                Instalment(item_id=item_id(self.invoice_id, sequence), sequence=sequence, due_date=day, amount=amount)
+                Instalment(item_id=self.item_ids[sequence - 1], sequence=sequence, due_date=day, amount=amount)
                 for sequence, (day, amount) in enumerate(facts.due, start=1)
             ],
             due_source=facts.due_source,

@@ -11,6 +11,7 @@ from libs.common.errors import Refused, RelanceError, TooLarge
 from libs.common.http import parsed, read_json, unfit
 
 MOST = 10_000
+STEP = 20
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 Told = TypeVar("Told", bound=BaseModel)
 
@@ -30,10 +31,24 @@ async def raw_lines(request: Request) -> Sequence[Any]:
 
 
 async def read_lines(lines: Sequence[Any], model: type[Told], at_once: int) -> AsyncIterator[list[Told | RelanceError]]:
-    """The lines as models or as their refusals, some at once; others may work in between."""
-    for start in range(0, len(lines), at_once):
-        yield [read_line(line, model) for line in lines[start : start + at_once]]
+    """The lines as models or as their refusals, some at once. The next ones are read while these are worked on."""
+    reading = asyncio.create_task(_read(lines[:at_once], model))
+    try:
+        for start in range(at_once, len(lines) + at_once, at_once):
+            ready = await reading
+            reading = asyncio.create_task(_read(lines[start : start + at_once], model))
+            yield ready
+    finally:
+        reading.cancel()
+
+
+async def _read(lines: Sequence[Any], model: type[Told]) -> list[Told | RelanceError]:
+    """Some lines, a few at a time: others may work in between."""
+    found: list[Told | RelanceError] = []
+    for start in range(0, len(lines), STEP):
+        found += [read_line(line, model) for line in lines[start : start + STEP]]
         await asyncio.sleep(0)
+    return found
 
 
 def read_line(line: Any, model: type[Told]) -> Told | RelanceError:

@@ -77,7 +77,7 @@ class DebtorNamed(Wire):
     vat_number: Vat | None = None
     country: Country | None = None
     language: Language | None = None
-    contacts: Annotated[list[ContactEntry], Field(max_length=50)] = []
+    contacts: Annotated[list[ContactEntry], Field(max_length=50, default_factory=list)]
 
 
 class SellerNamed(Wire):
@@ -103,8 +103,11 @@ class References(Wire):
     buyer_reference: Line | None = None
     contract: Line | None = None
     project: Line | None = None
-    delivery_notes: Annotated[list[Line], Field(max_length=100)] = []
-    preceding: Annotated[list[Preceding], Field(max_length=500)] = []
+    delivery_notes: Annotated[list[Line], Field(max_length=100, default_factory=list)]
+    preceding: Annotated[list[Preceding], Field(max_length=500, default_factory=list)]
+
+
+_NO_REFERENCES = References(delivery_notes=[], preceding=[])
 
 
 class DocumentLink(Wire):
@@ -131,7 +134,7 @@ class CanonicalInvoice(Wire):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
     totals: Totals
     due_date: Day | None = None
-    instalments: Annotated[list[InstalmentDue], Field(max_length=120)] = []
+    instalments: Annotated[list[InstalmentDue], Field(max_length=120, default_factory=list)]
     terms: Line | None = None
     terms_note: Words | None = None
     discount: DiscountOffer | None = None
@@ -139,12 +142,15 @@ class CanonicalInvoice(Wire):
     payment_reference: Line | None = None
     debtor: DebtorNamed
     seller: SellerNamed | None = None
-    references: References = References()
-    documents: Annotated[list[DocumentLink], Field(max_length=50)] = []
-    not_chased: Annotated[list[NotChased], Field(max_length=7)] = []
+    references: References = Field(default_factory=lambda: _NO_REFERENCES)
+    documents: Annotated[list[DocumentLink], Field(max_length=50, default_factory=list)]
+    not_chased: Annotated[list[NotChased], Field(max_length=7, default_factory=list)]
     """Reasons that the source knows; those that we can tell ourselves are added."""
     take_over: bool = False
     """Old history: it waits in take-over and is not chased by itself."""
+
+
+Iban = Annotated[str, Field(pattern="^[A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}$")]
 
 
 class DebtorFile(Wire):
@@ -165,10 +171,13 @@ class DebtorFile(Wire):
     collector: Line | None = None
     sales_owner: Line | None = None
     phone: Key | None = None
-    ibans: Annotated[list[Annotated[str, Field(pattern="^[A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}$")]], Field(max_length=20)] = []
+    ibans: Annotated[
+        list[Annotated[str, Field(pattern="^[A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}$")]],
+        Field(max_length=20, default_factory=list),
+    ]
     terms: Line | None = None
     """Payment terms for invoices that come without any."""
-    contacts: Annotated[list[ContactEntry], Field(max_length=50)] = []
+    contacts: Annotated[list[ContactEntry], Field(max_length=50, default_factory=list)]
     consumer: bool = False
     intercompany: bool = False
 

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.sets import adding, columns, given
-from services.invoice_ingest.store.sets import add_rows, raise_rows
+from services.invoice_ingest.store.sets import add_rows, each, raise_rows
 from services.invoice_ingest.tables import contact, debtor, party
 
 Debtor = Row[Any]
@@ -41,14 +41,12 @@ def _matches(asked: Any, table: Any = debtor) -> Any:
 
 @cache
 def _locking() -> Select[Any]:
-    asked = given(debtor, _KEYS)
-    return select(debtor).join(asked, _matches(asked)).order_by(debtor.c.debtor_id).with_for_update(of=debtor)
+    return each(debtor, given(debtor, _KEYS), _KEYS[1:], tuple(debtor.c.keys()), lock=True)
 
 
 @cache
 def _reading() -> Select[Any]:
-    asked = given(debtor, _KEYS)
-    return select(debtor).join(asked, _matches(asked))
+    return each(debtor, given(debtor, _KEYS), _KEYS[1:], tuple(debtor.c.keys()))
 
 
 def _asked(ids: Collection[tuple[UUID, UUID]]) -> dict[str, Any]:

@@ -29,9 +29,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.sets import columns, given
-from services.invoice_ingest.store.sets import Raced, add_rows, raise_rows
+from services.invoice_ingest.store.sets import Raced, add_rows, each, raise_rows
 from services.invoice_ingest.tables import credited, instalment, invoice, invoice_document
 
+_KEYS = ("tenant_id", "invoice_id")
 _TOLD = ("tenant_id", "invoice_id", "entity_id", "source", "external_id")
 _STANDING = (
     "tenant_id", "invoice_id", "entity_id", "debtor_id", "source", "external_id", "source_version", "version",
@@ -42,11 +43,9 @@ _STANDING = (
 
 @cache
 def _knowing() -> CompoundSelect[Any]:
-    asked = given(invoice, _TOLD)
-    same_id = and_(invoice.c.tenant_id == asked.c.tenant_id, invoice.c.invoice_id == asked.c.invoice_id)
-    same_telling = and_(*(invoice.c[name] == asked.c[name] for name in _TOLD if name != "invoice_id"))
-    facts = [invoice.c[name] for name in _STANDING]
-    return select(*facts).join(asked, same_id).union_all(select(*facts).join(asked, same_telling))
+    by_id = each(invoice, given(invoice, _TOLD), _KEYS[1:], _STANDING)
+    as_told = each(invoice, given(invoice, _TOLD), _TOLD[2:], _STANDING)
+    return by_id.union_all(as_told)
 
 
 async def known(db: AsyncConnection, told: Sequence[dict[str, Any]]) -> Sequence[Row[Any]]:
@@ -226,16 +225,15 @@ async def mark_applied(db: AsyncConnection, credits_: Sequence[tuple[UUID, UUID]
 
 @cache
 def _versions() -> Select[Any]:
-    return select(invoice.c.invoice_id, invoice.c.version, invoice.c.cancelled).where(
-        invoice.c.tenant_id == bindparam("asked_tenant", type_=Uuid),
-        invoice.c.invoice_id == func.any(bindparam("asked", type_=ARRAY(Uuid))),
-    )
+    return each(invoice, given(invoice, _KEYS), _KEYS[1:], ("invoice_id", "version", "cancelled"))
 
 
 async def versions(db: AsyncConnection, tenant: UUID, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
     """invoice → (version, cancelled)."""
-    found = await db.execute(_versions(), {"asked_tenant": tenant, "asked": list(ids)})
-    return {row.invoice_id: row for row in found}
+    if not ids:
+        return {}
+    asked = {"given_tenant_id": [tenant] * len(ids), "given_invoice_id": list(ids)}
+    return {row.invoice_id: row for row in await db.execute(_versions(), asked)}
 
 
 @cache
