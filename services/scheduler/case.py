@@ -6,7 +6,7 @@ a bounced or failed notice is no evidence, and a reopened item says the tone it 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any, Literal
 from uuid import UUID
@@ -53,6 +53,7 @@ class Mark:
     withdrawn: bool = False
     anchored: bool = True
     """False when it rode along in the notice of another item."""
+    released_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Pause:
     scope: str
     review_on: date
     amount: int | None = None
+    placed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,12 @@ class Item:
         if any(pause.amount is None for pause in self.pauses):
             return self.residual
         return min(self.residual, sum(pause.amount or 0 for pause in self.pauses))
+
+    def paused_since(self, instant: datetime | None) -> bool:
+        """Whether a hold was placed over it after an instant, whatever its amount."""
+        return instant is not None and any(
+            pause.placed_at is not None and pause.placed_at > instant for pause in self.pauses
+        )
 
     def mark(self, step_key: str) -> Mark | None:
         """What became of a step in the present cycle."""

@@ -165,7 +165,7 @@ def _case(row: Row, found: _Found, items: tuple[Item, ...], entity: Any, payer_k
         approvals=entity.approvals if entity is not None else "confirm",
         stopped=tenant in found.stopped,
         payer_known=payer_known,
-        feed_required=entity.feed_required if entity is not None else True,
+        feed_required=key in found.coverage and (entity is None or entity.feed_required),
         covered_to=found.coverage.get(key),
         cash=_cash(row, found) if found.cash else (),
         credits=tuple(
@@ -278,7 +278,7 @@ def _pauses(raw: Any, row: Row, found: _Found) -> tuple[Pause, ...]:
         "tenant": tenant,
     }
     return tuple(
-        Pause(held.hold_id, held.kind, held.scope, held.review_on, held.amount_minor)
+        Pause(held.hold_id, held.kind, held.scope, held.review_on, held.amount_minor, held.placed_at)
         for scope, identity in scopes.items()
         if identity is not None
         for held in found.holds.get((tenant, identity), ())
@@ -317,4 +317,5 @@ def _mark(raw: Any, found: _Found, payer: Any) -> Mark | None:
         invoice_version=raw.invoice_version,
         withdrawn=raw.withdrawn,
         anchored=raw.anchored,
+        released_at=raw.released_at,
     )

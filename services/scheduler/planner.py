@@ -211,13 +211,13 @@ def _withdrawn(day: Day) -> list[tuple[UUID, str]]:
 def _no_longer(item: Item, mark: Mark, day: Day) -> str | None:
     if not item.open:
         return "cancelled" if item.cancelled else "settled"
-    if mark.kind == "pre_due" and day.today >= item.due_date:
-        return "courtesy_passed"
-    if day.case.mode == "shadow":
-        return "shadow"
+    if day.case.mode == "shadow" or (mark.kind == "pre_due" and day.today >= item.due_date):
+        return "shadow" if day.case.mode == "shadow" else "courtesy_passed"
     if (item.residual, item.invoice_version, item.cycle) != (mark.printed, mark.invoice_version, mark.cycle):
         return "amended"
     silence = standing(item, day)
+    if silence is None and item.paused_since(mark.released_at):
+        return "held"
     return silence[0].code if silence is not None else None
 
 

@@ -47,6 +47,7 @@ async def paid(db: AsyncConnection, events: Sequence[Event]) -> None:
     await cases.answered(
         db, [{"tenant_id": key[0], "case_id": key[1], "answered_on": day} for key, day in sorted(answers.items())]
     )
+    await holds.judge_promises(db, {(body.tenant_id, body.payer_id) for body in bodies if body.payer_id}, latest)
     await cases.look_at(db, payers, latest)
     await cases.look_at_items(db, {(tenant, part.item_id) for tenant, part in told}, latest)
 

@@ -30,10 +30,40 @@ async def lock_payers(db: AsyncConnection, pairs: Collection[Pair]) -> None:
         await db.execute(_locking(), columns(rows))
 
 
-async def lock_cases(db: AsyncConnection, tenant: UUID, case_ids: Collection[UUID]) -> None:
-    """Lock these cases of one tenant, in the order of their ids."""
-    asked = select(payer_case.c.case_id).where(payer_case.c.tenant_id == tenant, among(payer_case.c.case_id, case_ids))
-    await db.execute(asked.order_by(payer_case.c.case_id).with_for_update())
+async def one(db: AsyncConnection, tenant: UUID, case: UUID, *, lock: bool = False) -> dict[str, Any] | None:
+    """One case; None when there is none."""
+    asked = select(payer_case).where(payer_case.c.tenant_id == tenant, payer_case.c.case_id == case)
+    row = (await db.execute(asked.with_for_update() if lock else asked)).one_or_none()
+    return None if row is None else plain(row)
+
+
+async def some(db: AsyncConnection, tenant: UUID, ids: Collection[UUID]) -> list[dict[str, Any]]:
+    """These cases, those that exist."""
+    asked = select(payer_case).where(payer_case.c.tenant_id == tenant, among(payer_case.c.case_id, ids))
+    return [plain(row) for row in await db.execute(asked)]
+
+
+async def page(
+    db: AsyncConnection,
+    tenant: UUID,
+    limit: int,
+    *,
+    after: UUID | None = None,
+    state: str | None = None,
+    entity: UUID | None = None,
+    due_by: datetime | None = None,
+) -> list[dict[str, Any]]:
+    """Cases in the order of their ids: of a state, of an entity, or to be looked at by an instant."""
+    asked = select(payer_case).where(payer_case.c.tenant_id == tenant)
+    if after is not None:
+        asked = asked.where(payer_case.c.case_id > after)
+    if state is not None:
+        asked = asked.where(payer_case.c.state == state)
+    if entity is not None:
+        asked = asked.where(payer_case.c.entity_id == entity)
+    if due_by is not None:
+        asked = asked.where(payer_case.c.next_at <= due_by)
+    return [plain(row) for row in await db.execute(asked.order_by(payer_case.c.case_id).limit(limit))]
 
 
 async def payers_now(db: AsyncConnection, pairs: Collection[Pair]) -> dict[Pair, Mapping[str, Any]]:

@@ -193,7 +193,7 @@ async def said(db: AsyncConnection, parties: Collection[Pair], since: date) -> l
     """The days of the notices to these parties since a day that count for gap and budget."""
     if not parties:
         return []
-    asked = _joined(notice, ("tenant_id", "party_id", "said_on", "kind"), "party_id")
+    asked = _joined(notice, ("tenant_id", "party_id", "said_on", "reminder_id"), "party_id")
     since_ = bindparam("since", type_=notice.c.said_on.type)
     chosen = asked.where(counts(), notice.c.said_on >= since_)
     return list((await db.execute(chosen, {**_asked(("tenant_id", "party_id"), parties), "since": since})).all())

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -127,16 +127,30 @@ async def due_for_review(db: AsyncConnection, latest: date, limit: int) -> list[
     return [plain(row) for row in await db.execute(asked)]
 
 
-async def open_promises(db: AsyncConnection, tenants_cases: ColumnElement[bool], limit: int) -> list[Row]:
-    """Open promises of a condition, locked; others skip them."""
+async def promises_to_judge(db: AsyncConnection, now: datetime, limit: int) -> list[Row]:
+    """Open promises whose time has come or whose payer paid since, of all tenants; locked, others skip them."""
     asked = (
         select(promise)
-        .where(promise.c.state == "open", tenants_cases)
-        .order_by(promise.c.until, promise.c.promise_id)
+        .where(promise.c.state == "open", promise.c.look_at <= now)
+        .order_by(promise.c.look_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     return [plain(row) for row in await db.execute(asked)]
+
+
+async def look_again(db: AsyncConnection, tenant: UUID, promise_id: UUID, at: datetime) -> None:
+    """A promise is still open: it is judged again at an instant."""
+    mine = update(promise).where(promise.c.tenant_id == tenant, promise.c.promise_id == promise_id)
+    await db.execute(mine.values(look_at=at))
+
+
+async def judge_promises(db: AsyncConnection, payers: Collection[tuple[UUID, UUID]], at: datetime) -> None:
+    """Money of these (tenant, payer) came or went: their open promises are judged again."""
+    if payers:
+        pairs = tuple_(promise.c.tenant_id, promise.c.payer_id).in_(sorted(payers))
+        again = update(promise).where(promise.c.state == "open", pairs)
+        await db.execute(again.values(look_at=func.least(promise.c.look_at, at)))
 
 
 async def paid_within(db: AsyncConnection, row: Row) -> int:
@@ -160,3 +174,9 @@ async def owed(db: AsyncConnection, tenant: UUID, item_ids: Collection[UUID]) ->
         item.c.tenant_id == tenant, among(item.c.item_id, item_ids), item.c.open
     )
     return int(await db.scalar(asked) or 0)
+
+
+async def some(db: AsyncConnection, tenant: UUID, ids: Collection[UUID]) -> list[Row]:
+    """These holds, those that exist."""
+    asked = select(hold).where(hold.c.tenant_id == tenant, among(hold.c.hold_id, ids))
+    return [plain(row) for row in await db.execute(asked)]

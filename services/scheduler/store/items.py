@@ -4,7 +4,7 @@ The rule it protects: the highest version wins, and a fact about an item that no
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -97,6 +97,33 @@ async def of_ids(db: AsyncConnection, tenant: UUID, ids: Collection[UUID]) -> li
     """The rows of these items."""
     found = await db.execute(select(item).where(item.c.tenant_id == tenant, among(item.c.item_id, ids)))
     return [plain(row) for row in found]
+
+
+async def open_of_case(db: AsyncConnection, tenant: UUID, case: UUID, currency: str) -> list[Mapping[str, Any]]:
+    """The open items of a case in a currency, oldest due first."""
+    asked = select(item).where(
+        item.c.tenant_id == tenant, item.c.case_id == case, item.c.open, item.c.currency == currency
+    )
+    return [plain(row) for row in await db.execute(asked.order_by(item.c.due_date, item.c.item_id))]
+
+
+async def of_number(db: AsyncConnection, tenant: UUID, number: str, limit: int) -> list[Mapping[str, Any]]:
+    """The items of the invoices with this number, the newest first."""
+    asked = select(item).where(item.c.tenant_id == tenant, item.c.number == number)
+    ordered = asked.order_by(item.c.issue_date.desc(), item.c.item_id).limit(limit)
+    return [plain(row) for row in await db.execute(ordered)]
+
+
+async def of_invoice(db: AsyncConnection, tenant: UUID, invoice: UUID) -> list[Mapping[str, Any]]:
+    """The items of an invoice."""
+    asked = select(item).where(item.c.tenant_id == tenant, item.c.invoice_id == invoice)
+    return [plain(row) for row in await db.execute(asked.order_by(item.c.item_id))]
+
+
+async def taken_over(db: AsyncConnection, tenant: UUID, item_id: UUID, decision: str, day: date) -> None:
+    """What a person decided about an item of imported history."""
+    chosen = update(item).where(item.c.tenant_id == tenant, item.c.item_id == item_id)
+    await db.execute(chosen.values(take_over_decision=decision, take_over_on=day))
 
 
 def _upserting(names: tuple[str, ...]) -> Insert:

@@ -1,0 +1,13 @@
+"""The doors of the scheduler, one module a noun: HTTP in, HTTP out, no rules."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from services.scheduler.api import cases, disputes, holds, items, lookups, occurrences, plans, policies, promises
+
+
+def routers() -> Sequence[APIRouter]:
+    """All of them."""
+    rooms = (policies, cases, items, holds, promises, plans, disputes, occurrences, lookups)
+    return [room.routes for room in rooms]

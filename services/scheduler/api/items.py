@@ -1,0 +1,120 @@
+"""Items over HTTP: found by number, explained at any instant, taken over from history."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, BaseModel
+
+from libs.common.errors import Refused
+from libs.common.http import Prose, Wire
+from libs.common.permits import Scope
+from services.scheduler import commands, telling
+from services.scheduler.api.explanations import ExplanationOut, facts
+from services.scheduler.api.shared import AmountOut, In, Reads, Writes, shown
+from services.scheduler.store import items as store
+
+routes = APIRouter(prefix="/v1/items", tags=["items"])
+MOST = 50
+At = Annotated[AwareDatetime | None, Query(description="An instant with its offset; now if it is left out.")]
+
+
+class ItemRow(BaseModel):
+    """An item as it is kept."""
+
+    item_id: UUID
+    invoice_id: UUID
+    case_id: UUID | None
+    number: str
+    due_date: date
+    amount: AmountOut | None
+    residual: AmountOut | None
+    open: bool
+    take_over: Literal["none", "waiting", "released", "statement"]
+
+
+class ItemRows(BaseModel):
+    """The items found, the newest invoice first."""
+
+    items: list[ItemRow]
+
+
+class TakeOver(Wire):
+    """What happens to an item of imported history. A hold needs its reason and review date."""
+
+    decision: Literal["release", "statement", "hold"]
+    review_on: date | None = None
+    reason: Prose = "take_over"
+
+
+def row_out(row: Any) -> ItemRow:
+    """An item's row as it is shown."""
+    residual = row["amount_minor"] if row["residual_minor"] is None else row["residual_minor"]
+    waiting = row["take_over_decision"] or "waiting" if row["take_over"] else "none"
+    names = ("item_id", "invoice_id", "case_id", "number", "due_date", "open")
+    return ItemRow(
+        amount=shown(row["amount_minor"], row["currency"]),
+        residual=shown(residual, row["currency"]),
+        take_over=waiting,
+        **{name: row[name] for name in names},
+    )
+
+
+@routes.get("")
+async def find_items(
+    caller: Reads,
+    room: In,
+    number: Annotated[str | None, Query(max_length=100)] = None,
+    invoice_id: UUID | None = None,
+) -> ItemRows:
+    """The items of the invoices with this number, or of one invoice."""
+    if (number is None) == (invoice_id is None):
+        raise Refused("Send either number or invoice_id.", field="number")
+    async with room.database.transaction(caller.tenant_id) as db:
+        if invoice_id is not None:
+            found = await store.of_invoice(db, caller.tenant_id, invoice_id)
+        else:
+            found = await store.of_number(db, caller.tenant_id, number or "", MOST)
+    return ItemRows(items=[row_out(row) for row in found if row["number"] is not None])
+
+
+@routes.get("/{item_id}/explain")
+async def explain_item(item_id: UUID, caller: Reads, room: In, at: At = None) -> ExplanationOut:
+    """Why it was reminded or not, and what comes next, as known at an instant."""
+    now = room.clock.now()
+    instant: datetime = _within_reason(at) or now
+    async with room.database.transaction(caller.tenant_id) as db:
+        told, situation, _ = await telling.of_item(db, caller.tenant_id, item_id, room.policies, now=now, at=instant)
+    version = situation.version
+    return ExplanationOut(
+        **facts(told),
+        case_id=situation.case.case_id,
+        entity_id=situation.case.entity_id,
+        payer_id=situation.case.payer_id,
+        policy=version.policy.name if version else None,
+        policy_number=version.number if version else None,
+        at=instant,
+    )
+
+
+@routes.post("/{item_id}/take-over")
+async def take_over(item_id: UUID, told: TakeOver, caller: Writes, room: In) -> ItemRow:
+    """Let an item of imported history into the ladder, send its statement first, or hold it."""
+    async with room.asking(caller) as asker:
+        if told.decision != "hold":
+            return row_out(await commands.take_over(asker, item_id, told.decision))
+        if told.review_on is None:
+            raise Refused("A hold needs a review date.", field="review_on")
+        row = await commands.take_over(asker, item_id, "release")
+        await commands.place_hold(
+            asker, scope="item", scope_id=item_id, kind="manual", reason=told.reason, review_on=told.review_on
+        )
+    await room.stopped(Scope(caller.tenant_id, item_ids=[item_id]))
+    return row_out(row)
+
+
+def _within_reason(at: datetime | None) -> datetime | None:
+    if at is not None and not 2000 <= at.year <= 2100:
+        raise Refused("The instant is not between 2000 and 2100.", field="at")
+    return at

@@ -1,0 +1,56 @@
+"""Wiring of the scheduler: its doors, its loops, what they share."""
+
+from libs.common import permits
+from libs.common.clock import Clock
+from libs.common.consumer import Consumer
+from libs.common.db import Database
+from libs.common.directory import first_reading, readiness
+from libs.common.directory.door import router as directory_door
+from libs.common.http import make_app
+from libs.common.outbox import Relay
+from libs.common.runtime import App
+from libs.common.settings import Settings
+from libs.common.work import with_work
+from services.scheduler import api
+from services.scheduler.handlers import handlers, lock
+from services.scheduler.permitting import Looking
+from services.scheduler.reviewing import Reviews
+from services.scheduler.room import Room
+from services.scheduler.store.policies import Policies
+from services.scheduler.sweep import Sweep
+
+SERVICE = "scheduler"
+
+
+def wire(settings: Settings, clock: Clock | None = None) -> App:
+    """The doors, the sweep, the reviews, the relay and the consumer of the scheduler."""
+    doors, loops = Database(settings, SERVICE, "api"), Database(settings, SERVICE, "loop", pool=5)
+    business = clock or settings.clock()
+    policies = Policies()
+    sweep, reviews = Sweep(loops, business, policies), Reviews(loops, business)
+    room = Room(settings, business, doors, policies, lambda: app.nudge("sweep"))
+    consumer = Consumer(settings, SERVICE, loops, handlers(), lock=lock)
+    relay = Relay(settings, SERVICE, loops, doors)
+    reading = first_reading(settings, SERVICE, loops)
+    http = make_app(
+        settings,
+        SERVICE,
+        title="Relance scheduler",
+        routers=[
+            *api.routers(),
+            permits.router(doors, Looking(business, policies).look),
+            directory_door(SERVICE, doors),
+        ],
+        state=room,
+        database=doors,
+        ready={"directory": readiness(doors)},
+    )
+    running = {
+        "consumer": consumer.run,
+        "sweep": sweep.run,
+        "reviews": reviews.run,
+        "relay": relay.run,
+        "directory": reading.run,
+    }
+    app = App(SERVICE, http, running, [doors.close, loops.close])
+    return with_work(app, loops)

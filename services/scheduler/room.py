@@ -1,0 +1,44 @@
+"""What the scheduler's doors work with, wired once in `app.py`."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from libs.common.auth import Caller
+from libs.common.clock import Clock
+from libs.common.db import Database
+from libs.common.permits import Scope, stopping
+from libs.common.settings import Settings
+from services.scheduler.commands import Asker
+from services.scheduler.store.policies import Policies
+
+
+@dataclass(frozen=True)
+class Room:
+    """The collaborators of a request."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    policies: Policies
+    wake: Callable[[], None]
+    """There is a case to be looked at: the sweep need not wait for its next turn."""
+
+    @asynccontextmanager
+    async def asking(self, caller: Caller) -> AsyncIterator[Asker]:
+        """One transaction on behalf of the caller; the sweep is woken after its commit."""
+        async with self.database.transaction(caller.tenant_id) as db:
+            yield Asker(db, caller.tenant_id, caller.subject, self.clock.now())
+        self.wake()
+
+    async def stopped(self, *scopes: Scope) -> None:
+        """Wait until nothing more leaves over these scopes; call it after the commit."""
+        await stopping(self.database, *scopes)
+
+
+def here(request: Request) -> Room:
+    """The room of this application."""
+    room: Room = request.app.state.room
+    return room
