@@ -7,14 +7,14 @@ from fastapi import Depends
 from pydantic import BaseModel, StringConstraints
 
 from libs.common.auth import Caller, requires
-from libs.common.http import Wire
+from libs.common.http import Wire, inline
 from libs.common.money import Money
 from services.scheduler.room import Room, here
 
 Reads = Annotated[Caller, Depends(requires("reminders:read"))]
 Writes = Annotated[Caller, Depends(requires("reminders:write"))]
 Approves = Annotated[Caller, Depends(requires("notices:approve"))]
-In = Annotated[Room, Depends(here)]
+In = Annotated[Room, Depends(inline(here))]
 
 
 class AmountIn(Wire):
