@@ -149,7 +149,9 @@ class Supervisor:
         end = time.monotonic() + _READY_WITHIN
         waiting = [name for name, program in self._programs() if not program.ready()]
         while waiting and not self.stopping:
-            self._say("starting", "waiting for " + ", ".join(waiting))
+            doing = "waiting for " + ", ".join(waiting)
+            if doing != self.report.doing:
+                self._say("starting", doing)
             self._look_after()
             for name, program in self._programs():
                 if self.watched[name].deaths >= 3 or time.monotonic() > end:
