@@ -92,8 +92,7 @@ def _credit_row(body: Any, payer: UUID) -> items.Row:
         "number": body.number,
         "issued_on": body.issue_date,
         "currency": body.amount.currency,
-        "amount_minor": body.amount.minor,
-        "unapplied_minor": body.amount.minor,
+        "amount": body.amount.minor,
         "named": items.named_json(
             [(one.invoice_id, one.amount.minor if one.amount else None) for one in body.invoices]
         ),

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.sets import adding, columns
 from services.payment_matching.allocation import Owing
 from services.payment_matching.evidence import item_keys
-from services.payment_matching.tables import credit_note, item_key, open_item
+from services.payment_matching.tables import item_key, open_item
 
 Row = dict[str, Any]
 Key = tuple[UUID, UUID]
@@ -23,15 +23,23 @@ _ITEM = (
     "tenant_id", "item_id", "invoice_id", "entity_id", "debtor_id", "payer_id", "number", "sequence", "issued_on",
     "due_on", "currency", "amount_minor", "residual_minor", "invoice_version", "payment_reference", "order_number",
 )  # fmt: skip
-_CREDIT = (
-    "tenant_id", "credit_note_id", "entity_id", "debtor_id", "payer_id", "number", "issued_on", "currency",
-    "amount_minor", "unapplied_minor", "named",
-)  # fmt: skip
-
 _REDATED = (
     "tenant_id", "item_id", "number", "issued_on", "due_on", "invoice_version", "payment_reference", "order_number",
     "payer_id",
 )  # fmt: skip
+
+_CREDIT = text("""
+    insert into credit_note (tenant_id, credit_note_id, entity_id, debtor_id, payer_id, number, issued_on, currency,
+                             amount_minor, unapplied_minor, named)
+    select g.tenant_id, g.credit_note_id, g.entity_id, g.debtor_id, g.payer_id, g.number, g.issued_on, g.currency,
+           g.amount, g.amount, cast(g.named as jsonb)
+      from unnest(cast(:tenant_id as uuid[]), cast(:credit_note_id as uuid[]), cast(:entity_id as uuid[]),
+                  cast(:debtor_id as uuid[]), cast(:payer_id as uuid[]), cast(:number as text[]),
+                  cast(:issued_on as date[]), cast(:currency as text[]), cast(:amount as bigint[]),
+                  cast(:named as text[]))
+           as g(tenant_id, credit_note_id, entity_id, debtor_id, payer_id, number, issued_on, currency, amount, named)
+    on conflict do nothing
+""")
 
 _ADVANCE = text("""
     insert into invoice_seen as s (tenant_id, invoice_id, version, cancelled)
@@ -156,7 +164,7 @@ async def cancel(db: AsyncConnection, items: Collection[Key]) -> None:
 
 async def add_credits(db: AsyncConnection, rows: Sequence[Row]) -> None:
     """Put credit notes on record, with their keys; those on record stay as they are."""
-    await db.execute(adding(credit_note, _CREDIT), columns([{name: row[name] for name in _CREDIT} for row in rows]))
+    await db.execute(_CREDIT, {name: [row[name] for row in rows] for name in rows[0]})
     await _add_keys(db, rows, "credit_note_id", credit=True)
 
 
@@ -199,9 +207,9 @@ def _columns(keys: Collection[Key], name: str) -> dict[str, list[UUID]]:
     return {"tenants": [tenant for tenant, _ in wanted], name: [one for _, one in wanted]}
 
 
-def named_json(pairs: Sequence[tuple[UUID, int | None]]) -> Any:
+def named_json(pairs: Sequence[tuple[UUID, int | None]]) -> str:
     """What a credit note names, as it is kept."""
-    return orjson.loads(orjson.dumps([[str(invoice), amount] for invoice, amount in pairs]))
+    return orjson.dumps([[str(invoice), amount] for invoice, amount in pairs]).decode()
 
 
 def row_of(body: Any, instalment: Any, payer: UUID) -> Row:
