@@ -266,6 +266,8 @@ class Consumer(ConsumerRebalanceListener):
             return
         self._heard_at = now
         mine = list(client.assignment() - self._stopped)
+        if not mine:
+            return
         async with asyncio.timeout(STALL_EVERY):
             ends = await client.end_offsets(mine)
             at = {place: await client.position(place) for place in mine}

@@ -1,10 +1,6 @@
 """The relay: everything recorded reaches its topic, in order per key, and leaves the outbox only with its ack."""
 
-import asyncio
-import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -86,38 +82,6 @@ async def test_a_commit_wakes_the_relay_at_once(world: World, tenant: UUID, door
             await db.execute(text("select 1"))
         assert len(nudged) == 1
         await eventually(lambda: published(world))
-
-
-async def test_a_relay_killed_between_ack_and_archive_makes_copies_that_have_no_effect(
-    world: World, tenant: UUID
-) -> None:
-    events = [world.told(tenant, uuid7(), str(n % 5), n) for n in range(1, 101)]
-    await world.record(*events)
-    assert await _crash(world, "relay.acked") == 137
-    assert await waiting(world) == 100
-    async with running(Relay(world.settings, SERVICE, world.database).run, world.consumer().run):
-        await eventually(lambda: published(world), 30)
-        records = await world.on_topic()
-        assert len(records) == 200
-        last = world.one_a_partition(tenant)
-        await world.record(*last)
-        await eventually(lambda: _effects(world, 100 + len(last)), 30)
-    assert len({row.event_id for row in await world.effects()}) == 100 + len(last)
-
-
-async def _effects(world: World, count: int) -> bool:
-    return len(await world.effects()) == count
-
-
-async def _crash(world: World, point: str) -> int:
-    env = os.environ | {
-        "RELANCE_DATABASE_URL": world.settings.database_url,
-        "RELANCE_KAFKA": world.settings.kafka,
-        "RELANCE_CRASH_AT": point,
-    }
-    argv = (sys.executable, "-m", "tests.integration.bus.relay_process")
-    process = await asyncio.create_subprocess_exec(*argv, env=env, cwd=Path(__file__).parents[3])
-    return await asyncio.wait_for(process.wait(), 30)
 
 
 async def test_an_ack_that_is_not_above_the_last_stops_the_relay_until_recovery(world: World, tenant: UUID) -> None:
