@@ -5,7 +5,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from libs.common.auth import service_token
 from libs.common.calls import Peers
@@ -33,6 +33,7 @@ from libs.common.tables import outbox, outbox_archive
 from services.notifier.app import SERVICE, wire
 from services.notifier.dispatch.recording import Waits
 from services.notifier.handlers import Handlers
+from services.notifier.tables import delivery, notice
 from tests.support import eventually, fresh_tenant
 from tests.support.smtp import MailSink
 
@@ -82,6 +83,8 @@ class Office:
     clock: FixedClock
     granters: Granters
     loops: Database
+    peers: Peers
+    slow: Callable[[httpx.Request], Awaitable[httpx.Response]] | None = None
     tenant: UUID = field(default_factory=fresh_tenant)
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -297,6 +300,11 @@ class Office:
             pulse.stopping.set()
             pulse.nudge()
         results = await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        async with self.loops.transaction() as db:
+            # What is left must not leave through the next test's mail server.
+            for table in (notice, delivery):
+                mine = update(table).where(table.c.tenant_id == self.tenant, table.c.state.in_(("due", "ready")))
+                await db.execute(mine.values(state="stopped"))
         for close in [*self.app.close, self.loops.close]:
             await close()
         for result in results:
@@ -315,10 +323,15 @@ async def office(
     sink = await MailSink().start()
     own = replace(settings, smtp_host=sink.host, smtp_port=sink.port)
     clock, granters = FixedClock(NOW), Granters()
-    transport = httpx.MockTransport(lambda request: granters.answer(own, request))
+    made: Office
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        return await made.slow(request) if made.slow else granters.answer(own, request)
+
+    transport = httpx.MockTransport(answer)
     peers = Peers(own, SERVICE, client=httpx.AsyncClient(transport=transport))
     app = wire(own, clock, peers=peers, waits=FAST, final_seconds=final_seconds)
-    made = Office(own, app, Handlers(clock, lambda: None), sink, clock, granters, Database(own, SERVICE, "loop"))
+    made = Office(own, app, Handlers(clock, lambda: None), sink, clock, granters, Database(own, SERVICE, "loop"), peers)
     await made.found(**entity)
     await made.hear(made.debtor())
     made.run(*loops)
