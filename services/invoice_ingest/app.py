@@ -10,6 +10,7 @@ from libs.common.http import make_app
 from libs.common.outbox import Relay
 from libs.common.runtime import App
 from libs.common.settings import Settings
+from libs.common.work import with_work
 from services.invoice_ingest import api
 from services.invoice_ingest.handlers import handlers
 from services.invoice_ingest.permitting import look
@@ -44,4 +45,4 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
         closed=room.closed,
     )
     app_loops = {"consumer": consumer.run, "relay": relay.run, "directory": reading.run}
-    return App(SERVICE, http, app_loops, [room.close, doors.close, loops.close])
+    return with_work(App(SERVICE, http, app_loops, [room.close, doors.close, loops.close]), loops)

@@ -10,6 +10,7 @@ from libs.common.http import make_app
 from libs.common.outbox import Relay
 from libs.common.runtime import App
 from libs.common.settings import Settings
+from libs.common.work import with_work
 from services.payment_matching import api
 from services.payment_matching.handlers import Hearing, lock
 from services.payment_matching.permitting import Looking
@@ -49,4 +50,4 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
         "directory": reading.run,
         "matching": matching.run,
     }
-    return App(SERVICE, http, running, [doors.close, loops.close])
+    return with_work(App(SERVICE, http, running, [doors.close, loops.close]), loops)
