@@ -12,9 +12,12 @@ from typer.main import get_command
 
 from libs.common.devstack.errors import DiskFull, StackError
 from libs.common.errors import Forbidden, RelanceError, Unauthenticated, Unavailable
-from libs.common.settings import SettingMissing
+from libs.common.settings import PORTS, SettingMissing
 
 REFUSED, USAGE, UNREACHABLE, CREDENTIALS, STACK, DEFECT = 1, 2, 3, 4, 5, 70
+
+_ELSEWHERE = {"up": "stack", "down": "stack", "topics": "migrate", **dict.fromkeys(PORTS, "services")}
+"""Commands whose module has another name."""
 
 _CODES: tuple[tuple[type[RelanceError], int], ...] = (
     (StackError, STACK),
@@ -29,7 +32,7 @@ _CODES: tuple[tuple[type[RelanceError], int], ...] = (
 def guarded(nouns: Sequence[str], argv: Sequence[str]) -> int:
     """Run the command in `argv` and return its exit code."""
     try:
-        command = get_command(_assemble(nouns))
+        command = get_command(_assemble(_needed(nouns, argv)))
         command.main(args=list(argv), prog_name="relance")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -40,6 +43,14 @@ def guarded(nouns: Sequence[str], argv: Sequence[str]) -> int:
     except Exception as error:
         return told(error)
     return 0
+
+
+def _needed(nouns: Sequence[str], argv: Sequence[str]) -> Sequence[str]:
+    """The one module that answers this command, all of them when none is named: a service needs no other noun's
+    imports, and memory is counted."""
+    word = argv[0] if argv else ""
+    noun = _ELSEWHERE.get(word, word.replace("-", "_"))
+    return (noun,) if noun in nouns else nouns
 
 
 def _assemble(nouns: Sequence[str]) -> typer.Typer:
