@@ -91,9 +91,7 @@ class Till:
         key = directory.new_key("test")
         facts = {"tenant_id": self.tenant, "version": 1, "directory_version": 1}
         await self.hear(
-            EntityConfigured(
-                **facts, entity_id=self.entity, name="Nous SA", sender_name="Nous", sender_email="compta@nous.example"
-            ),
+            self.entity_configured(self.entity),
             ApiKeyIssued(**facts, key_id=uuid7(), prefix=key.prefix, secret_sha256=key.secret_sha256, scopes=SCOPES),
             SourceConfigured(
                 **facts,
@@ -106,6 +104,18 @@ class Till:
             self.bank_details(),
         )
         self.headers = {"Authorization": f"Bearer {key.token}"}
+
+    def entity_configured(self, entity: UUID) -> EntityConfigured:
+        """A creditor company of this tenant."""
+        return EntityConfigured(
+            tenant_id=self.tenant,
+            version=1,
+            directory_version=1,
+            entity_id=entity,
+            name="Nous SA",
+            sender_name="Nous",
+            sender_email="compta@nous.example",
+        )
 
     def bank_details(self, iban: str = IBAN, *, required: bool = True) -> BankDetailsApproved:
         return BankDetailsApproved(
