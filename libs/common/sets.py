@@ -15,7 +15,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 @cache
 def given(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
     """The rows of `columns(rows)` as a set that SQL can join: `given(t, ("id", "state")).c.id`."""
-    arrays = [bindparam("given_" + name, type_=ARRAY(table.c[name].type)) for name in names]
+    # One dimension, said aloud: else a list in a JSON column is taken for a second one.
+    arrays = [bindparam("given_" + name, type_=ARRAY(table.c[name].type, dimensions=1)) for name in names]
     return (
         func.unnest(*arrays)
         .table_valued(*[column(name, table.c[name].type) for name in names], name="given")

@@ -15,10 +15,9 @@ from libs.common.outbox import Relay
 from libs.common.runtime import App
 from libs.common.settings import Settings
 from libs.common.work import with_work
-from services.console import api, projections
+from services.console import api, pages, projections
 from services.console.directory.spreading import Spreading
 from services.console.errors import NoSuchPage
-from services.console.pages import operations, signing
 from services.console.pages.web import HERE, Web
 from services.console.people.passwords import Passwords
 from services.console.room import Room
@@ -33,8 +32,8 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     """The console: the directory's doors, the finance team's pages, and the consumer of their read model."""
     doors, loops = Database(settings, SERVICE, "api"), Database(settings, SERVICE, "loop")
     peers, stack = Peers(settings, SERVICE), Stack(settings)
-    room = Room(settings, clock or settings.clock(), doors, Spreading(peers), Passwords(), stack)
-    routers = [*api.routers(), directory_door(SERVICE, doors), signing.routes, operations.routes]
+    room = Room(settings, clock or settings.clock(), doors, peers, Spreading(peers), Passwords(), stack)
+    routers = [*api.routers(), directory_door(SERVICE, doors), *pages.routers()]
     http = make_app(settings, SERVICE, title="Relance console", routers=routers, state=room, database=doors)
     http.state.web = Web.of(settings)
     http.mount("/static", _Static(directory=HERE / "static"))

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from libs.common.calls import Peers
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.directory import INSTALLATION
@@ -24,6 +25,7 @@ class Room:
     settings: Settings
     clock: Clock
     database: Database
+    peers: Peers
     spreading: Spreading
     passwords: Passwords
     stack: Stack

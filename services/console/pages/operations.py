@@ -5,23 +5,17 @@ from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from libs.common.clock import today
-from services.console import work
 from services.console.pages.guard import PageRoute, SignedIn
 from services.console.pages.shell import day_start, shown
 from services.console.pages.web import ZONE, web_of
 from services.console.pages.wording import reason, worded
 from services.console.room import here
+from services.console.store import work
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
-
-
-@routes.get("/")
-async def home(request: Request, person: SignedIn) -> Response:
-    """Where signing in leads."""
-    return RedirectResponse("/operations", 303)
 
 
 @routes.get("/operations")

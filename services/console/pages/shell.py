@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from libs.common import directory
-from services.console import work
 from services.console.pages.guard import allows
 from services.console.pages.web import ZONE, web_of
 from services.console.people.lookup import Person
 from services.console.room import here
+from services.console.store import work
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,19 @@ class Page:
         return path == self.path or (self.path != "/" and path.startswith(self.path + "/")) or path in self.below
 
 
-NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (("", (Page("/operations", "operations", "nav.operations"),)),)
+NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
+    (
+        "",
+        (
+            Page("/", "today", "nav.today", "notices:read"),
+            Page("/customers", "customers", "nav.customers", "debtors:read"),
+            Page("/invoices", "invoices", "nav.invoices"),
+            Page("/aged-balance", "balance", "nav.balance"),
+            Page("/payments", "payments", "nav.payments", "payments:read"),
+        ),
+    ),
+    ("nav.settings", (Page("/operations", "operations", "nav.operations"),)),
+)
 
 
 def navigation(person: Person) -> list[tuple[str, list[Page]]]:

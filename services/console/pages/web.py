@@ -4,7 +4,7 @@ Every page escapes by itself; there is no script and no style inside a page, so 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,9 +16,12 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from libs.common.directory import Entity
 from libs.common.errors import RelanceError
+from libs.common.money import Money
 from libs.common.settings import SettingMissing, Settings
 from services.console.pages import formats
+from services.console.pages.charts import shares
 from services.console.people.lookup import Person
 
 HERE = Path(__file__).parent
@@ -100,6 +103,16 @@ class Texts:
         return key in self.words
 
 
+def _named(entities: Iterable[Entity]) -> list[tuple[str, str]]:
+    """Entities as the options of a choice."""
+    return sorted(((str(each.entity_id), each.name) for each in entities), key=lambda pair: pair[1].casefold())
+
+
+def _pairs(values: Iterable[str]) -> list[tuple[str, str]]:
+    """Plain words as the options of a choice."""
+    return [(value, value) for value in values]
+
+
 def icon(name: str, label: str = "") -> Markup:
     """One of our icons: silent, or with a label where it stands alone."""
     told = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
@@ -138,7 +151,9 @@ class Web:
             lstrip_blocks=True,
         )
         made.filters.update(formats.filters(language, ZONE))
-        made.globals.update(t=self.texts[language], icon=icon, stamp=stamp, language=language)
+        made.filters.update(named=_named, pairs=_pairs)
+        made.globals.update(t=self.texts[language], icon=icon, stamp=stamp, language=language, shares=shares)
+        made.globals.update(percent=lambda part, whole: formats.percent(part, whole, language), Money=Money)
         return made
 
     def language(self, request: Request, person: Person | None) -> str:

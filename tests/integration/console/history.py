@@ -9,7 +9,7 @@ from uuid import UUID
 
 from libs.common import ids
 from libs.common.events import Event, event
-from libs.common.events.debtors import DebtorChanged
+from libs.common.events.debtors import Contact, DebtorChanged
 from libs.common.events.deliveries import Covered, ReminderProposed, ReminderSent
 from libs.common.events.invoices import Instalment, InvoiceAmended, InvoiceCancelled, InvoiceIssued
 from libs.common.events.payments import (
@@ -21,7 +21,15 @@ from libs.common.events.payments import (
     PaymentUnmatched,
     Residual,
 )
-from libs.common.events.reminders import DisputeOpened, HoldLifted, HoldPlaced, PromiseBroken, PromiseMade
+from libs.common.events.reminders import (
+    DisputeOpened,
+    HoldLifted,
+    HoldPlaced,
+    Line,
+    PromiseBroken,
+    PromiseMade,
+    ReminderDue,
+)
 from libs.common.money import Money
 
 START = datetime(2026, 9, 1, 8, tzinfo=UTC)
@@ -58,6 +66,7 @@ class History:
                 name=f"Maison {number}",
                 party_id=ids.named("party", identity),
                 payer_id=identity,
+                contacts=[Contact(contact_id=ids.named("contact", identity, each), name="Mme Aubry") for each in "ab"],
             )
         )
         return identity
@@ -162,6 +171,7 @@ class History:
         case["payer_id"] = payer
         reminder = ids.named("reminder", item, len(self.events))
         covers = [Covered(occurrence_id=ids.named("o", item), release=1, item_id=item, step_key="r1", tone=2)]
+        self.say(self._due(case, item, reminder))
         notice = {"party_id": payer, "reminder_id": reminder, "notice_id": ids.named("n", reminder), "covers": covers}
         self.say(ReminderProposed(version=1, kind="reminder", **case, **notice))
         sent = {"delivery_id": ids.named("d", reminder), "channel": "email", "tone": 2, "sent_at": self.at}
@@ -177,6 +187,45 @@ class History:
         self.say(HoldLifted(version=2, reason="broken", **hold, **about))
         dispute = {"dispute_id": ids.named("dispute", item), "item_id": item, "amount": owed, "reason": "quantity"}
         self.say(DisputeOpened(version=1, **case, **dispute))
+
+    def _due(self, case: dict[str, Any], item: UUID, reminder: UUID) -> ReminderDue:
+        known = self.items[item]
+        facts = self.invoices[known["invoice"]]
+        owed = Money(known["amount"], "EUR")
+        line = Line(
+            occurrence_id=ids.named("o", item),
+            release=1,
+            item_id=item,
+            item_version=0,
+            invoice_id=known["invoice"],
+            invoice_version=facts["version"],
+            debtor_id=facts["debtor"],
+            number=facts["number"],
+            issue_date=facts["issued"],
+            due_date=known["due"],
+            amount=owed,
+            residual=owed,
+            step_key="r1",
+            tone=2,
+        )
+        return ReminderDue(
+            version=1,
+            reminder_id=reminder,
+            policy_version_id=ids.named("policy"),
+            kind="reminder",
+            step_key="r1",
+            tone=2,
+            anchor_item_id=item,
+            lines=[line, line],
+            channels=["email"],
+            audience=["accounts_payable"],
+            template="reminder",
+            language="fr",
+            approval="confirm",
+            window_ends_at=self.at,
+            party_id=case["payer_id"],
+            **case,
+        )
 
     def owed(self, day: date | None = None) -> int:
         """What is owed now, in all or of what was due before a day."""

@@ -22,7 +22,8 @@ from libs.common.ids import uuid7
 from libs.common.outbox import Relay
 from libs.common.runtime import Pulse
 from libs.common.settings import Settings
-from services.console import projections, work
+from services.console import projections
+from services.console.store import work
 from services.console.tables import read_model as model
 from tests.integration.console.history import History, interleaved, played
 from tests.support import eventually, fresh_tenant

@@ -1,0 +1,69 @@
+"""What an address asks for: filters, order, page and day. Every list can be sent to somebody as a link."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import Depends, Query
+from starlette.requests import Request
+
+from services.console.store.ledger import PAGE, Chosen
+
+PROFILES = ("good", "regular", "slow", "strategic", "public_body")
+Words = Annotated[str, Query(max_length=100)]
+Number = Annotated[int, Query(ge=1, le=100_000)]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def chosen(entity: Words = "", collector: Words = "", profile: Words = "", q: Words = "") -> Chosen:
+    """The filters that the lists share; what makes no sense narrows nothing."""
+    return Chosen(_uuid(entity), collector, profile if profile in PROFILES else "", q.strip())
+
+
+Narrowed = Annotated[Chosen, Depends(chosen)]
+
+
+def day_of(text: str, today: date) -> date:
+    """The day that an address names, at most today; else today."""
+    try:
+        return min(date.fromisoformat(text), today)
+    except ValueError:
+        return today
+
+
+@dataclass(frozen=True)
+class Paging:
+    """Where in a list somebody is, and the addresses of the pages beside it."""
+
+    page: int
+    count: int
+    first: int
+    last: int
+    before: str | None
+    after: str | None
+
+
+def paging(request: Request, page: int, count: int, size: int = PAGE) -> Paging:
+    """The pages of a list of `count` lines."""
+    last = min(page * size, count)
+    before = address(request, page=page - 1 if page > 2 else None) if page > 1 else None
+    after = address(request, page=page + 1) if last < count else None
+    return Paging(page, count, min((page - 1) * size + 1, count), last, before, after)
+
+
+def address(request: Request, **changes: Any) -> str:
+    """This page's address with some of its words changed; None takes a word away."""
+    words = dict(request.query_params.items())
+    for name, value in changes.items():
+        words.pop(name, None)
+        if value is not None and value != "":
+            words[name] = str(value)
+    return request.url.path + (f"?{urlencode(words)}" if words else "")

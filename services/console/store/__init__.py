@@ -1,0 +1,11 @@
+"""What the pages ask of the read model, one function a question; every answer belongs to one tenant.
+
+ledger     what is owed and since when: the pieces that the other questions are made of
+balance    the aged balance at any date
+customers  the list of customers, and one customer's file
+invoices   the list of invoices, and one invoice
+payments   payments, and what of them is left to allocate
+today      what a collector has to do now
+work       the state of the work in figures
+finding    the search over everything
+"""

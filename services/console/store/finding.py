@@ -1,0 +1,63 @@
+"""The search over everything: customers by name or number, invoices by number or reference, amounts to the cent."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.console.store.ledger import named, owed
+from services.console.tables import read_model as model
+
+MOST = 8
+_AMOUNT = re.compile(r"\d{1,3}(?:[ \u00a0.]?\d{3})*(?:[.,]\d{1,2})?")
+
+
+def cents(words: str) -> int | None:
+    """The amount in cents that somebody typed as `1 250,00`, `1250.5` or `1250`; None when it is none."""
+    plain = words.strip().removesuffix("€").strip()
+    if not _AMOUNT.fullmatch(plain):
+        return None
+    whole, _, fraction = plain.replace("\u00a0", "").replace(" ", "").replace(",", ".").rpartition(".")
+    if not whole or len(fraction) == 3:
+        whole, fraction = whole + fraction, ""
+    return int(whole.replace(".", "")) * 100 + int((fraction + "00")[:2])
+
+
+async def customers(db: AsyncConnection, tenant_id: UUID, words: str) -> list[dict[str, Any]]:
+    """Customers whose name holds the words or whose number begins with them."""
+    debtor = model.debtor
+    shown = select(debtor.c.debtor_id, debtor.c.name, debtor.c.external_id, debtor.c.profile)
+    mine = shown.where(debtor.c.tenant_id == tenant_id, ~debtor.c.erased, named(words))
+    return [dict(row._mapping) for row in await db.execute(mine.order_by(func.lower(debtor.c.name)).limit(MOST))]
+
+
+async def invoices(db: AsyncConnection, tenant_id: UUID, words: str) -> list[dict[str, Any]]:
+    """Invoices whose number begins with the words, or that are for, or still owe, exactly this amount."""
+    invoice, item, debtor = model.invoice, model.item, model.debtor
+    plain = words.strip().lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    meant: list[ColumnElement[bool]] = [func.lower(invoice.c.number).like(plain + "%")]
+    minor = cents(words)
+    if minor is not None:
+        owing = select(item.c.invoice_id).where(item.c.tenant_id == tenant_id, ~item.c.gone, owed() == minor)
+        meant += [invoice.c.payable == minor, invoice.c.invoice_id.in_(owing)]
+    of_debtor = and_(debtor.c.tenant_id == invoice.c.tenant_id, debtor.c.debtor_id == invoice.c.debtor_id)
+    shown = select(invoice.c.invoice_id, invoice.c.number, invoice.c.payable, invoice.c.currency, debtor.c.name)
+    mine = shown.select_from(invoice.outerjoin(debtor, of_debtor)).where(invoice.c.tenant_id == tenant_id, or_(*meant))
+    found = await db.execute(mine.order_by(invoice.c.issue_date.desc(), invoice.c.invoice_id).limit(MOST))
+    return [dict(row._mapping) for row in found]
+
+
+async def payments(db: AsyncConnection, tenant_id: UUID, words: str) -> list[dict[str, Any]]:
+    """Payments of exactly this amount."""
+    minor = cents(words)
+    if minor is None:
+        return []
+    payment, debtor = model.payment, model.debtor
+    of_payer = and_(debtor.c.tenant_id == payment.c.tenant_id, debtor.c.debtor_id == payment.c.payer_id)
+    shown = select(payment.c.payment_id, payment.c.amount, payment.c.currency, payment.c.value_date, debtor.c.name)
+    mine = shown.select_from(payment.outerjoin(debtor, of_payer)).where(payment.c.tenant_id == tenant_id)
+    exact = mine.where(or_(payment.c.amount == minor, payment.c.unapplied == minor))
+    found = await db.execute(exact.order_by(payment.c.value_date.desc(), payment.c.payment_id).limit(MOST))
+    return [dict(row._mapping) for row in found]

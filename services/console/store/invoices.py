@@ -1,0 +1,117 @@
+"""Invoices: their list, and one invoice with its items and what was done about it."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.errors import NotFound
+from libs.common.money import Money
+from services.console.store.ledger import PAGE, Chosen, owed
+from services.console.tables import read_model as model
+
+State = Literal["open", "overdue", "paid", "cancelled", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invoices:
+    """A page of invoices, how many match, and what those owe, one sum a currency."""
+
+    lines: list[dict[str, Any]]
+    count: int
+    owed: list[Money]
+
+
+async def listed(
+    db: AsyncConnection, tenant_id: UUID, day: date, chosen: Chosen, state: State = "open", *, page: int = 1
+) -> Invoices:
+    """Invoices, the oldest due first while they owe, else the newest first."""
+    invoice, debtor = model.invoice, model.debtor
+    due = _dues(tenant_id)
+    of_item = and_(due.c.invoice_id == invoice.c.invoice_id)
+    of_debtor = and_(debtor.c.tenant_id == invoice.c.tenant_id, debtor.c.debtor_id == invoice.c.debtor_id)
+    inside = state in ("open", "overdue")
+    both = invoice.join(due, of_item, isouter=not inside).outerjoin(debtor, of_debtor)
+    mine = [invoice.c.tenant_id == tenant_id, *_state(due, day, state), *_narrowed(chosen)]
+    order = (due.c.due_date, invoice.c.invoice_id) if inside else (invoice.c.issue_date.desc(), invoice.c.invoice_id)
+    names = ("invoice_id", "number", "issue_date", "currency", "payable", "debtor_id", "document_id", "cancelled")
+    facts = [invoice.c[name] for name in (*names, "take_over", "not_chased", "order_number")]
+    shown = select(*facts, due.c.due_date, due.c.owed, debtor.c.name, debtor.c.external_id).select_from(both)
+    rows = await db.execute(shown.where(*mine).order_by(*order).limit(PAGE).offset((page - 1) * PAGE))
+    sums = select(invoice.c.currency, func.count(), func.coalesce(func.sum(due.c.owed), 0)).select_from(both)
+    totals = list(await db.execute(sums.where(*mine).group_by(invoice.c.currency)))
+    left = [Money(int(row[2]), row[0]) for row in totals if row[0] is not None]
+    return Invoices([_line(row) for row in rows], sum(row[1] for row in totals), sorted(left, key=lambda m: -m.minor))
+
+
+def _dues(tenant_id: UUID) -> Any:
+    """Of each invoice that owes: its earliest open due date and what it owes."""
+    item = model.item
+    alive = and_(item.c.tenant_id == tenant_id, ~item.c.gone, owed() != 0, item.c.due_date.is_not(None))
+    summed = select(item.c.invoice_id, func.min(item.c.due_date).label("due_date"), func.sum(owed()).label("owed"))
+    return summed.where(alive).group_by(item.c.invoice_id).subquery("due")
+
+
+def _state(due: Any, day: date, state: State) -> list[ColumnElement[bool]]:
+    invoice = model.invoice
+    if state == "overdue":
+        return [due.c.due_date < day]
+    if state == "paid":
+        return [due.c.owed.is_(None), ~invoice.c.cancelled]
+    if state == "cancelled":
+        return [invoice.c.cancelled]
+    return []
+
+
+def _narrowed(chosen: Chosen) -> list[ColumnElement[bool]]:
+    invoice = model.invoice
+    narrowed = Chosen(None, chosen.collector, chosen.profile).debtors()
+    if chosen.entity is not None:
+        narrowed.append(invoice.c.entity_id == chosen.entity)
+    if chosen.words:
+        plain = chosen.words.strip().lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        by_debtor = Chosen(words=chosen.words).debtors()
+        narrowed.append(or_(func.lower(invoice.c.number).like(plain + "%"), *by_debtor))
+    return narrowed
+
+
+def _line(row: Any) -> dict[str, Any]:
+    told = dict(row._mapping)
+    currency = told["currency"]
+    if currency is None:
+        return told | {"amount": None, "left": None}
+    left = Money(int(told["owed"]), currency) if told["owed"] is not None else Money.zero(currency)
+    return told | {"amount": Money(told["payable"], currency), "left": left}
+
+
+async def one(db: AsyncConnection, tenant_id: UUID, invoice_id: UUID) -> dict[str, Any]:
+    """One invoice with its debtor's name. Raises NotFound."""
+    invoice, debtor = model.invoice, model.debtor
+    of_debtor = and_(debtor.c.tenant_id == invoice.c.tenant_id, debtor.c.debtor_id == invoice.c.debtor_id)
+    asked = select(invoice, debtor.c.name, debtor.c.external_id).select_from(invoice.outerjoin(debtor, of_debtor))
+    mine = (invoice.c.tenant_id == tenant_id, invoice.c.invoice_id == invoice_id)
+    found = (await db.execute(asked.where(*mine))).one_or_none()
+    if found is None:
+        raise NotFound("There is no such invoice.")
+    return dict(found._mapping)
+
+
+async def items(db: AsyncConnection, tenant_id: UUID, invoice_id: UUID) -> list[dict[str, Any]]:
+    """The instalments of an invoice, with what each owes."""
+    item = model.item
+    mine = (item.c.tenant_id == tenant_id, item.c.invoice_id == invoice_id, item.c.due_date.is_not(None))
+    left = case((item.c.gone, 0), else_=owed()).label("owed")
+    asked = select(item, left).where(*mine).order_by(item.c.sequence)
+    return [dict(row._mapping) for row in await db.execute(asked)]
+
+
+async def timeline(db: AsyncConnection, tenant_id: UUID, invoice_id: UUID) -> list[dict[str, Any]]:
+    """What was told of this invoice and its payments, the newest first."""
+    activity = model.activity
+    about = or_(activity.c.subject_id == invoice_id, activity.c.facts["invoice_id"].astext == str(invoice_id))
+    asked = select(activity).where(activity.c.tenant_id == tenant_id, about)
+    newest = asked.order_by(activity.c.at.desc(), activity.c.event_id).limit(60)
+    return [dict(row._mapping) | {"name": None} for row in await db.execute(newest)]

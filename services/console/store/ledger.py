@@ -1,0 +1,112 @@
+"""What is owed and since when: the pieces that the questions about customers, invoices and balances are made of.
+
+An item is open while it owes; it is overdue from the day after its due date. Today's balance reads the items; that of
+a day gone by takes, for each item issued by then, what it owed after its last move dated by that day.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, literal, or_, select
+
+from services.console.tables import read_model as model
+
+EDGES = (0, 30, 60, 90)
+"""Days overdue at which the buckets of the aged balance end: not due, 1-30, 31-60, 61-90, more."""
+BUCKETS = len(EDGES) + 1
+PAGE = 100
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a list is narrowed to; the same words stand in the page's address."""
+
+    entity: UUID | None = None
+    collector: str = ""
+    profile: str = ""
+    words: str = ""
+
+    def debtors(self) -> list[ColumnElement[bool]]:
+        """The conditions on debtors."""
+        debtor = model.debtor
+        found: list[ColumnElement[bool]] = []
+        if self.entity is not None:
+            found.append(debtor.c.entity_id == self.entity)
+        if self.collector:
+            found.append(debtor.c.collector == self.collector)
+        if self.profile:
+            found.append(debtor.c.profile == self.profile)
+        if self.words:
+            found.append(named(self.words))
+        return found
+
+
+def named(words: str) -> ColumnElement[bool]:
+    """Debtors whose name holds these words, or whose number begins with them."""
+    debtor = model.debtor
+    plain = words.strip().lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    number = func.lower(debtor.c.external_id).like(plain + "%")
+    return or_(func.lower(debtor.c.name).like(f"%{plain}%"), number)
+
+
+def owed() -> ColumnElement[int]:
+    """What an item owes now, in minor units."""
+    item = model.item
+    amount: ColumnElement[int] = func.coalesce(item.c.residual, item.c.amount)
+    return amount
+
+
+def open_items(tenant_id: UUID) -> Select[Any]:
+    """Every item that owes now."""
+    item = model.item
+    alive = and_(item.c.tenant_id == tenant_id, ~item.c.gone, owed() != 0, item.c.due_date.is_not(None))
+    return _items(owed()).where(alive)
+
+
+def items_on(tenant_id: UUID, day: date) -> Select[Any]:
+    """Every item that owed at the end of a day gone by."""
+    item, move = model.item, model.move
+    last = (
+        select(move.c.item_id, move.c.residual)
+        .where(move.c.tenant_id == tenant_id, move.c.on <= day)
+        .distinct(move.c.item_id)
+        .order_by(move.c.item_id, move.c.item_version.desc())
+        .subquery("last_move")
+    )
+    left = func.coalesce(last.c.residual, item.c.amount)
+    told = and_(item.c.tenant_id == tenant_id, ~item.c.gone, item.c.issue_date <= day, left != 0)
+    return _items(left).select_from(item.outerjoin(last, last.c.item_id == item.c.item_id)).where(told)
+
+
+def _items(left: ColumnElement[int]) -> Select[Any]:
+    item = model.item
+    facts = ("tenant_id", "item_id", "invoice_id", "entity_id", "debtor_id", "issue_date", "due_date", "currency")
+    return select(*(item.c[name] for name in facts), left.label("owed"))
+
+
+def buckets(items: Subquery, day: date) -> Sequence[ColumnElement[int]]:
+    """The sums of what is owed by age on a day, not due first."""
+    ages = [day - timedelta(days=edge) for edge in EDGES]
+    ends = [items.c.due_date >= ages[0]]
+    ends += [and_(items.c.due_date < newer, items.c.due_date >= older) for newer, older in pairwise(ages)]
+    ends.append(items.c.due_date < ages[-1])
+    zero = literal(0)
+    return [
+        func.coalesce(func.sum(items.c.owed).filter(end), zero).label(f"b{index}") for index, end in enumerate(ends)
+    ]
+
+
+def overdue(items: Subquery, day: date) -> ColumnElement[int]:
+    """The sum of what is overdue on a day."""
+    total: ColumnElement[int] = func.coalesce(func.sum(items.c.owed).filter(items.c.due_date < day), 0)
+    return total.label("overdue")
+
+
+def of_debtor(items: Subquery) -> ColumnElement[bool]:
+    """The join of items and their debtors."""
+    debtor = model.debtor
+    return and_(debtor.c.tenant_id == items.c.tenant_id, debtor.c.debtor_id == items.c.debtor_id)
