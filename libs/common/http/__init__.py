@@ -34,6 +34,7 @@ from libs.common.http.door import Closed, Door, Rules
 from libs.common.http.etags import check_match, etag, tag
 from libs.common.http.inline import inline
 from libs.common.http.problems import InvalidRequest, respond, unfit
+from libs.common.outbox import Bound
 from libs.common.settings import Settings
 
 MAX_BODY = 2_000_000
@@ -59,7 +60,7 @@ def make_app(
 
     `state` becomes `app.state.room`, the routes' collaborators. `long_bodies` gives single paths, or all paths below
     one, their own limit in bytes. `ready` adds checks to `/healthz/ready`. `closed` shuts the unsafe /v1 routes with
-    503 while it answers a sentence, such as "The outbox is full.".
+    503 while it answers a sentence; unless told otherwise, while too much waits for the broker.
     """
     local = settings.environment == "development"
     app = FastAPI(
@@ -80,7 +81,7 @@ def make_app(
     app.add_exception_handler(RelanceError, problems.known)
     app.add_exception_handler(RequestValidationError, problems.invalid)
     app.add_exception_handler(HTTPException, problems.http)
-    rules = Rules(max_body, long_bodies or {}, not local, closed)
+    rules = Rules(max_body, long_bodies or {}, not local, closed or Bound(database))
     app.add_middleware(Door, rules=rules, keeper=app.state.doorkeeper)
     setattr(app, "openapi", partial(_document, app))  # noqa: B010 - FastAPI's own way to replace its document
     return app

@@ -26,6 +26,10 @@ def say(fact: str) -> None:
     sys.stdout.flush()
 
 
+async def always_open() -> None:
+    """No outbox is looked at."""
+
+
 async def turning(pulse: Pulse) -> None:
     """A loop as it should be: it ends when it is told, after its batch."""
     while not pulse.stopping.is_set():
@@ -78,7 +82,9 @@ def wire(settings: Settings, kind: str) -> App:
         return {}
 
     database = Database(settings, "console", "api")
-    http = make_app(settings, "console", title="Small", routers=[router], state=None, database=database)
+    http = make_app(
+        settings, "console", title="Small", routers=[router], state=None, database=database, closed=always_open
+    )
 
     async def close() -> None:
         await database.close()
