@@ -40,6 +40,12 @@ CHECKS = [
 ]
 
 
+@schemathesis.serializer("message/rfc822")
+def as_it_is(context: schemathesis.SerializationContext, value: Any) -> bytes:
+    """A mail is sent as the bytes it is."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
 @pytest.fixture(scope="session")
 def seen() -> Seen:
     """Ids that the services told during the walk."""
@@ -131,10 +137,8 @@ def test_every_operation_answers_as_its_document_says(
     world: World, seen: Seen, http: requests.Session, service: str
 ) -> None:
     found: dict[str, str] = {}
-    calls = []
 
     def send(case: schemathesis.Case) -> None:
-        calls.append(1)
         try:
             _send(world, seen, service, case, http)
         except FailureGroup as failures:
@@ -143,7 +147,5 @@ def test_every_operation_answers_as_its_document_says(
                 found.setdefault(told, f"{failure}\n{case.as_curl_command()}")
 
     for offered in schemathesis.openapi.from_dict(world.document(service)).get_all_operations():
-        t0 = time.perf_counter(); n0 = len(calls)
         _walk(offered.ok(), send)
-        print(offered.ok().label, len(calls) - n0, time.perf_counter() - t0)
     assert not found, "\n\n".join(f"{told}\n{text}" for told, text in found.items())
