@@ -22,6 +22,7 @@ NOUNS = (
     "entity",
     "apikey",
     "source",
+    "statements",
     "mail",
     "demo",
     "dead_letters",
