@@ -112,9 +112,9 @@ async def _tried(it):
 
 async def test_a_process_that_stops_gives_back_what_it_has_not_begun(settings):
     async with office(settings, loops=["writing"]) as it:
-        for n in range(2, 62):
+        for n in range(2, 42):
             await it.hear(it.debtor(n), it.due(it.line(100 + n), payer=n))
-        await eventually(lambda: _many(it, 60))
+        await eventually(lambda: _many(it, 40))
         it.run("dispatch")
         await eventually(lambda: it.sink.taken)
         pulse = it.app.pulses.pop("dispatch")
