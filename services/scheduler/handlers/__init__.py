@@ -72,11 +72,14 @@ def handlers() -> Mapping[type[Body], Handler]:
 
 
 async def lock(db: AsyncConnection, events: Sequence[Event]) -> None:
-    """Lock the debtors of a batch, then the cases of those who pay for them, each in the order of their ids."""
+    """Lock the debtors of a batch, those who pay for them, then their cases, each in the order of their ids."""
     if not events:
         return
+    first = min(event.time for event in events)
     pairs = {(event.tenant, debtor) for event in events for debtor in _debtors(event.body)}
-    await debtors.lock(db, pairs, min(event.time for event in events))
+    await debtors.lock(db, pairs, first)
+    files = await cases.payers_now(db, pairs)
+    await debtors.lock(db, {(tenant, file["payer_id"]) for (tenant, _), file in files.items()} - pairs, first)
     await cases.lock_payers(db, pairs)
 
 

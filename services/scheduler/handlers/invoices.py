@@ -19,6 +19,7 @@ async def invoiced(db: AsyncConnection, events: Sequence[Event]) -> None:
     """InvoiceIssued and InvoiceAmended: their instalments are items of the payer's case."""
     bodies: list[InvoiceBody] = [event.body for event in events]
     files = await cases.payers_now(db, _debtors(bodies))
+    files |= await cases.payers_now(db, {(body.tenant_id, _payer(body, files)) for body in bodies} - files.keys())
     await cases.open_cases(db, [_case_row(body, files) for body in bodies])
     rows = [row for body in bodies for row in _item_rows(body, files)]
     await items.invoiced(db, rows)

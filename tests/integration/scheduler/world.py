@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.clock import FixedClock
 from libs.common.consumer.rounds import runs
@@ -88,11 +89,32 @@ class World:
 
     async def hear(self, events: Sequence[Event]) -> None:
         """One batch of the consumer: lock, rounds, handlers, commit."""
-        known = handlers.handlers()
         async with self.database.transaction() as db:
-            await handlers.lock(db, [e for e in events if not e.body.topic.endswith("directory")])
-            for some in runs(events):
-                await known[type(some[0].body)](db, some)
+            await self.hear_in(db, events)
+
+    async def hear_in(self, db: AsyncConnection, events: Sequence[Event]) -> None:
+        """The same within a transaction of the test's."""
+        known = handlers.handlers()
+        await handlers.lock(db, events)
+        for some in runs(events):
+            await known[type(some[0].body)](db, some)
+
+    async def state_in(
+        self, db: AsyncConnection, tables: Any, case_facts: Any, occurrence_facts: Any
+    ) -> dict[str, Any]:
+        """The rows of the tenant as this transaction sees them; a case without items says nothing."""
+        found: dict[str, Any] = {}
+        for table in (*tables, payer_case, occurrence):
+            chosen = {payer_case: case_facts, occurrence: occurrence_facts}.get(table, [c.name for c in table.c])
+            asked = select(*(table.c[name] for name in chosen)).where(table.c.tenant_id == self.tenant)
+            rows = await db.execute(asked.order_by(*table.primary_key))
+            found[table.name] = [dict(row._mapping) for row in rows]
+        with_items = {row["case_id"] for row in found[item.name]}
+        found[payer_case.name] = [row for row in found[payer_case.name] if row["case_id"] in with_items]
+        return found
+
+    async def said_due(self) -> list[ReminderDue]:
+        return await self.said(ReminderDue)
 
     # What the other services say
 
@@ -129,7 +151,7 @@ class World:
             **told,
         )
 
-    def _invoice(
+    def _invoice(  # noqa: PLR0917 - the words of an invoice in their order
         self, number: str, due: date, euros: int, debtor: str, payer: str | None, facts: dict[str, Any]
     ) -> dict[str, Any]:
         amount = Money(euros * 100, facts.pop("currency", "EUR"))
@@ -177,7 +199,7 @@ class World:
     def received(self, name: str, euros: int, payer: str | None = "A") -> PaymentReceived:
         return PaymentReceived(**self._money(name, euros, payer, euros))
 
-    def matched(
+    def matched(  # noqa: PLR0917 - the words of a payment in their order
         self, name: str, euros: int, number: str, left: int, payer: str = "A", unapplied: int = 0
     ) -> PaymentMatched:
         target = self.item(number)
