@@ -30,7 +30,7 @@ from libs.common.errors import RelanceError
 from libs.common.settings import PORTS, Settings
 
 _TURN = 0.2
-_READY_WITHIN = 90.0
+_READY_WITHIN = 180.0
 _LONGEST_PAUSE = 15.0
 _FORGIVEN_AFTER = 30.0
 
@@ -145,7 +145,7 @@ class Supervisor:
             raise did_not_start(f"`relance {name}`", program.log)
 
     def _await_ready(self) -> None:
-        """Wait for every part to serve. One that ends three times in a row, or 90 s in all, ends the start."""
+        """Wait for every part to serve. One that ends three times in a row, or 180 s in all, ends the start."""
         end = time.monotonic() + _READY_WITHIN
         waiting = [name for name, program in self._programs() if not program.ready()]
         while waiting and not self.stopping:
