@@ -175,6 +175,8 @@ class Doorkeeper:
         self.quota = quota
         self.keys: Remembered[KnownKey | None] = Remembered(CACHE_SECONDS)
         self.sources: Remembered[KnownSource | None] = Remembered(CACHE_SECONDS)
+        self.opened: dict[str, bytes] = {}
+        """Sealed secrets that were opened before; what is sealed anew has another text."""
 
     def forget(self) -> None:
         """Believe nothing from before: the directory has changed."""

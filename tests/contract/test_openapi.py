@@ -4,6 +4,7 @@ and sees no 5xx and no answer that is not written down."""
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ SETTINGS = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+ALL_UP_TO, ONE_IN = 60, 8
+"""Large bodies have a thousand boundaries: the first so many are sent, of the others one in so many."""
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,
@@ -138,7 +141,12 @@ def test_every_operation_answers_as_its_document_says(
 ) -> None:
     found: dict[str, str] = {}
 
+    sent: Counter[str] = Counter()
+
     def send(case: schemathesis.Case) -> None:
+        sent[case.operation.label] += 1
+        if sent[case.operation.label] > ALL_UP_TO and sent[case.operation.label] % ONE_IN:
+            return
         try:
             _send(world, seen, service, case, http)
         except FailureGroup as failures:

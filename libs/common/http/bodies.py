@@ -133,10 +133,13 @@ def _constant(text: str) -> NoReturn:
     raise MalformedBody(f"{text} is not a number of JSON.")
 
 
+_STRICT = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant)
+
+
 def read_json(raw: bytes) -> Any:
     """One JSON document, strictly. Raises MalformedBody with the path of what is wrong."""
     try:
-        found = json.loads(raw.decode("utf-8"), object_pairs_hook=_pairs, parse_constant=_constant)
+        found = _STRICT.decode(raw.decode("utf-8"))
     except UnicodeDecodeError:
         raise MalformedBody("The body is not UTF-8.") from None
     except RecursionError:

@@ -27,6 +27,7 @@ DOCS = "/docs"
 """The one page that needs scripts of others; it exists in development only."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}", re.ASCII)
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_CONTROL_TEXT = re.compile("[\x00-\x1f\x7f]")
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 Closed = Callable[[], Awaitable[str | None]]
@@ -146,7 +147,7 @@ class Door:
         scope = visit.scope
         if b"%" in scope["query_string"] and _CONTROL.search(unquote_to_bytes(scope["query_string"])):
             raise problems.InvalidRequest("The query holds control characters.")
-        if any(character < " " or character == "\x7f" for character in scope["path"]):
+        if _CONTROL_TEXT.search(scope["path"]):
             raise problems.NoSuchRoute
         if self.rules.closed is not None and scope["method"] not in _SAFE and scope["path"].startswith("/v1/"):
             await self._open(self.rules.closed)

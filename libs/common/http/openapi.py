@@ -50,6 +50,17 @@ KEY = {
 }
 
 
+_LOCAL_TIME = {"type": "string", "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"}
+
+
+def _local_times(value: Any) -> Any:
+    """JSON Schema's `time` has an offset (RFC 3339); ours are local times of a zone that stands beside them."""
+    if isinstance(value, dict):
+        told = {name: _local_times(inner) for name, inner in value.items() if name != "format" or inner != "time"}
+        return told | _LOCAL_TIME if value.get("format") == "time" else told
+    return [_local_times(inner) for inner in value] if isinstance(value, list) else value
+
+
 def guards(dependant: Dependant) -> Iterator[object]:
     """Every dependency of a route, at any depth."""
     for inner in dependant.dependencies:
@@ -107,4 +118,5 @@ def document(app: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer", "description": "An API key `rk_live_…`, or a service token."},
         "webhookSignature": {"type": "apiKey", "in": "header", "name": "webhook-signature"},
     }
-    return found
+    local: dict[str, Any] = _local_times(found)
+    return local

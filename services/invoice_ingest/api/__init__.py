@@ -17,6 +17,6 @@ from services.invoice_ingest.api import (
 
 
 def routers() -> Sequence[APIRouter]:
-    """All of them."""
-    rooms = (invoices, credit_notes, debtors, webhooks, documents, imports, quarantine, lookups)
+    """All of them; routes are tried in order, so the one that is called most stands first."""
+    rooms = (webhooks, invoices, credit_notes, debtors, documents, imports, quarantine, lookups)
     return [room.routes for room in rooms]

@@ -1,15 +1,14 @@
 """Signed webhooks: one invoice or credit note a message, committed together with whatever arrives meanwhile."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from libs.common.http import read_json, unfit
-from libs.common.webhooks import VerifiedSource, verified_webhook
+from libs.common.webhooks import verified_webhook
 from services.invoice_ingest.api import answers
-from services.invoice_ingest.api.invoices import Here
 from services.invoice_ingest.room import Posted, here
 from services.invoice_ingest.sources.canonical import CanonicalInvoice
 
@@ -22,11 +21,6 @@ BODY: dict[str, Any] = {
 }
 
 
-async def _verified(request: Request) -> VerifiedSource:
-    room = here(request)
-    return await verified_webhook(request, room.database, room.settings, purpose="invoices")
-
-
 @routes.post(
     "/v1/webhooks/invoices/{source}",
     responses=answers.ONE,
@@ -34,8 +28,10 @@ async def _verified(request: Request) -> VerifiedSource:
     status_code=201,
     openapi_extra=BODY,
 )
-async def hear_invoice(source: UUID, told: Annotated[VerifiedSource, Depends(_verified)], room: Here) -> Response:
+async def hear_invoice(source: UUID, request: Request) -> Response:
     """Take what a source of ours signed: the answer is that of `POST /v1/invoices`."""
+    room = here(request)
+    told = await verified_webhook(request, purpose="invoices")
     try:
         invoice = CanonicalInvoice.model_validate(read_json(told.body))
     except ValidationError as error:

@@ -13,7 +13,7 @@ from libs.common.webhooks import VerifiedSource, verified_webhook
 from services.payment_matching.api import wire
 from services.payment_matching.api.payments import CREATED, Here, answer, reverse_one
 from services.payment_matching.errors import AlreadyReversed
-from services.payment_matching.room import Room, here
+from services.payment_matching.room import Room
 
 routes = APIRouter(tags=["webhooks"])
 BODY: dict[str, Any] = {
@@ -30,8 +30,7 @@ _NAMED = text("""
 
 
 async def _verified(request: Request) -> VerifiedSource:
-    room = here(request)
-    return await verified_webhook(request, room.database, room.settings, purpose="payments")
+    return await verified_webhook(request, purpose="payments")
 
 
 def _read(kind: type[BaseModel], body: Any) -> Any:

@@ -44,7 +44,7 @@ async def always_open() -> None:
     """No outbox is looked at."""
 
 
-def routes(settings: Settings) -> APIRouter:
+def routes() -> APIRouter:
     """Its routes: a guarded one, an internal one, a signed one and one that breaks."""
     router = APIRouter()
 
@@ -70,7 +70,7 @@ def routes(settings: Settings) -> APIRouter:
 
     @router.post("/v1/webhooks/invoices/{source}")
     async def hear(request: Request) -> dict[str, str]:
-        heard = await verified_webhook(request, request.app.state.room, settings, purpose="invoices")
+        heard = await verified_webhook(request, purpose="invoices")
         read_json(heard.body)
         return {"tenant": str(heard.tenant_id), "id": heard.webhook_id}
 
@@ -103,7 +103,7 @@ async def world() -> AsyncIterator[World]:
         settings,
         "console",
         title="Small",
-        routers=[routes(settings)],
+        routers=[routes()],
         state=database,
         database=database,
         quota=Quota(rate=1e9, burst=1e9),
