@@ -20,7 +20,7 @@ def given(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
     return (
         func.unnest(*arrays)
         .table_valued(*[column(name, table.c[name].type) for name in names], name="given")
-        .render_derived()
+        .render_derived(name="given")
     )
 
 

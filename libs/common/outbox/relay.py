@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -20,7 +21,8 @@ from libs.common import breaker, kafka, logs
 from libs.common.crash import crash_point
 from libs.common.db import Database
 from libs.common.forgetting import forget
-from libs.common.metrics import EVENTS_PUBLISHED, OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS
+from libs.common.metrics import BREAKER_OPEN, EVENTS_PUBLISHED, OUTBOX_OLDEST_SECONDS, OUTBOX_ROWS
+from libs.common.outbox.floor import Floor
 from libs.common.outbox.publishing import Lane, Published, publish
 from libs.common.outbox.recording import BOUND
 from libs.common.retry import backoff, is_transient
@@ -34,15 +36,19 @@ PASS = 2_000
 REST = 0.2
 SEND_WITHIN = 7.0
 """Seconds; the session may be idle in its transaction for 10."""
-SLACK = 5_000
-"""A commit that comes late may appear this far below the highest row moved and still be found by the next pass."""
 WHOLE_EVERY = 5.0
-"""Seconds between reads from the very start, which find what came later still."""
+"""Seconds between looks at the gauges, and between reads from the very start (see `floor`: a belt for its braces)."""
 MONTHS_EVERY = 3600.0
 SHUT_FOR = 5.0
 """Seconds for which a topic that failed is left alone, so that the others go on."""
 
-_lock = select(func.pg_try_advisory_xact_lock(func.hashtext(bindparam("name", type_=Text))))
+_gate = text("""
+    select pg_try_advisory_xact_lock(hashtext(:name)) as mine,
+           pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xmin,
+           pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xmax,
+           b.opened_at is not null as stopped, b.closed_at
+      from (select) as one left join breaker b on b.consumer = :relay
+""")
 _waiting = (
     select(outbox)
     .where(outbox.c.seq > bindparam("floor", type_=BigInteger))
@@ -92,7 +98,8 @@ class Relay:
         self.database = database
         self._pulse: Pulse | None = None
         self._producer: AIOKafkaProducer | None = None
-        self._moved = 0
+        self._floor = Floor()
+        self._resumed_at: datetime | None = None
         self._whole_at = self._house_at = self._months_at = float("-inf")
         self._shut: dict[str, float] = {}
         self._failed = 0
@@ -147,6 +154,7 @@ class Relay:
                 return Published()
             rows = await self._read(db)
             if not rows:
+                self._floor.read(None, more=False, clean=not self._shut)
                 return Published()
             done = await publish(producer, rows, await _marks(db), SEND_WITHIN)
             crash_point("relay.acked", self.service)
@@ -154,14 +162,20 @@ class Relay:
                 await archive(db, done)
             if done.lost:
                 await breaker.open_(db, RELAY, "lost_log", done.lost.detail)
-        self._moved = max(self._moved, *done.places, 0)
+        clean = len(done.places) == len(rows) and not self._shut
+        self._floor.read(rows[-1].seq, more=len(rows) == PASS, clean=clean)
         for topic, count in Counter(row.topic for row in rows if row.seq in done.places).items():
             EVENTS_PUBLISHED.labels(topic).inc(count)
         return done
 
     async def _may(self, db: AsyncConnection) -> bool:
-        mine = await db.scalar(_lock, {"name": f"relance.relay.{self.database.schema}"})
-        return bool(mine) and not await breaker.is_open(db, RELAY)
+        gate = (await db.execute(_gate, {"name": f"relance.relay.{self.database.schema}", "relay": RELAY})).one()
+        BREAKER_OPEN.labels(RELAY).set(gate.stopped)
+        if gate.stopped or gate.closed_at != self._resumed_at:
+            # A recovery may have put old rows back.
+            self._floor, self._resumed_at = Floor(), gate.closed_at
+        self._floor.look(gate.xmin, gate.xmax)
+        return bool(gate.mine) and not gate.stopped
 
     async def _read(self, db: AsyncConnection) -> Sequence[Any]:
         now = time.monotonic()
@@ -169,7 +183,7 @@ class Relay:
         if whole:
             self._whole_at = now
         self._shut = {topic: until for topic, until in self._shut.items() if until > now}
-        floor = 0 if whole else max(0, self._moved - SLACK)
+        floor = 0 if whole else self._floor.value
         return (await db.execute(_waiting, {"floor": floor, "shut": list(self._shut), "most": PASS})).all()
 
     async def _keep_house(self) -> None:

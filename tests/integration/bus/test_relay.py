@@ -1,11 +1,13 @@
 """The relay: everything recorded reaches its topic, in order per key, and leaves the outbox only with its ack."""
 
+import re
 from dataclasses import replace
 from uuid import UUID
 
 import pytest
 from aiokafka import TopicPartition
 from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.event import listen
 
 from libs.common import breaker, kafka
 from libs.common.db import Database
@@ -172,3 +174,19 @@ async def test_an_erased_key_leaves_the_topic_the_outbox_and_the_archive(world: 
     async with world.database.transaction() as db:
         kept = select(outbox_archive.c.body).where(outbox_archive.c.topic == world.topic)
         assert (await db.scalars(kept)).all() == [None, None]
+
+
+async def test_a_transaction_has_its_xid_before_its_rows_have_their_place(world: World, tenant: UUID) -> None:
+    told: list[str] = []
+
+    def seen(conn: object, cursor: object, statement: str, *rest: object) -> None:
+        told.append(statement)
+
+    listen(world.database.engine.sync_engine, "before_cursor_execute", seen)
+    await world.record(world.told(tenant, uuid7(), "lane"))
+    saying = next(statement for statement in told if statement.startswith("INSERT INTO outbox"))
+    async with world.database.transaction() as db:
+        plan = (await db.exec_driver_sql("explain " + re.sub(r"\$\d+", "null", saying))).scalars().all()
+        await db.execute(delete(outbox).where(outbox.c.topic == world.topic))
+    # A gate above the rows: the executor opens it before the first of them draws its seq.
+    assert any("One-Time Filter: (pg_current_xact_id() IS NOT NULL)" in line for line in plan)
