@@ -35,7 +35,7 @@ async def tell_payments(office: Office, stage: Stage, group: Group, sales: Seque
     paid = [(sale, on) for sale in sales if (on := paid_in_history(group.customers[sale.customer], sale))]
     lines = [_payment(stage, group, sale, on) for sale, on in paid if on < start]
     for chunk in _chunks(lines):
-        _good({"results": await office.post("payment_matching", "/v1/payments/batch", chunk)})
+        _good(await office.post("payment_matching", "/v1/payments/batch", chunk))
     return len(lines)
 
 
@@ -49,7 +49,7 @@ def _payment(stage: Stage, group: Group, sale: Sale, on: date) -> dict[str, Any]
         "payer_name": customer.name,
         "payer_iban": customer.iban,
         "remittance": sale.number,
-        "allocations": [{"invoice_number": sale.number, "amount": wire.euros(sale.gross)}],
+        "allocations": [{"number": sale.number, "amount": wire.euros(sale.gross)}],
     }
 
 

@@ -20,6 +20,9 @@ from libs.common.settings import PORTS, Settings
 from libs.common.webhooks import sign
 
 
+NUDGE_EVERY = 0.05
+
+
 class Answered(RelanceError):
     """A service answered with an error that the caller did not expect."""
 
@@ -162,8 +165,11 @@ class Office:
         """
         end = time.monotonic() + timeout
         since: dict[str, int] | None = None
+        nudged = 0.0
         while True:
-            await self.nudge()
+            if time.monotonic() - nudged > NUDGE_EVERY:
+                nudged = time.monotonic()
+                await self.nudge()
             work = await self.work()
             busy = len(work) < len(PORTS) or any(left["outbox"] for left in work.values())
             rests = _rests(work)

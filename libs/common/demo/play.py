@@ -62,13 +62,13 @@ class Play:
         self._at(day, time(7, 30))
         await self._sell(sold)
         await self._bank(day)
-        await self.office.settled()
+        await self.office.settled(60)
         await self._end_disputes(day)
         self._at(day, time(9, 30))
-        await self.office.settled()
+        await self.office.settled(60)
         await self._approve()
         await self._calls(day)
-        await self.office.settled()
+        await self.office.settled(60)
         await self._read(day)
 
     def _at(self, day: date, hour: time) -> None:

@@ -112,9 +112,9 @@ async def _past(play: Play, before: list[Any], start: date, tell: Tell) -> None:
     debtors = await history.tell_debtors(office, stage, group)
     tell(f"{debtors} customers")
     told = await history.tell_invoices(office, stage, before, start)
-    await office.settled()
+    await office.settled(180)
     paid = await history.tell_payments(office, stage, group, before, start)
-    await office.settled()
+    await office.settled(180)
     tell(f"{told:,} invoices and {paid:,} payments of the months before")
     play.happened["factures reçues"] += told
     play.customers.inherit(before, start)
