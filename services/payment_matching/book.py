@@ -47,6 +47,7 @@ class Book:
     """(tenant, allocation, by whom, why)"""
     events: list[Event] = field(default_factory=list)
     cause: Event | None = None
+    newest: int = 1 << 62
 
     def tell(self, body: Body) -> None:
         self.events.append(event(body, self.at, cause=self.cause))
@@ -109,12 +110,17 @@ class Book:
                 item_id=line.item_id,
                 amount=line.amount,
                 how=how,
-                order=max((one.order for one in self.standing.values()), default=0) + 1,
+                order=self._next(),
                 value_on=of.issued_on if isinstance(of, CreditPage) else of.value_on,
                 actor=actor,
                 evidence=evidence,
             )
         )
+
+    def _next(self) -> int:
+        """A place after everything that stands: rows in the store are counted from 1, far below."""
+        self.newest += 1
+        return self.newest
 
     def _stand(self, given: Given) -> UUID:
         self.standing[given.allocation_id] = given

@@ -25,6 +25,7 @@ MOST_KEYS = 120
 MOST_PIECES = 60
 JOINED = 6
 _PIECE = re.compile(r"[A-Z]+|[0-9]+", re.ASCII)
+_DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _WORD = re.compile(r"[A-Z0-9]+", re.ASCII)
 _DATE = re.compile(
     r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])|[0-3][0-9](?:0[1-9]|1[0-2])(?:19|20)[0-9]{2}"
@@ -38,6 +39,8 @@ _LEGAL_FORMS = frozenset(
 @lru_cache(maxsize=20_000)
 def plain(text: str) -> str:
     """Capitals without accents."""
+    if text.isascii():
+        return text.upper()
     bare = unicodedata.normalize("NFKD", text)
     return "".join(c for c in bare if not unicodedata.combining(c)).upper()
 
@@ -69,6 +72,12 @@ def item_keys(number: str, reference: str | None, order: str | None) -> set[tupl
     if order and len(squeezed(order)) >= 4:
         found.add((squeezed(order), "order"))
     return {(key[:64], kind) for key, kind in found if key}
+
+
+@lru_cache(maxsize=100_000)
+def groups(number: str) -> frozenset[str]:
+    """The digit groups of a number that may name it among its payer's own items: 3 digits or more, bare of zeros."""
+    return frozenset(bare for group in _DIGITS.findall(number) if len(bare := group.lstrip("0")) >= 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +113,21 @@ def read(texts: Iterable[str | None], structured: Sequence[str] = ()) -> Read:
 
 def _join(keys: dict[str, tuple[int, int]], pieces: Sequence[str], start: int, end: int) -> None:
     row = pieces[start:end]
-    digits = "".join(piece for piece in row if piece.isdigit())
     whole = "".join(row)
-    if len(digits) >= 1 and 3 <= len(whole) <= 64:
+    if not 3 <= len(whole) <= 64:
+        return
+    if end - start == 1:
+        if whole[0] <= "9":
+            keys.setdefault(whole, (start, end))
+            if len(bare := whole.lstrip("0")) >= 3:
+                keys.setdefault(bare, (start, end))
+        return
+    if not whole.isalpha():
         keys.setdefault(whole, (start, end))
-    if row[0].isdigit() and row[-1].isdigit() and len(bare := digits.lstrip("0")) >= 3:
-        keys.setdefault(bare[:64], (start, end))
+    if row[0][0] <= "9" and row[-1][0] <= "9":
+        digits = "".join(piece for piece in row if piece[0] <= "9").lstrip("0")
+        if len(digits) >= 3:
+            keys.setdefault(digits, (start, end))
 
 
 @dataclass(frozen=True, slots=True)

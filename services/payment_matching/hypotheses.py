@@ -8,7 +8,8 @@ the number of exact subsets explodes (measured: median 1 at 20 items, 354 at 30;
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from functools import cached_property
+from itertools import chain, combinations, islice
 from typing import Literal
 from uuid import UUID
 
@@ -27,7 +28,7 @@ QUOTED_UP_TO = 12
 MOST = 40
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hypothesis:
     """Items paid (`lines`), credits used to pay them (`credits`), and what stays unapplied (`rest`)."""
 
@@ -39,15 +40,19 @@ class Hypothesis:
     solutions: int = 1
     """How many sets of this payer give exactly this amount, counted up to 2."""
 
-    @property
+    @cached_property
     def items(self) -> frozenset[UUID]:
+        """The items that are paid."""
         return frozenset(line.item_id for line in self.lines)
 
 
 def propose(receipt: Receipt, evidence: Evidence) -> list[Hypothesis]:
     """Every hypothesis worth weighing, each set of lines once, in an order that depends on the facts alone."""
     found: dict[tuple[object, ...], Hypothesis] = {}
-    for one in (*_by_name(receipt, evidence), *_by_payer(receipt, evidence), *_by_amount(receipt, evidence)):
+    named = list(_by_name(receipt, evidence))
+    # What is named to the cent needs no search for sums: only another single item could be its rival.
+    settled = any(one.shape == "quoted" and one.solutions == 1 for one in named)
+    for one in (*named, *_by_payer(receipt, evidence, settled), *_by_amount(receipt, evidence)):
         key = (tuple(sorted((line.item_id, line.amount) for line in one.lines)), one.credits)
         found.setdefault(key, one)
         if len(found) >= MOST:
@@ -159,16 +164,18 @@ def _extended(amount: int, items: list[Item], evidence: Evidence) -> Iterator[Hy
 # What the payer owes
 
 
-def _by_payer(receipt: Receipt, evidence: Evidence) -> Iterator[Hypothesis]:
+def _by_payer(receipt: Receipt, evidence: Evidence, settled: bool) -> Iterator[Hypothesis]:
     for payer in dict.fromkeys(known.payer_id for known in evidence.payers):
         theirs = [i for i in evidence.items.values() if i.payer_id == payer and i.currency == receipt.currency]
         items = oldest(item for item in theirs if not item.credit)
         if not items:
             continue
         singles = [item for item in items if item.residual == receipt.amount]
-        solutions = _solutions(receipt.amount, items)
         invoices = len({item.invoice_id for item in singles})
         yield from (_whole("single", [item], solutions=min(2, invoices)) for item in singles[:5])
+        if settled:
+            continue
+        solutions = _solutions(receipt.amount, items)
         yield from (_whole(shape, chosen, solutions=solutions) for shape, chosen in _structured(receipt, items))
         yield from _netted(receipt, items, oldest(item for item in theirs if item.credit))
         yield from _subsets(receipt.amount, items, solutions)
@@ -212,13 +219,23 @@ def _neighbours(amount: int, items: list[Item]) -> Iterator[list[Item]]:
 
 
 def _subsets(amount: int, items: list[Item], solutions: int) -> Iterator[Hypothesis]:
-    """Pairs, and triples of a short list: shown to a person; acted on only when the set is the only one."""
+    """Pairs, and triples of a short list: shown to a person, never more."""
     if solutions == 0 or len(items) > PAIRS_UP_TO:
         return
-    sizes = (2, 3) if len(items) <= SUBSETS_UP_TO else (2,)
-    found = (chosen for size in sizes for chosen in combinations(items, size) if _total(chosen) == amount)
-    for _, chosen in zip(range(5), found, strict=False):
-        yield _whole("subset", chosen, solutions=solutions)
+    found = _pairs(amount, items, ())
+    if len(items) <= SUBSETS_UP_TO:
+        triples = (_pairs(amount - one.residual, items[place + 1 :], (one,)) for place, one in enumerate(items))
+        found = chain(found, *triples)
+    yield from (_whole("subset", chosen, solutions=solutions) for chosen in islice(found, 5))
+
+
+def _pairs(amount: int, items: Sequence[Item], first: tuple[Item, ...]) -> Iterator[tuple[Item, ...]]:
+    """Two of the items that give the amount, in their order, after what is chosen already."""
+    seen: dict[int, list[Item]] = {}
+    for item in items:
+        for other in seen.get(amount - item.residual, ()):
+            yield (*first, other, item)
+        seen.setdefault(item.residual, []).append(item)
 
 
 def _solutions(amount: int, items: Sequence[Item]) -> int:

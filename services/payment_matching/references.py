@@ -26,8 +26,13 @@ def scheme(reference: str) -> str | None:
 
 
 def is_strong(reference: str) -> bool:
-    """Whether its form is so particular that passing by chance is out of the question (one digit passes 1 in 10)."""
-    return scheme(reference) in ("rf", "ogm", "qrr")
+    """Whether its form is so particular that passing by chance is out of the question (one digit passes 1 in 10).
+
+    `reference` is bare already, as `normal` gives it.
+    """
+    if reference.startswith("RF"):
+        return _is_rf(normal(reference))
+    return len(reference) in (12, 27) and (_is_ogm(reference) or _is_qrr(reference))
 
 
 def rf(number: str) -> str:

@@ -4,6 +4,7 @@ Protects: what one payment of the batch takes, the next one no longer sees. Resi
 are made; when the items are locked, a version that is not the planned one sends the payment back to wait.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
@@ -19,7 +20,7 @@ from services.payment_matching.evidence import (
     Quoted,
     Read,
     Receipt,
-    item_keys,
+    groups,
     name_key,
     quotes,
     read,
@@ -44,7 +45,6 @@ class World:
     payers: dict[int, list[Known]] = field(default_factory=dict)
     like_amount: dict[int, list[UUID]] = field(default_factory=dict)
     of_payer: dict[Key, list[UUID]] = field(default_factory=dict)
-    keys: dict[Key, list[tuple[str, str]]] = field(default_factory=dict)
 
     def take(self, tenant: UUID, lines: Iterable[Line]) -> dict[UUID, int]:
         """Take these parts off; answers the version that each must have before."""
@@ -61,7 +61,7 @@ async def look(db: AsyncConnection, claimed: Sequence[Claimed]) -> World:
     """Four look-ups for the whole batch: keys, identities, equal amounts, and what the payers found owe."""
     reads = [read([one.remittance, one.end_to_end_id], one.structured) for one in claimed]
     world = World(list(claimed), reads)
-    asked = [(n, one.tenant_id, key) for n, one in enumerate(claimed) for key in reads[n].keys]
+    asked = [(n, one.tenant_id, reads[n].keys) for n, one in enumerate(claimed)]
     for hit in await candidates.hits(db, asked):
         world.hits.setdefault(hit.ord, []).append(hit)
     await _payers(db, world)
@@ -89,20 +89,32 @@ async def _payers(db: AsyncConnection, world: World) -> None:
 
 
 async def _items(db: AsyncConnection, world: World) -> None:
-    wanted = {
-        (one.tenant_id, known.payer_id) for n, one in enumerate(world.claimed) for known in world.payers.get(n, [])
-    }
-    seen = await candidates.of_payers(db, wanted)
-    for key, (item, _) in seen.items():
-        world.of_payer.setdefault((key[0], item.payer_id), []).append(item.item_id)
-    missing = {
+    """The items that are named or owe just this; and what the payers owe, for whom that does not settle it already."""
+    named = {
         (one.tenant_id, item)
         for n, one in enumerate(world.claimed)
         for item in (*(hit.item_id for hit in world.hits.get(n, []) if not hit.credit), *world.like_amount.get(n, []))
     }
-    seen |= await candidates.items(db, missing - seen.keys())
+    seen = await candidates.items(db, named)
+    wanted = {
+        (one.tenant_id, known.payer_id)
+        for n, one in enumerate(world.claimed)
+        if not _sure(one, world.hits.get(n, []), seen)
+        for known in world.payers.get(n, [])
+    }
+    theirs = await candidates.of_payers(db, wanted)
+    for key, (item, _) in theirs.items():
+        world.of_payer.setdefault((key[0], item.payer_id), []).append(item.item_id)
+    seen |= theirs
     world.items = {key: item for key, (item, _) in seen.items()}
     world.versions = {key: version for key, (_, version) in seen.items()}
+
+
+def _sure(one: Claimed, hits: Sequence[KeyHit], seen: candidates.Seen) -> bool:
+    """Whether what is surely named sums to the amount: then nothing else that the payer owes can outweigh it."""
+    named = {(one.tenant_id, hit.item_id) for hit in hits if hit.kind in SURE_KINDS and not hit.credit}
+    amounts = [seen[key][0].residual for key in named if key in seen and seen[key][0].currency == one.currency]
+    return bool(amounts) and sum(amounts) == one.unapplied
 
 
 def receipt_of(world: World, n: int) -> Receipt:
@@ -147,31 +159,26 @@ def _once(payers: Sequence[Known]) -> list[Known]:
 
 def _worth(hits: Sequence[KeyHit]) -> list[Hit]:
     """Hits with their frequency; a part of a number that very many have says nothing."""
-    counts: dict[tuple[str, str], int] = {}
-    for hit in hits:
-        counts[hit.key, hit.kind] = counts.get((hit.key, hit.kind), 0) + 1
-    cut = {hit.key for hit in hits if sum(n for (key, _), n in counts.items() if key == hit.key) >= HITS}
+    counts = Counter((hit.key, hit.kind) for hit in hits)
+    of_key = Counter(hit.key for hit in hits)
     return [
         Hit(hit.key, hit.kind, hit.item_id, counts[hit.key, hit.kind])
         for hit in hits
-        if not (hit.kind == "group" and hit.key in cut)
+        if hit.kind != "group" or of_key[hit.key] < HITS
     ]
 
 
 def _at_home(world: World, one: Claimed, text: Read, mine: Sequence[UUID]) -> list[Hit]:
     """Parts of numbers, looked for among the payer's own items: `fact 125` means something at home."""
-    rows = [(key, kind, item) for item in mine for key, kind in _keys(world, (one.tenant_id, item)) if key in text.keys]
-    counts: dict[str, int] = {}
-    for key, _, _ in rows:
-        counts[key] = counts.get(key, 0) + 1
-    return [Hit(key, "group", item, counts[key]) for key, kind, item in rows if kind == "group"]
-
-
-def _keys(world: World, key: Key) -> list[tuple[str, str]]:
-    if key not in world.keys:
-        item = world.items.get(key)
-        world.keys[key] = sorted(item_keys(item.number, None, None)) if item else []
-    return world.keys[key]
+    said = text.keys.keys()
+    rows = [
+        (key, item)
+        for item in mine
+        if (found := world.items.get((one.tenant_id, item)))
+        for key in sorted(groups(found.number) & said)
+    ]
+    counts = Counter(key for key, _ in rows)
+    return [Hit(key, "group", item, counts[key]) for key, item in rows]
 
 
 def _paid(

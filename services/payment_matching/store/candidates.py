@@ -4,8 +4,8 @@ The rule it protects: bounded work. A key that very many items have says nothing
 at 200 items; what is cut is counted as frequent, never as rare.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 from uuid import UUID
@@ -28,10 +28,11 @@ _CLAIM = text("""
 """)
 _HITS = text("""
     select g.ord, k.key, k.kind, k.item_id, k.credit
-      from unnest(cast(:ords as int[]), cast(:tenants as uuid[]), cast(:keys as text[])) as g(ord, tenant_id, key)
+      from unnest(cast(:ords as int[]), cast(:tenants as uuid[]), cast(:keys as text[])) as g(ord, tenant_id, keys)
+     cross join lateral string_to_table(g.keys, ' ') as s(key)
      cross join lateral (
            select i.key, i.kind, i.item_id, i.credit from item_key i
-            where i.tenant_id = g.tenant_id and i.key = g.key limit :hits) k
+            where i.tenant_id = g.tenant_id and i.key = s.key limit :hits) k
 """)
 _PAYERS = text("""
     select g.ord, d.payer_id, p.kind, p.source, p.times
@@ -41,7 +42,9 @@ _PAYERS = text("""
            select i.debtor_id, i.kind, i.source, i.times from payer_identity i
             where i.tenant_id = g.tenant_id and i.kind = g.kind and i.value = g.value
             order by i.times desc, i.debtor_id limit :hits) p
-      join debtor d on d.tenant_id = g.tenant_id and d.debtor_id = p.debtor_id
+     cross join lateral (
+           select a.payer_id from debtor a
+            where a.tenant_id = g.tenant_id and a.debtor_id = p.debtor_id offset 0) d
 """)
 _LIKE_AMOUNT = text("""
     select g.ord, i.item_id
@@ -54,7 +57,7 @@ _LIKE_AMOUNT = text("""
             order by o.item_id limit :most) i
 """)
 _ITEM = """o.tenant_id, o.item_id, o.invoice_id, o.entity_id, o.debtor_id, o.payer_id, o.number, o.currency,
-           o.residual_minor, o.issued_on, o.due_on, o.sequence, o.version"""
+           o.residual_minor, o.issued_on, o.due_on, o.sequence, false as credit, o.version"""
 _ITEMS = text(f"""
     select {_ITEM} from open_item o
       join unnest(cast(:tenants as uuid[]), cast(:ids as uuid[])) as g(tenant_id, id)
@@ -62,7 +65,7 @@ _ITEMS = text(f"""
      where not o.cancelled
 """)  # noqa: S608 - the pieces are our own constants
 _OF_PAYERS = text(f"""
-    select {_ITEM.replace("o.", "i.")}
+    select {_ITEM.replace(" o.", " i.").replace("o.tenant_id", "i.tenant_id", 1)}
       from unnest(cast(:tenants as uuid[]), cast(:payers as uuid[])) as g(tenant_id, payer_id)
      cross join lateral (
            select * from open_item o
@@ -71,7 +74,7 @@ _OF_PAYERS = text(f"""
 """)  # noqa: S608 - the pieces are our own constants
 _NOTES_OF_PAYERS = text("""
     select c.tenant_id, c.credit_note_id, c.credit_note_id, c.entity_id, c.debtor_id, c.payer_id, c.number, c.currency,
-           c.unapplied_minor, c.issued_on, c.issued_on, 1, c.version
+           c.unapplied_minor, c.issued_on, c.issued_on, 1, true as credit, c.version
       from unnest(cast(:tenants as uuid[]), cast(:payers as uuid[])) as g(tenant_id, payer_id)
      cross join lateral (
            select * from credit_note n
@@ -129,11 +132,15 @@ async def claim(db: AsyncConnection, most: int) -> list[Claimed]:
     return [Claimed(*row) for row in await db.execute(_CLAIM, {"most": most})]
 
 
-async def hits(db: AsyncConnection, keys: Sequence[tuple[int, UUID, str]]) -> list[KeyHit]:
-    """Of (ord, tenant, key): the items and credit notes that have these keys, at most 21 a key."""
-    if not keys:
-        return []
-    told = {"ords": [k[0] for k in keys], "tenants": [k[1] for k in keys], "keys": [k[2] for k in keys], "hits": HITS}
+async def hits(db: AsyncConnection, asked: Sequence[tuple[int, UUID, Iterable[str]]]) -> list[KeyHit]:
+    """Of (ord, tenant, keys): the items and credit notes that have these keys, at most 21 a key."""
+    # One text a payment: an array of every key would cost more to encode than to look up.
+    told = {
+        "ords": [ord_ for ord_, _, _ in asked],
+        "tenants": [tenant for _, tenant, _ in asked],
+        "keys": [" ".join(keys) for _, _, keys in asked],
+        "hits": HITS,
+    }
     return [KeyHit(*row) for row in await db.execute(_HITS, told)]
 
 
@@ -176,8 +183,8 @@ async def of_payers(db: AsyncConnection, wanted: Collection[tuple[UUID, UUID]]) 
     keys = sorted(set(wanted))
     told = {"tenants": [t for t, _ in keys], "payers": [p for _, p in keys]}
     found = _seen(await db.execute(_OF_PAYERS, told | {"most": OF_PAYER}))
-    return found | _seen(await db.execute(_NOTES_OF_PAYERS, told | {"most": NOTES_OF_PAYER}), credit=True)
+    return found | _seen(await db.execute(_NOTES_OF_PAYERS, told | {"most": NOTES_OF_PAYER}))
 
 
-def _seen(rows: Any, *, credit: bool = False) -> Seen:
-    return {(row[0], row[1]): (replace(Item(*row[1:12]), credit=credit), row[12]) for row in rows}
+def _seen(rows: Any) -> Seen:
+    return {(row[0], row[1]): (Item(*row[1:13]), row[13]) for row in rows}

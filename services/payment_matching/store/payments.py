@@ -34,9 +34,13 @@ _LIKE = text("""
            (select array_agg(distinct t.channel) from payment_telling t
              where t.tenant_id = p.tenant_id and t.payment_id = p.payment_id) as channels
       from unnest(cast(:ords as int[]), cast(:tenants as uuid[]), cast(:currencies as text[]),
-                  cast(:amounts as bigint[]), cast(:days as date[])) as g(ord, tenant_id, currency, amount, day)
-      join payment p on p.tenant_id = g.tenant_id and p.currency = g.currency and p.amount_minor = g.amount
-       and p.value_on between g.day - 3 and g.day + 3 and not p.replaced
+                  cast(:amounts as bigint[]), cast(:days as date[]), cast(:sources as text[]))
+           as g(ord, tenant_id, currency, amount, day, source)
+     cross join lateral (
+           select * from payment o
+            where o.tenant_id = g.tenant_id and o.currency = g.currency and o.amount_minor = g.amount
+              and o.value_on between g.day - 3 and g.day + 3 and o.source <> g.source and not o.replaced
+            order by o.value_on, o.payment_id limit 100) p
 """)
 _INSERT = text("""
     insert into payment (tenant_id, payment_id, entity_id, account, source, currency, amount_minor, unapplied_minor,
@@ -140,6 +144,7 @@ async def _like(db: AsyncConnection, told: Sequence[NewPayment]) -> dict[int, li
         "currencies": [one.currency for one in told],
         "amounts": [one.amount for one in told],
         "days": [one.value_on for one in told],
+        "sources": [one.source for one in told],
     }
     for row in await db.execute(_LIKE, columns_):
         channels = frozenset(row.channels or ())
