@@ -5,6 +5,7 @@ the first test asks for them, and end with the process even if it is killed.
 """
 
 import asyncio
+import fcntl
 import inspect
 import os
 import random
@@ -25,15 +26,31 @@ _OFFSETS = (0, 1, 2, 3, 4, 25, 32, 92, 93)
 
 
 def free_base() -> int:
-    """A base port whose stack ports are all free now, below the range that the kernel hands out."""
+    """A base port whose stack ports are all free, below the range that the kernel hands out, and ours until we end."""
     dice = random.Random(os.urandom(8))
     while True:
         base = dice.randrange(10_000, 32_000, 200)
+        if not _reserved(base):
+            continue
         try:
             check_free({str(offset): base + offset for offset in _OFFSETS})
         except PortTaken:
             continue
         return base
+
+
+def _reserved(base: int) -> bool:
+    """Lock the base against other test processes. The lock goes with this process: nobody closes its file."""
+    try:
+        lock = os.open(Path(tempfile.gettempdir()) / f"relance-ports-{base}", os.O_CREAT | os.O_RDWR, 0o666)
+    except PermissionError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    return True
 
 
 def settings_for(state: Path, base: int) -> Settings:
