@@ -111,7 +111,12 @@ class Tenant:
         )
         sealed = [seal(settings.seal_keys, mine.secret)]
         source = SourceConfigured(
-            **shared, source_id=mine.source, entity_id=mine.entity, slug="bench", purpose="invoices", sealed_secrets=sealed
+            **shared,
+            source_id=mine.source,
+            entity_id=mine.entity,
+            slug="bench",
+            purpose="invoices",
+            sealed_secrets=sealed,
         )
         database = Database(settings, SERVICE, "loop")
         async with database.transaction() as db:
@@ -249,7 +254,7 @@ def _statement(columns: list[tuple[str, str]]) -> str:
 def _column(kind: str, name: str) -> list[Any]:
     made: dict[str, Callable[[], Any]] = {
         "uuid": uuid7,
-        "date": lambda: AT.date(),
+        "date": AT.date,
         "boolean": lambda: False,
         "bytea": lambda: b"0123456789abcdef",
         "integer": lambda: 1,

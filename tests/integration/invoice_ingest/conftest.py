@@ -1,4 +1,4 @@
-"""invoice_ingest in this process on the real PostgreSQL, with a tenant, entities, a key and a source of the test's own."""
+"""invoice_ingest in this process on the real PostgreSQL, for a tenant of each test's own."""
 
 from collections.abc import AsyncIterator
 

@@ -24,7 +24,7 @@ from libs.common.ids import uuid7
 from libs.common.runtime import App
 from libs.common.seal import seal
 from libs.common.settings import Settings
-from libs.common.tables import outbox
+from libs.common.tables import NOBODY, outbox
 from libs.common.webhooks import sign
 from services.invoice_ingest.app import wire
 from tests.support import fresh_tenant
@@ -57,9 +57,9 @@ class Office:
     clock: FixedClock
     loops: Database
     client: httpx.AsyncClient
-    tenant: UUID = UUID(int=0)
-    entity: UUID = UUID(int=0)
-    source: UUID = UUID(int=0)
+    tenant: UUID = NOBODY
+    entity: UUID = NOBODY
+    source: UUID = NOBODY
     secret: str = ""
     headers: dict[str, str] = field(default_factory=dict)
 

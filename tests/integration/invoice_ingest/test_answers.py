@@ -110,13 +110,38 @@ async def test_cancelling_by_its_own_route_is_said_and_safe_to_repeat(office: Of
 
 QUARANTINED: list[tuple[str, dict[str, Any], str, str]] = [
     ("no due date and no terms", {"due_date": None, "terms_note": "30 Tage netto"}, "due_date_missing", "due_date"),
-    ("a payable that is not the sum", {"totals": {"gross": eur("10.00"), "payable": eur("9.00")}}, "wrong_sums", "totals.payable"),
-    ("a gross that is not net and tax", {"totals": {"gross": eur("10.00"), "net": eur("8.00"), "tax": eur("1.00")}}, "wrong_sums", "totals.gross"),
-    ("instalments that are not the sum", {"due_date": None, "instalments": [{"due_date": "2026-11-01", "amount": eur("1.00")}]}, "wrong_sums", "instalments"),
+    (
+        "a payable that is not the sum",
+        {"totals": {"gross": eur("10.00"), "payable": eur("9.00")}},
+        "wrong_sums",
+        "totals.payable",
+    ),
+    (
+        "a gross that is not net and tax",
+        {"totals": {"gross": eur("10.00"), "net": eur("8.00"), "tax": eur("1.00")}},
+        "wrong_sums",
+        "totals.gross",
+    ),
+    (
+        "instalments that are not the sum",
+        {"due_date": None, "instalments": [{"due_date": "2026-11-01", "amount": eur("1.00")}]},
+        "wrong_sums",
+        "instalments",
+    ),
     ("a debtor that nobody knows", {"debtor": {"external_id": "C999"}}, "debtor_unknown", "debtor"),
-    ("a credit note with a negative amount", {"kind": "credit_note", "totals": {"gross": eur("-5.00")}}, "credit_sign", "totals.payable"),
-    ("a credit of an invoice that is not here", {"kind": "credit_note", "references": {"preceding": [{"number": "F-0"}]}}, "invoice_unknown", "references.preceding"),
-]  # fmt: skip
+    (
+        "a credit note with a negative amount",
+        {"kind": "credit_note", "totals": {"gross": eur("-5.00")}},
+        "credit_sign",
+        "totals.payable",
+    ),
+    (
+        "a credit of an invoice that is not here",
+        {"kind": "credit_note", "references": {"preceding": [{"number": "F-0"}]}},
+        "invoice_unknown",
+        "references.preceding",
+    ),
+]
 
 
 @pytest.mark.parametrize(("fact", "bent", "reason", "field"), QUARANTINED, ids=[row[0] for row in QUARANTINED])
@@ -143,8 +168,12 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("no number", {"number": " "}, "number"),
     ("an entity that is not ours", {"entity_id": "00000000-0000-0000-0000-000000000001"}, "entity_id"),
     ("a version that is none", {"version": "soon"}, "version"),
-    ("an e-mail that is none", {"debtor": {"external_id": "C1", "name": "x", "contacts": [{"name": "x", "email": "no"}]}}, "debtor.contacts.0.email"),
-]  # fmt: skip
+    (
+        "an e-mail that is none",
+        {"debtor": {"external_id": "C1", "name": "x", "contacts": [{"name": "x", "email": "no"}]}},
+        "debtor.contacts.0.email",
+    ),
+]
 
 
 @pytest.mark.parametrize(("fact", "bent", "field"), REFUSED, ids=[row[0] for row in REFUSED])
