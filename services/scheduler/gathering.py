@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.scheduler.calendar import Calendar
@@ -22,6 +23,7 @@ from services.scheduler.store.policies import Policies
 from services.scheduler.store.zones import calendar
 
 Row = Mapping[str, Any]
+NOTHING = "{}"
 BUDGET_LOOKS_BACK = timedelta(days=366)
 
 
@@ -210,7 +212,7 @@ def _item(raw: Any, row: Row, found: _Found, payer: Any) -> Item | None:
         residual = raw.amount_minor if told is None else told.residual_minor
     kept = found.marks.get(item_id)
     holds = found.holds and _pauses(raw, row, found)
-    cycles = raw.cycles and _cycles(raw.cycles, found.as_of)
+    cycles = _cycles(orjson.loads(raw.cycles), found.as_of) if raw.cycles != NOTHING else None
     last = max(cycles.values()) if cycles else None
     return Item(
         item_id=item_id,
@@ -297,7 +299,7 @@ def _mark(raw: Any, found: _Found, payer: Any) -> Mark | None:
     if found.as_of is not None:
         if raw.released_at > found.as_of and raw.release == 1:
             return None
-        known = [fact for fact in facts_of(raw.ends) if fact.at <= found.as_of]
+        known = [fact for fact in facts_of(orjson.loads(raw.ends)) if fact.at <= found.as_of]
         then = standing(known, raw.release, raw.kind, raw.released_at.date())
         state, on, retry = then.state, then.on, then.retry_on
     elif state in ("failed", "bounced") and payer is not None and raw.ended_at and payer.changed_at > raw.ended_at:

@@ -51,9 +51,10 @@ def written(situation: Situation, decision: Decision, now: datetime, *, displace
     reserved: list[dict[str, Any]] = []
     said: list[tuple[UUID | None, CaseBody]] = []
     for notice in () if decision.shown_only else decision.notices:
-        due = reminder_due(situation, notice, decision.deducted)
+        lines = [_line(situation.case, row) for row in notice.rows]
+        due = reminder_due(situation, notice, lines, decision.deducted)
         said.append((due.reminder_id, due))
-        occurrences += _occurrences(situation, notice, due.reminder_id, now)
+        occurrences += _occurrences(situation, notice, due, now)
         if notice.step.kind in LADDER:
             reserved.append(_reserved(situation, due.reminder_id, now))
     for reminder, reason in decision.withdrawn:
@@ -71,12 +72,11 @@ def written(situation: Situation, decision: Decision, now: datetime, *, displace
     )
 
 
-def reminder_due(situation: Situation, notice: Notice, deducted: Mapping[str, int]) -> ReminderDue:
+def reminder_due(situation: Situation, notice: Notice, lines: list[Line], deducted: Mapping[str, int]) -> ReminderDue:
     """The event that hands a notice to the notifier."""
     case, step, version = situation.case, notice.step, situation.version
     if version is None:
         raise AssertionError("nothing is due without a policy")
-    lines = [_line(case, row) for row in notice.rows]
     released = [(line.occurrence_id, line.release) for line in lines if line.completes]
     currencies = {line.residual.currency for line in lines}
     return ReminderDue(
@@ -104,8 +104,9 @@ def reminder_due(situation: Situation, notice: Notice, deducted: Mapping[str, in
 
 
 def _line(case: Case, row: Row) -> Line:
+    """One row of the table. Its facts are our own, so nothing checks them again: a fifth of the sweep's time."""
     item, paused = row.item, row.item.paused()
-    return Line(
+    return Line.model_construct(
         occurrence_id=ids.occurrence_id(case.tenant_id, item.item_id, item.cycle, row.step.key),
         release=row.release,
         item_id=item.item_id,
@@ -125,33 +126,33 @@ def _line(case: Case, row: Row) -> Line:
     )
 
 
-def _occurrences(situation: Situation, notice: Notice, reminder: UUID, now: datetime) -> list[dict[str, Any]]:
-    case, version = situation.case, situation.version
+def _occurrences(situation: Situation, notice: Notice, due: ReminderDue, now: datetime) -> list[dict[str, Any]]:
+    case, today = situation.case, situation.calendar.today(now)
     return [
         {
             "tenant_id": case.tenant_id,
-            "occurrence_id": ids.occurrence_id(case.tenant_id, row.item.item_id, row.item.cycle, row.step.key),
-            "item_id": row.item.item_id,
+            "occurrence_id": line.occurrence_id,
+            "item_id": line.item_id,
             "cycle": row.item.cycle,
-            "step_key": row.step.key,
+            "step_key": line.step_key,
             "case_id": case.case_id,
             "entity_id": case.entity_id,
-            "policy_version_id": version.version_id if version else None,
+            "policy_version_id": due.policy_version_id,
             "kind": row.step.kind,
-            "tone": row.step.tone,
-            "release": row.release,
+            "tone": line.tone,
+            "release": line.release,
             "state": "released",
-            "reminder_id": reminder,
+            "reminder_id": due.reminder_id,
             "channel": notice.step.channels[0],
-            "on_date": situation.calendar.today(now),
+            "on_date": today,
             "released_at": now,
             "printed_minor": row.item.residual,
             "currency": row.item.currency,
-            "invoice_version": row.item.invoice_version,
+            "invoice_version": line.invoice_version,
             "anchored": row.item is notice.anchor,
         }
-        for row in notice.rows
-        if row.completes
+        for row, line in zip(notice.rows, due.lines, strict=True)
+        if line.completes
     ]
 
 
