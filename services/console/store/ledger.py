@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from services.console.tables import read_model as model
 
@@ -73,7 +74,7 @@ def items_on(tenant_id: UUID, day: date) -> Select[Any]:
     last = (
         select(move.c.item_id, move.c.residual)
         .where(move.c.tenant_id == tenant_id, move.c.on <= day)
-        .distinct(move.c.item_id)
+        .ext(distinct_on(move.c.item_id))
         .order_by(move.c.item_id, move.c.item_version.desc())
         .subquery("last_move")
     )

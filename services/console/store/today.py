@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, select, union_all
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
@@ -31,9 +32,9 @@ def _case_owed(tenant_id: UUID, day: date) -> Any:
     late = func.coalesce(func.sum(owed()).filter(item.c.due_date < day), 0).label("overdue")
     alive = and_(item.c.tenant_id == tenant_id, ~item.c.gone, owed() != 0, item.c.due_date.is_not(None))
     per = select(item.c.payer_id, item.c.currency, late, func.min(item.c.due_date).label("oldest"))
-    summed = per.add_columns(func.count().label("items"), func.sum(owed()).label("total"))
+    summed = per.add_columns(func.count().label("item_count"), func.sum(owed()).label("total"))
     grouped = summed.where(alive).group_by(item.c.payer_id, item.c.currency).subquery("per_currency")
-    first = select(grouped).distinct(grouped.c.payer_id).order_by(grouped.c.payer_id, grouped.c.total.desc())
+    first = select(grouped).ext(distinct_on(grouped.c.payer_id)).order_by(grouped.c.payer_id, grouped.c.total.desc())
     return first.subquery("case_owed")
 
 
@@ -71,7 +72,7 @@ def _asked(tab: Tab, tenant_id: UUID, day: date, chosen: Chosen) -> tuple[Select
     both = table.outerjoin(debtor, of_payer).outerjoin(owes, owes.c.payer_id == table.c.payer_id)
     facts = [table.c.payer_id, table.c.entity_id, *(column.label(name) for name, column in named.items())]
     whom = [debtor.c.name, debtor.c.external_id, debtor.c.profile, debtor.c.collector]
-    what = [owes.c.currency, owes.c.overdue, owes.c.total, owes.c.oldest, owes.c.items]
+    what = [owes.c.currency, owes.c.overdue, owes.c.total, owes.c.oldest, owes.c.item_count]
     return select(*facts, *whom, *what).select_from(both).where(*conditions, *_narrowed(table, chosen)), owes
 
 
