@@ -91,13 +91,17 @@ class Read:
     """Keys that are structured references whose check digits hold."""
     long: bool
     """Near a bank's length limit (140 and the like): something may be cut off."""
+    said: int
+    """How many of the pieces the payer wrote as text; those after it are its system's own reference."""
 
 
-def read(texts: Iterable[str | None], structured: Sequence[str] = ()) -> Read:
-    """Read the free texts and the structured references of a payment."""
-    joined = " | ".join(text for text in texts if text)
-    flat = plain(joined)
-    pieces = _PIECE.findall(flat)[:MOST_PIECES]
+def read(remittance: str | None, structured: Sequence[str] = (), end_to_end: str | None = None) -> Read:
+    """Read the text, the structured references and the end-to-end id of a payment.
+
+    The end-to-end id is the payer's own: it may name an invoice, but its numbers ask for no explanation.
+    """
+    said = _PIECE.findall(plain(remittance or ""))[:MOST_PIECES]
+    pieces = [*said, *_PIECE.findall(plain(end_to_end or ""))][:MOST_PIECES]
     keys: dict[str, tuple[int, int]] = {}
     for reference in structured:
         keys.setdefault(references.normal(reference)[:64], (-1, -1))
@@ -108,7 +112,7 @@ def read(texts: Iterable[str | None], structured: Sequence[str] = ()) -> Read:
     checked = frozenset(key for key in kept if len(key) >= 10 and references.is_strong(key))
     structured_keys = {references.normal(reference)[:64] for reference in structured}
     proved = frozenset(key for key in kept if key in structured_keys and references.scheme(key))
-    return Read(kept, tuple(pieces), checked | proved, any(len(text or "") >= 135 for text in texts))
+    return Read(kept, tuple(pieces), checked | proved, len(remittance or "") >= 135, len(said))
 
 
 def _join(keys: dict[str, tuple[int, int]], pieces: Sequence[str], start: int, end: int) -> None:
@@ -251,7 +255,7 @@ def unread(read: Read, spans: Iterable[tuple[int, int]], amount: int) -> tuple[s
     covered = {place for start, end in spans for place in range(start, end)}
     return tuple(
         piece
-        for place, piece in enumerate(read.pieces)
+        for place, piece in enumerate(read.pieces[: read.said])
         if place not in covered and piece.isdigit() and len(piece) >= 4 and not _explained(piece, amount)
     )
 

@@ -59,7 +59,7 @@ class World:
 
 async def look(db: AsyncConnection, claimed: Sequence[Claimed]) -> World:
     """Four look-ups for the whole batch: keys, identities, equal amounts, and what the payers found owe."""
-    reads = [read([one.remittance, one.end_to_end_id], one.structured) for one in claimed]
+    reads = [read(one.remittance, one.structured, one.end_to_end_id) for one in claimed]
     world = World(list(claimed), reads)
     asked = [(n, one.tenant_id, reads[n].keys) for n, one in enumerate(claimed)]
     for hit in await candidates.hits(db, asked):
@@ -184,8 +184,12 @@ def _at_home(world: World, one: Claimed, text: Read, mine: Sequence[UUID]) -> li
 def _paid(
     text: Read, hits: Sequence[KeyHit], found: dict[UUID, Item], quoted: dict[UUID, Quoted]
 ) -> list[tuple[KeyHit, Item]]:
-    """Items surely named that owe nothing any more, unless the same name means one that still does."""
+    """Items surely named that owe nothing any more, unless the same words mean one that still does.
+
+    `VLO-2026-00692` names that invoice and not `VEM-2026-00692`, although its digits are those of both.
+    """
     owing = {quote.key for quote in quoted.values()}
+    taken = [quote.span for quote in quoted.values() if quote.strength in ("full", "checked")]
     return [
         (hit, found[hit.item_id])
         for hit in hits
@@ -193,6 +197,11 @@ def _paid(
         and (len(hit.key) >= 6 or not hit.key.isdigit())
         and hit.key not in owing
         and hit.key in text.keys
+        and not _within(text.keys[hit.key], taken)
         and hit.item_id in found
         and found[hit.item_id].residual == 0
     ]
+
+
+def _within(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= span[0] and span[1] <= end and (start, end) != span for start, end in others)

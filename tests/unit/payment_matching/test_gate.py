@@ -44,7 +44,7 @@ def told(
     paid: tuple[Item, ...] = (),
 ) -> Decision:
     """What is decided when this text arrives with this amount in a world of these items."""
-    found = read([text], structured)
+    found = read(text, structured)
     rows = [(key, kind, one.item_id) for one in (*items, *paid) for key, kind in item_keys(one.number, None, None)]
     hits = [
         Hit(key, kind, who, sum(other == key for other, _, _ in rows)) for key, kind, who in rows if key in found.keys
