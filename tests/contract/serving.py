@@ -1,6 +1,7 @@
 """All five services behind their real doors in one thread, on the test's own database, for tests that knock."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,11 @@ from importlib.util import find_spec
 from typing import Any
 from uuid import UUID
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from libs.common import directory
+from libs.common import directory, logs
 from libs.common.auth import service_token
 from libs.common.db import Database
 from libs.common.events import event
@@ -145,8 +147,30 @@ class Serving(threading.Thread):
 
 
 @contextmanager
+def written(settings: Settings) -> Iterator[None]:
+    """What the services log goes to a file, as it does in life."""
+    root = logging.getLogger()
+    before = (root.handlers, root.level)
+    file = settings.state / "logs" / "contract.log"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8") as stream:
+        logs.configure("contract", stream=stream)
+        try:
+            yield
+        finally:
+            root.handlers = before[0]
+            root.setLevel(before[1])
+            structlog.reset_defaults()
+
+
+@contextmanager
 def served(settings: Settings) -> Iterator[World]:
     """The world while its services are served."""
+    with written(settings):
+        yield from _served(settings)
+
+
+def _served(settings: Settings) -> Iterator[World]:
     mine, theirs = new_tenant(), new_tenant()
     thread = Serving(settings, [mine, theirs])
     thread.start()

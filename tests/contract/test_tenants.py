@@ -24,7 +24,7 @@ from tests.support.world import World, working
 
 CANARY = "zibeline"
 """Stands in every text that the first tenant tells, and in no text of the product."""
-EXAMPLES = 6
+EXAMPLES = 3
 OF_ALL = {"tenant_id"}
 """Ids that name no object of a tenant's."""
 
@@ -137,7 +137,7 @@ async def test_no_operation_reaches_another_tenants_object(lived: Lived) -> None
         names = _uuids(it)
         if not names or it.path.startswith("/v1/webhooks/"):
             continue
-        for path in _foreign(it, names, lived)[:3]:
+        for path in _foreign(it, names, lived)[:2]:
             wrong += await _knock(it, path, lived)
     assert wrong == []
 
@@ -169,7 +169,7 @@ async def _knock(it: Operation, path: str, lived: Lived) -> list[str]:
 
 def _bodies(it: Operation, lived: Lived) -> list[Any]:
     """A few bodies that fit the document, with the first tenant's ids where ids are meant."""
-    if not it.told.get("requestBody"):
+    if "application/json" not in it.told.get("requestBody", {}).get("content", {}):
         return [None]
     operation = schemathesis.openapi.from_dict(lived.documents[it.service])[it.path][it.method.upper()]
     found: list[Any] = []
