@@ -4,7 +4,7 @@ The rule it protects: reminding one invoice never hides the others, and a rider 
 that is due within the gap and no harder than the notice. A formal notice has no riders.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -116,12 +116,28 @@ def overdue(case: Case, today: date) -> list[Item]:
     return [item for item in case.items if item.open and item.due_date < today]
 
 
-def silent_currencies(verdicts: Sequence[Verdict], on_account: Mapping[str, int]) -> set[str]:
-    """Currencies in which money and credit on account cover all that would be asked for: nothing is sent."""
-    owed: dict[str, int] = {}
-    for item in {verdict.item.item_id: verdict.item for verdict in verdicts if verdict.step is not None}.values():
-        owed[item.currency] = owed.get(item.currency, 0) + item.residual - item.paused()
-    return {currency for currency, minor in owed.items() if minor <= on_account.get(currency, 0)}
+def silent_currencies(verdicts: Sequence[Verdict], on_account: Mapping[str, int], today: date) -> set[str]:
+    """Currencies in which money and credit on account cover all that a notice of today would list: none is sent."""
+    listed = {verdict.item.item_id: verdict.item for verdict in verdicts if _listed(verdict, today)}
+    return {currency for currency, minor in _owed(listed.values()).items() if minor <= on_account.get(currency, 0)}
+
+
+def covered(notice: Notice, on_account: Mapping[str, int]) -> bool:
+    """Whether money and credit on account leave nothing of this notice to ask for."""
+    owed = _owed(row.item for row in notice.rows)
+    return all(minor <= on_account.get(currency, 0) for currency, minor in owed.items())
+
+
+def _listed(verdict: Verdict, today: date) -> bool:
+    late = verdict.item.due_date < today and verdict.block is not None and verdict.block.code in RIDES
+    return verdict.ready or late
+
+
+def _owed(items: Iterable[Item]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for item in items:
+        sums[item.currency] = sums.get(item.currency, 0) + item.residual - item.paused()
+    return sums
 
 
 def _oldest(verdict: Verdict) -> tuple[date, str]:

@@ -5,7 +5,7 @@ promises, disputes, money on account and stale bank data keep silent what they c
 has a reason; the next look is never in the past and never in the middle of a closed day.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -13,8 +13,16 @@ from uuid import UUID
 
 from services.scheduler.calendar import Calendar
 from services.scheduler.case import NOTICES, UNENDED, Case, Item, Mark, Party, Reason
-from services.scheduler.grouping import Notice, Verdict, ladder_notice, overdue, plain_notice, silent_currencies
-from services.scheduler.judging import Day, day_of, deductions, judge, standing
+from services.scheduler.grouping import (
+    Notice,
+    Verdict,
+    covered,
+    ladder_notice,
+    overdue,
+    plain_notice,
+    silent_currencies,
+)
+from services.scheduler.judging import Day, day_of, deductions, expires_on, judge, standing
 from services.scheduler.policy import LADDER, Policy
 
 
@@ -40,9 +48,9 @@ def decide(case: Case, policy: Policy, calendar: Calendar, now: datetime) -> Dec
     verdicts = [verdict for item in case.items for verdict in judge(item, day)]
     deducted = deductions(day)
     if deducted:
-        silent = silent_currencies(verdicts, deducted)
+        silent = silent_currencies(verdicts, deducted, day.today)
         verdicts = [_netted(verdict, silent) for verdict in verdicts]
-    saying = _Saying(day, now, verdicts)
+    saying = _Saying(day, now, verdicts, deducted)
     gate = _what_is_ready(saying)
     for verdict in verdicts:
         if verdict.look_on is not None:
@@ -98,6 +106,7 @@ class _Saying:
     day: Day
     now: datetime
     verdicts: Sequence[Verdict]
+    deducted: Mapping[str, int]
     notices: list[Notice] = field(default_factory=list)
     looks: list[datetime] = field(default_factory=list)
 
@@ -143,10 +152,11 @@ class _Saying:
             opens = day.calendar.next_opening(self.now, window)
             self.looks.append(opens)
             return Reason("window_closed", {"opens": opens})
-        if others is None:
-            self.notices.append(plain_notice(these, day.case, ends))
-        else:
-            self.notices.append(ladder_notice(these, others, day, ends))
+        plain = others is None
+        notice = plain_notice(these, day.case, ends) if plain else ladder_notice(these, others or (), day, ends)
+        if notice.step.kind in NOTICES and self.deducted and covered(notice, self.deducted):
+            return Reason("net_not_positive")
+        self.notices.append(notice)
         return None
 
 
@@ -218,6 +228,8 @@ def _no_longer(item: Item, mark: Mark, day: Day) -> str | None:
     silence = standing(item, day)
     if silence is None and item.paused_since(mark.released_at):
         return "held"
+    if silence is None and day.today >= expires_on(mark, day):
+        return "expired"
     return silence[0].code if silence is not None else None
 
 

@@ -97,6 +97,7 @@ ROWS = [
     Row("money on account too small", FRIENDLY, late(residual=90_000), 0, "friendly", FRIENDLY, says="friendly", world={"cash": (MONEY,)}),
     Row("money in another currency", FRIENDLY, late(), 0, "friendly", FRIENDLY, says="friendly", world={"cash": (Money("USD", 90_000, date(2026, 9, 2)),)}),
     Row("money on account for three days covers all", date(2026, 9, 8), late(), 0, "friendly", FRIENDLY, why="net_not_positive", world={"cash": (MONEY,)}),
+    Row("money on account covers what is late, not what is still to come", date(2026, 9, 8), late(), 0, "friendly", FRIENDLY, why="net_not_positive", world={"cash": (MONEY,)}, others=(item("B", date(2026, 10, 30), residual=900_000),)),
     Row("old money covers a part", date(2026, 9, 8), late(residual=90_000), 0, "friendly", FRIENDLY, says="friendly", world={"cash": (MONEY,)}),
     Row("a credit note waits to be applied", FRIENDLY, late(credit_pending=True), 0, "friendly", None, why="credit_pending"),
     Row("credits cover all", FRIENDLY, late(), 0, "friendly", FRIENDLY, why="net_not_positive", world={"credits": (MONEY,)}),
