@@ -27,6 +27,7 @@ from libs.common.money import Money
 PARIS = ZoneInfo("Europe/Paris")
 SECOND = Person("laurent.joly", ("manager",))
 DISPUTE_DAYS = 12
+PLAIN = 0.9  # the share of the likeliest suggestion from which a treasurer confirms without asking
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Play:
     sequence: int = 0
     read: int = 0
     disputes: dict[str, UUID] = field(default_factory=dict)
+    looked_at: set[str] = field(default_factory=set)
 
     async def run(self, sales: Sequence[Sale], start: date, end: date, tell: Callable[[str], None]) -> None:
         """Play every working day from `start` to `end`, both included."""
@@ -63,6 +65,7 @@ class Play:
         await self._sell(sold)
         await self._bank(day)
         await self.office.settled(60)
+        await self._confirm()
         await self._end_disputes(day)
         self._at(day, time(9, 30))
         await self.office.settled(60)
@@ -97,6 +100,19 @@ class Play:
                 "POST", "payment_matching", "/v1/statements", by=TREASURER, content=raw, headers=headers
             )
             self.happened["virements"] += len(transfers)
+
+    async def _confirm(self) -> None:
+        """The treasurer looks at what the machine left open, and confirms what is plain; the rest stays on the desk."""
+        listed = await self.office.get("payment_matching", "/v1/payments", params={"state": "unmatched", "limit": 100})
+        for payment in listed["payments"]:
+            path = f"/v1/payments/{payment['payment_id']}"
+            found = (await self.office.get("payment_matching", f"{path}/suggestions"))["suggestions"]
+            if not found or found[0]["share"] < PLAIN or payment["payment_id"] in self.looked_at:
+                self.looked_at.add(payment["payment_id"])
+                continue
+            lines = [{"item_id": item["item_id"], "amount": item["amount"]} for item in found[0]["items"]]
+            await self.office.post("payment_matching", f"{path}/allocations", {"allocations": lines}, by=TREASURER)
+            self.happened["rapprochements confirmés"] += 1
 
     async def _approve(self) -> None:
         """What waits for a person is read and approved, formal notices by a second one, one by one."""
