@@ -23,6 +23,16 @@ def test_a_manifest_is_yaml_with_kind_and_version(file: Any) -> None:
     assert all(document["apiVersion"] and document["kind"] for document in read(file))
 
 
+PARTS = [file for folder in ("base", "platform", "components", "overlays") for file in (K8S / folder).rglob("*.yaml")]
+
+
+@pytest.mark.parametrize("file", sorted(PARTS), ids=lambda file: str(file.relative_to(K8S)))
+def test_a_part_is_valid_before_anything_is_built(file: Any) -> None:
+    for document in read(file):
+        if document["apiVersion"] in OURS and "patches" not in file.parts:
+            kubernetes_validate.validate(document, "1.34", strict=True)
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_what_is_built_is_valid(folder: str) -> None:
     for document in built(folder):
