@@ -106,7 +106,7 @@ open_item = Table(
     PrimaryKeyConstraint("tenant_id", "item_id"),
     CheckConstraint("0 <= residual_minor and residual_minor <= amount_minor", name="open_item_owes_within_its_amount"),
     Index("open_item_payer", "tenant_id", "payer_id", "due_on", postgresql_where=OWING),
-    Index("open_item_owing", "tenant_id", "currency", "residual_minor", postgresql_where=OWING),
+    Index("open_item_owing", "tenant_id", "currency", "residual_minor", "item_id", postgresql_where=OWING),
     Index("open_item_invoice", "tenant_id", "invoice_id"),
     Index("open_item_debtor", "tenant_id", "debtor_id"),
     Index("open_item_due", "tenant_id", "due_on", "item_id", postgresql_where=OWING),

@@ -4,15 +4,20 @@ Protects: trouble of the database is waited out, and one payment that cannot be 
 halved down to it, and it is left to a person.
 """
 
+import time
+
 import structlog
 
 from libs.common.clock import Clock
 from libs.common.db import Database
+from libs.common.metrics import FEED_AGE_SECONDS, PAYMENTS_UNMATCHED_OPEN
 from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
 from services.payment_matching import matching
+from services.payment_matching.store import lists
 
 REST = 0.2
+GAUGES = 20.0
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +31,7 @@ class Matching:
         self._pulse: Pulse | None = None
         self._failed = 0
         self._most = matching.BATCH
+        self._tell_at = 0.0
 
     def hurry(self) -> None:
         """There is money or an item to try."""
@@ -39,8 +45,24 @@ class Matching:
             pulse.turn()
             found = await self._turn()
             if not found:
+                await self._tell()
                 await pulse.rest(backoff(self._failed) if self._failed else REST)
         self._pulse = None
+
+    async def _tell(self) -> None:
+        """The gauges, a few times a minute; they may fail with the database and nothing else."""
+        if time.monotonic() < self._tell_at:
+            return
+        self._tell_at = time.monotonic() + GAUGES
+        try:
+            async with self.database.transaction() as db:
+                left, oldest = await lists.figures(db)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            return
+        PAYMENTS_UNMATCHED_OPEN.set(left)
+        FEED_AGE_SECONDS.set(oldest)
 
     async def _turn(self) -> int:
         try:

@@ -64,6 +64,17 @@ _ACCOUNTS = text("""
       from bank_account b where b.tenant_id = :tenant order by b.account
 """)
 
+_FIGURES = text("""
+    select (select count(*) from payment p where p.unapplied_minor > 0 and not p.pending) as left_over,
+           (select extract(epoch from now() - min(b.covered_to)) from bank_account b where b.required) as oldest
+""")
+
+
+async def figures(db: AsyncConnection) -> tuple[int, float]:
+    """Over all tenants: payments with money left, and the seconds since the oldest required feed's last covered day."""
+    row = (await db.execute(_FIGURES)).one()
+    return int(row.left_over), float(row.oldest or 0)
+
 
 async def payments(db: AsyncConnection, tenant: UUID, most: int, **chosen: Any) -> list[Any]:
     """Payments, the newest first; `state`, `payer`, `entity` choose, `after` is the last sequence shown."""
