@@ -18,11 +18,14 @@ _RANK: dict[Approval, int] = {"none": 0, "confirm": 1, "four_eyes": 2}
 
 
 def ending(deliveries: Collection[str]) -> End | None:
-    """The notice's end, or None while a delivery is under way and none has been sent."""
-    if "sent" in deliveries:
-        return "sent"
+    """The notice's end, or None while a delivery is under way.
+
+    Nothing is said before the last recipient's: the release that a send ends is the one that its permits ask about.
+    """
     if any(state in UNDER_WAY for state in deliveries):
         return None
+    if "sent" in deliveries:
+        return "sent"
     if "uncertain" in deliveries:
         return "uncertain"
     return "failed" if "failed" in deliveries else "stopped"

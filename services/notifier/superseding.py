@@ -187,31 +187,36 @@ async def conclude(db: AsyncConnection, asked: Collection[Pair], at: datetime) -
     attempts: dict[UUID, list[Any]] = defaultdict(list)
     for each in await deliveries.of_notices(db, keys):
         attempts[each.notice_id].append(each)
+    ends: dict[UUID, tuple[End, Any]] = {}
     for row in rows:
         mine = attempts[row.notice_id]
         end = ending([each.state for each in mine])
         if end is not None and end != row.state and may_follow(row.state, end):
-            one = next(each for each in mine if each.state == end)
-            await _end(db, row, lines[row.notice_id], at, one=one, end=end)
-
-
-async def _end(db: AsyncConnection, row: Any, lines: Sequence[NoticeLine], at: datetime, *, one: Any, end: End) -> None:
-    sent_at: datetime = one.sent_at or at
-    now = await notices.change(
+            ends[row.notice_id] = end, next(each for each in mine if each.state == end)
+    changed = await notices.change_many(
         db,
-        row.tenant_id,
-        row.notice_id,
-        state=end,
-        reason=one.reason,
-        channel="email",
-        sent_at=sent_at if end == "sent" else None,
+        [
+            {
+                "tenant_id": row.tenant_id,
+                "notice_id": row.notice_id,
+                "state": ends[row.notice_id][0],
+                "reason": ends[row.notice_id][1].reason,
+                "channel": "email",
+                "sent_at": (ends[row.notice_id][1].sent_at or at) if ends[row.notice_id][0] == "sent" else None,
+            }
+            for row in rows
+            if row.notice_id in ends
+        ],
     )
+    told = [_ended(changed[key], lines[key], at, end=end, one=one) for key, (end, one) in ends.items()]
+    await outbox.record(db, *told)
+
+
+def _ended(now: Any, lines: Sequence[NoticeLine], at: datetime, *, end: End, one: Any) -> Event:
     if end == "sent":
-        told = said.sent(now, lines, at, delivery_id=one.delivery_id, channel="email", sent_at=sent_at)
-    elif end == "uncertain":
-        told = said.uncertain(now, lines, at, one.delivery_id)
-    elif end == "failed":
-        told = said.failed(now, lines, at, one.reason or "refused")
-    else:
-        told = said.stopped(now, lines, at, one.reason or "stopped")
-    await outbox.record(db, told)
+        return said.sent(now, lines, at, delivery_id=one.delivery_id, channel="email", sent_at=now.sent_at)
+    if end == "uncertain":
+        return said.uncertain(now, lines, at, one.delivery_id)
+    if end == "failed":
+        return said.failed(now, lines, at, one.reason or "refused")
+    return said.stopped(now, lines, at, one.reason or "stopped")

@@ -5,12 +5,11 @@ the ReminderDue, still ends in the right text. What is still missing after a whi
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,53 +19,23 @@ from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.ids import uuid7
 from libs.common.metrics import NOTICES_WAITING
-from libs.common.money import Money
 from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
 from services.notifier import guard, said, superseding, tasking
-from services.notifier.contents import Account, Creditor, Facts, Row
 from services.notifier.ending import needed
 from services.notifier.errors import GuardStopped, RecipientRefused, TemplateRefused
-from services.notifier.recipients import Person, chosen
-from services.notifier.render import Renderer, Source
-from services.notifier.revision import NoticeLine
-from services.notifier.store import deliveries, facts, mail, notices, templates
+from services.notifier.known import Known, notice_facts, own_key, read, recipients_of, template_of
+from services.notifier.recipients import Person
+from services.notifier.render import Renderer
+from services.notifier.store import deliveries, notices
 
 BATCH = 25
 PATIENCE = 10
 """Looks, two seconds apart, for a debtor's file or an entity that nobody has told yet."""
 LOOK_AGAIN_SECONDS = 2.0
 REST = 1.0
-OWN: dict[str, str] = {
-    "pre_due": "courtesy",
-    "final_notice": "final",
-    "formal_notice": "formal",
-    "task_call": "call",
-    "internal_notice": "internal",
-    "acknowledge": "thanks",
-}
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What was read for one notice before it is written. `debtor` and `entity` may be untold yet."""
-
-    row: Any
-    lines: Sequence[NoticeLine]
-    deductions: Sequence[Money]
-    entity: Any | None
-    debtor: Any | None
-    contacts: Sequence[Person]
-    accounts: Sequence[Any]
-    references: Mapping[UUID, str]
-    earlier: Sequence[datetime]
-    texts: Mapping[tuple[UUID, str, str], Source]
-
-    def today(self, now: datetime) -> date:
-        """The creditor's date."""
-        return now.astimezone(ZoneInfo(self.entity.time_zone if self.entity else "Europe/Paris")).date()
 
 
 class Writer:
@@ -102,93 +71,90 @@ class Writer:
         """One batch in one transaction; answers how many were looked at."""
         async with self.database.transaction() as db:
             rows = await notices.claim_due(db, BATCH)
-            for known in await _read(db, rows):
-                await self._write(db, known)
+            keys = {(row.tenant_id, row.notice_id) for row in rows}
+            changed = set(await superseding.follow_facts(db, keys, self.clock.now()))
+            written: list[Written] = []
+            for known in await _read(db, [row for row in rows if row.notice_id not in changed]):
+                written += await self._write(db, known)
                 await asyncio.sleep(0)
-            NOTICES_WAITING.set(await notices.waiting(db))
+            await self._keep(db, written)
+            if rows:
+                NOTICES_WAITING.set(await notices.waiting(db))
             return len(rows)
 
-    async def _write(self, db: AsyncConnection, known: Known) -> None:
+    async def _keep(self, db: AsyncConnection, written: Sequence["Written"]) -> None:
+        """Keep the mails that were written, for the recipients who have none of their occurrences yet."""
+        now = self.clock.now()
+        taken = await deliveries.taken(db, {pair for each in written for pair in each.covered()})
+        rows: list[dict[str, Any]] = []
+        lines: list[dict[str, Any]] = []
+        changes: list[dict[str, Any]] = []
+        for each in written:
+            free = each.free(taken)
+            if not free:
+                row = each.known.row
+                await superseding.stop(db, {(row.tenant_id, row.notice_id)}, now, "already_sent")
+                continue
+            rows += free
+            for row in free:
+                lines += each.lines_of(row)
+            taken |= {(line["tenant_id"], line["occurrence_id"], line["recipient"]) for line in lines}
+            changes.append(each.change())
+        await deliveries.add(db, rows, lines)
+        changed = await notices.change_many(db, changes)
+        kept = [each for each in written if each.known.row.notice_id in changed and not each.ready]
+        told = [said.proposed(changed[each.known.row.notice_id], each.known.lines, now) for each in kept]
+        await outbox.record(db, *told)
+
+    async def _write(self, db: AsyncConnection, known: Known) -> list["Written"]:
+        """Write one notice: a mail is answered, everything else is kept at once."""
         row, now = known.row, self.clock.now()
-        key = {(row.tenant_id, row.notice_id)}
-        if await superseding.follow_facts(db, key, now):
-            return
         if (known.entity is None or known.debtor is None) and row.tries < PATIENCE:
             await notices.later(db, row.tenant_id, row.notice_id, LOOK_AGAIN_SECONDS)
         elif known.entity is None or known.debtor is None:
             await superseding.fail(db, row, known.lines, now, "unknown_debtor" if known.entity else "unknown_entity")
         else:
-            await self._by_channel(db, known, now)
+            return await self._by_channel(db, known, now)
+        return []
 
-    async def _by_channel(self, db: AsyncConnection, known: Known, now: datetime) -> None:
+    async def _by_channel(self, db: AsyncConnection, known: Known, now: datetime) -> list["Written"]:
         """The first channel that can carry it; none: somebody must find a contact."""
         row = known.row
         for channel in row.channels:
             if channel == "email":
-                people = await self._recipients(db, known)
+                people = recipients_of(known)
                 if people:
-                    await self._mail(db, known, people, now)
-                    return
+                    return await self._mail(db, known, people, now)
             elif channel == "call_task" or row.kind == "internal_notice":
-                await self._task(db, known, now)
-                return
+                return await self._task(db, known, now)
             elif channel == "letter":
-                await self._letter(db, known, now)
-                return
+                return await self._letter(db, known, now)
         if row.kind == "internal_notice":
-            await self._task(db, known, now)
-            return
+            return await self._task(db, known, now)
         await superseding.fail(db, row, known.lines, now, "no_contact")
         why = known.debtor.name if known.debtor else ""
         await tasking.open_contact_task(db, row, why=why, at=now, due_on=known.today(now))
+        return []
 
-    async def _recipients(self, db: AsyncConnection, known: Known) -> list[Person]:
-        row = known.row
-        suppressed = await mail.suppressed(db, row.tenant_id, [each.email for each in known.contacts if each.email])
-        if row.kind == "internal_notice":
-            owner = known.debtor.sales_owner if known.debtor else None
-            return chosen([Person(None, "", owner, ("accounts_payable",))], (), suppressed)
-        if row.recipients:
-            return [Person(None, "", address, ()) for address in row.recipients]
-        return chosen(known.contacts, row.audience, suppressed)
-
-    async def _mail(self, db: AsyncConnection, known: Known, people: Sequence[Person], now: datetime) -> None:
+    async def _mail(
+        self, db: AsyncConnection, known: Known, people: Sequence[Person], now: datetime
+    ) -> list["Written"]:
         row, entity = known.row, known.entity
         assert entity is not None and known.debtor is not None
-        if not await self._text(db, known, people, now):
-            return
+        texts = await self._text(db, known, people, now)
+        if texts is None:
+            return []
         if entity.mode == "shadow":
+            await notices.change(db, row.tenant_id, row.notice_id, **texts)
             await superseding.stop(db, {(row.tenant_id, row.notice_id)}, now, "shadow")
-            return
+            return []
         approval = needed(row.kind, row.approval, entity.approvals)
-        ready = approval == "none" or row.approved_by is not None
-        rows = [
-            {
-                "tenant_id": row.tenant_id,
-                "delivery_id": uuid7(),
-                "notice_id": row.notice_id,
-                "entity_id": row.entity_id,
-                "case_id": row.case_id,
-                "contact_id": person.contact_id,
-                "kind": row.kind,
-                "recipient": person.email,
-                "sender": entity.sender_email,
-                "debtor_version": known.debtor.version,
-                "state": "ready" if ready else "proposed",
-            }
-            for person in people
-        ]
-        covered = [line.occurrence_id for line in known.lines if line.completes]
-        if not await deliveries.add(db, rows, covered):
-            await superseding.stop(db, {(row.tenant_id, row.notice_id)}, now, "already_sent")
-            return
-        state = "ready" if ready else "proposed"
-        changed = await notices.change(db, row.tenant_id, row.notice_id, state=state, approval=approval)
-        if not ready:
-            await outbox.record(db, said.proposed(changed, known.lines, now))
+        return [Written(known, people, texts, approval, approval == "none" or row.approved_by is not None)]
 
-    async def _text(self, db: AsyncConnection, known: Known, people: Sequence[Person], now: datetime) -> bool:
-        """Write subject and words; False when nothing can be written, and the notice has ended."""
+    async def _text(
+        self, db: AsyncConnection, known: Known, people: Sequence[Person], now: datetime
+    ) -> dict[str, Any] | None:
+        """Subject and words as columns; None when nothing can be written, and the notice has ended."""
         row = known.row
         told = notice_facts(known, people[0].name if len(people) == 1 else "", now)
         try:
@@ -200,17 +166,16 @@ class Writer:
             log.error("notice.unwritable", notice=str(row.notice_id), code=refused.code)
             await superseding.fail(db, row, known.lines, now, refused.code)
             await tasking.open_contact_task(db, row, why=refused.detail, at=now, due_on=known.today(now))
-            return False
+            return None
         texts = {"subject": written.subject, "words": written.text, "markup": written.html}
-        await notices.change(db, row.tenant_id, row.notice_id, prepared_at=now, **texts)
-        return True
+        return texts | {"prepared_at": now}
 
-    async def _task(self, db: AsyncConnection, known: Known, now: datetime) -> None:
+    async def _task(self, db: AsyncConnection, known: Known, now: datetime) -> list["Written"]:
         """A call, or a word to the sales owner, is a task; opened, it counts as sent."""
         row = known.row
         person = next((each for each in known.contacts if "accounts_payable" in each.roles), None)
         told = notice_facts(known, person.name if person else "", now)
-        key = "internal" if row.kind == "internal_notice" else "call"
+        key = own_key(row.template, row.kind, row.tone)
         written = self.renderer.render(self.renderer.own[key, told.language], told)
         kind: said.TaskKind = "internal_notice" if row.kind == "internal_notice" else "call"
         task_id = await tasking.open_task(
@@ -222,108 +187,75 @@ class Writer:
         await outbox.record(
             db, said.sent(changed, known.lines, now, delivery_id=task_id, channel="call_task", sent_at=now)
         )
+        return []
 
-    async def _letter(self, db: AsyncConnection, known: Known, now: datetime) -> None:
+    async def _letter(self, db: AsyncConnection, known: Known, now: datetime) -> list["Written"]:
         """A letter is written here and posted by a person, who says so on the task that its approval opens."""
         row = known.row
-        if not await self._text(db, known, [Person(None, "", None, ())], now):
-            return
+        texts = await self._text(db, known, [Person(None, "", None, ())], now)
+        if texts is None:
+            return []
         approval = needed(row.kind, row.approval, known.entity.approvals if known.entity else "confirm")
         approval = "confirm" if approval == "none" else approval
         told = {"channel": "letter", "approval": approval, "state": "proposed"}
-        changed = await notices.change(db, row.tenant_id, row.notice_id, **told)
+        changed = await notices.change(db, row.tenant_id, row.notice_id, **told, **texts)
         await outbox.record(db, said.proposed(changed, known.lines, now))
+        return []
 
 
-def template_of(renderer: Renderer, texts: Mapping[tuple[UUID, str, str], Source], row: Any) -> Source:
-    """The tenant's own text under the policy's name, or under our name for this tone, else ours."""
-    ours = own_key(row.template, row.kind, row.tone)
-    language = row.language
-    tenants = texts.get((row.tenant_id, row.template, language)) or texts.get((row.tenant_id, ours, language))
-    return tenants or renderer.own[ours, language]
+@dataclass(frozen=True)
+class Written:
+    """A mail that was written and is to be kept with a delivery for each of these people."""
 
+    known: Known
+    people: Sequence[Person]
+    texts: Mapping[str, Any]
+    approval: str
+    ready: bool
 
-def own_key(name: str, kind: str, tone: int) -> str:
-    """Our text for a policy's template name, or for what the step is."""
-    if name in ("courtesy", "friendly", "firm", "final", "formal", "thanks", "internal", "call"):
-        return name
-    return OWN.get(kind) or ("friendly" if tone <= 2 else "firm" if tone == 3 else "final")
+    def covered(self) -> list[tuple[UUID, UUID]]:
+        """(tenant, occurrence) of every release that this mail ends."""
+        return [(self.known.row.tenant_id, line.occurrence_id) for line in self.known.lines if line.completes]
 
+    def free(self, taken: Collection[deliveries.Taken]) -> list[dict[str, Any]]:
+        """The deliveries of those who have none of its occurrences from another one."""
+        return [
+            self._delivery(person)
+            for person in self.people
+            if not any((*pair, person.email) in taken for pair in self.covered())
+        ]
 
-def notice_facts(known: Known, contact: str, now: datetime) -> Facts:
-    """The facts that a template is rendered from."""
-    row, entity, debtor = known.row, known.entity, known.debtor
-    assert entity is not None and debtor is not None
-    return Facts(
-        kind=row.kind,
-        tone=row.tone,
-        language=row.language,
-        today=known.today(now),
-        creditor=Creditor(
-            name=entity.name,
-            sender_name=entity.sender_name,
-            reply_to=entity.reply_to or entity.sender_email,
-            phone=entity.phone or "",
-            siren=entity.siren or "",
-            country=entity.country,
-        ),
-        debtor=debtor.name,
-        debtor_siren=debtor.siren or "",
-        debtor_phone=debtor.phone or "",
-        contact=contact,
-        rows=[_row(line, known.references) for line in known.lines],
-        anchor_item_id=row.anchor_item_id,
-        accounts=[
-            Account(each.holder, each.iban, each.bic or "", each.currency)
-            for each in known.accounts
-            if each.effective_at <= now
-        ],
-        earlier=[each.astimezone(ZoneInfo(entity.time_zone)).date() for each in known.earlier],
-        deductions=known.deductions,
-    )
+    def _delivery(self, person: Person) -> dict[str, Any]:
+        row, entity, debtor = self.known.row, self.known.entity, self.known.debtor
+        assert entity is not None and debtor is not None
+        return {
+            "tenant_id": row.tenant_id,
+            "delivery_id": uuid7(),
+            "notice_id": row.notice_id,
+            "entity_id": row.entity_id,
+            "case_id": row.case_id,
+            "contact_id": person.contact_id,
+            "kind": row.kind,
+            "recipient": person.email,
+            "sender": entity.sender_email,
+            "debtor_version": debtor.version,
+            "state": self.state,
+        }
 
+    def lines_of(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What one of its deliveries takes."""
+        mine = {name: row[name] for name in ("tenant_id", "delivery_id", "recipient")}
+        return [mine | {"occurrence_id": occurrence} for _, occurrence in self.covered()]
 
-def _row(line: NoticeLine, references: Mapping[UUID, str]) -> Row:
-    return Row(
-        item_id=line.item_id,
-        invoice_id=line.invoice_id,
-        number=line.number,
-        issue_date=line.issue_date,
-        due_date=line.due_date,
-        amount=line.amount,
-        residual=line.residual,
-        reference=references.get(line.invoice_id, ""),
-        paused=line.paused,
-    )
+    @property
+    def state(self) -> str:
+        return "ready" if self.ready else "proposed"
 
-
-async def read(db: AsyncConnection, rows: Sequence[Any]) -> list[Known]:
-    """Everything these notices are written from, in one question a table."""
-    keys = {(row.tenant_id, row.notice_id) for row in rows}
-    payers = {(row.tenant_id, row.payer_id) for row in rows}
-    entities = {(row.tenant_id, row.entity_id) for row in rows}
-    lines, deductions = await notices.lines(db, keys), await notices.deductions(db, keys)
-    creditors, accounts = await facts.entities(db, entities), await facts.accounts(db, entities)
-    debtors, contacts = await facts.debtors(db, payers), await facts.contacts(db, payers)
-    printed = {(row.tenant_id, line.invoice_id) for row in rows for line in lines[row.notice_id]}
-    told = await facts.invoices(db, printed)
-    references = {key: each.payment_reference for key, each in told.items() if each.payment_reference}
-    earlier, texts = await notices.earlier(db, payers), await templates.current(db, {row.tenant_id for row in rows})
-    return [
-        Known(
-            row=row,
-            lines=lines[row.notice_id],
-            deductions=deductions[row.notice_id],
-            entity=creditors.get((row.tenant_id, row.entity_id)),
-            debtor=debtors.get((row.tenant_id, row.payer_id)),
-            contacts=contacts[row.tenant_id, row.payer_id],
-            accounts=accounts[row.tenant_id, row.entity_id],
-            references=references,
-            earlier=earlier.get((row.tenant_id, row.payer_id), ()),
-            texts=texts,
-        )
-        for row in rows
-    ]
+    def change(self) -> dict[str, Any]:
+        """The notice's columns once it is kept."""
+        row = self.known.row
+        key = {"tenant_id": row.tenant_id, "notice_id": row.notice_id}
+        return {**key, **self.texts, "state": self.state, "approval": self.approval}
 
 
 async def _read(db: AsyncConnection, rows: Sequence[Any]) -> list[Known]:

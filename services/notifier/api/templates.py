@@ -13,9 +13,9 @@ from libs.common.http import Wire
 from libs.common.money import Money
 from services.notifier import contents
 from services.notifier.contents import Creditor, Facts, Row
+from services.notifier.known import notice_facts, read
 from services.notifier.render import BLOCKS, KEYS, Source
 from services.notifier.store import notices, templates
-from services.notifier.writing import notice_facts, read
 
 from .shared import Here, Reads, Writes
 

@@ -27,11 +27,15 @@ LANES = 20
 RENEW_SECONDS = 10.0
 EXPIRE_SECONDS = 5.0
 REST = 0.5
-REFUSALS = 3
-"""Times that a no is asked again, so that the event behind it can shrink the notice before it is stopped."""
+SOFT = frozenset(
+    {"residual_changed", "settled", "item_cancelled", "invoice_amended", "invoice_cancelled", "debtor_changed"}
+)
+"""Refusals whose event is on its way here: it shrinks the notice or ends it with the better reason."""
+PASSING = frozenset({"no_answer", "credit_not_applied", "money_untried", "item_unknown", "item_untried", "contact_day"})
+"""Reasons of "ask again": beside a no of another service they do not tell why the notice ends."""
+SOFT_ASKS = 5
+"""Times that such a no is asked again before it ends the notice itself."""
 AGAIN_WAITS = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
-OURS_FINAL = ("superseded", "shadow", "suppressed", "reply", "window_over", "sandbox")
-"""Our own answers that no further event can soften."""
 LEAVE_SECONDS = 20.0
 
 log = structlog.get_logger(__name__)
@@ -133,9 +137,8 @@ class Dispatcher:
             return
         now = self.clock.now()
         key = {(job.claim.tenant_id, job.claim.notice_id)}
-        ours = permit.reasons.get("notifier")
-        final = permit.answer == "no" and (ours in OURS_FINAL or job.claim.asks + 1 >= REFUSALS)
-        reason = ours if ours in OURS_FINAL else next(iter(permit.reasons.values()), "no_answer")
+        reason = next((why for why in permit.reasons.values() if why not in PASSING), "no_answer")
+        final = permit.answer == "no" and (reason not in SOFT or job.claim.asks + 1 >= SOFT_ASKS)
         async with self.database.transaction() as db:
             if permit.answer == "no" and await superseding.follow_facts(db, key, now):
                 return

@@ -8,12 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, Update, and_, bindparam, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as put
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from libs.common.directory.tables import directory_tenant
-from libs.common.sets import columns, given
+from libs.common.sets import adding, columns, given
 from services.notifier.ending import OUTWARD
 from services.notifier.store.pairs import Pair, of_pairs, pairs, parameters
 from services.notifier.tables import delivery, delivery_line, notice
@@ -46,35 +45,27 @@ def _seconds(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.make_interval(0, 0, 0, 0, 0, 0, column)
 
 
-async def add(db: AsyncConnection, rows: Sequence[Mapping[str, Any]], occurrences: Sequence[UUID]) -> list[UUID]:
-    """Add deliveries of one notice that covers these occurrences; answers those whose recipient was free.
+Taken = tuple[UUID, UUID, str]
+"""Tenant, occurrence, recipient."""
 
-    A recipient who has, or may have, one of the occurrences from another delivery is left out.
-    """
-    added: list[UUID] = []
-    for row in rows:
-        taken = [
-            {
-                "tenant_id": row["tenant_id"],
-                "delivery_id": row["delivery_id"],
-                "occurrence_id": occurrence,
-                "recipient": row["recipient"],
-            }
-            for occurrence in sorted(occurrences)
-        ]
-        free = await db.scalar(
-            select(~select(delivery_line.c.delivery_id).where(
-                delivery_line.c.tenant_id == row["tenant_id"],
-                delivery_line.c.occurrence_id.in_(list(occurrences)),
-                delivery_line.c.recipient == row["recipient"],
-                delivery_line.c.live,
-            ).exists())
-        )  # fmt: skip
-        if free:
-            await db.execute(insert(delivery).values(**row))
-            await db.execute(put(delivery_line).values(taken))
-            added.append(row["delivery_id"])
-    return added
+
+async def taken(db: AsyncConnection, occurrences: Collection[Pair]) -> set[Taken]:
+    """Who has, or may have, which of these (tenant, occurrence) from a delivery already."""
+    query = select(delivery_line.c.tenant_id, delivery_line.c.occurrence_id, delivery_line.c.recipient)
+    live = query.join(pairs(), of_pairs(delivery_line.c.occurrence_id)).where(delivery_line.c.live)
+    found = await db.execute(live, parameters(occurrences)) if occurrences else ()
+    return {(row.tenant_id, row.occurrence_id, row.recipient) for row in found}
+
+
+async def add(db: AsyncConnection, rows: Sequence[Mapping[str, Any]], lines: Sequence[Mapping[str, Any]]) -> None:
+    """Add deliveries and the (occurrence, recipient) that each of them takes."""
+    if rows:
+        await db.execute(adding(delivery, tuple(rows[0])), columns(rows))
+        # Without "on conflict": a recipient taken meanwhile by another process must fail this transaction.
+        names = tuple(lines[0])
+        await db.execute(
+            insert(delivery_line).from_select(names, select(*given(delivery_line, names).c)), columns(lines)
+        )
 
 
 async def of_notices(db: AsyncConnection, asked: Collection[Pair]) -> list[Any]:

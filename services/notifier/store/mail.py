@@ -84,6 +84,15 @@ async def suppressed(db: AsyncConnection, tenant: UUID, addresses: Collection[st
     return set((await db.scalars(query)).all())
 
 
+async def suppressed_of(db: AsyncConnection, asked: Collection[tuple[UUID, str]]) -> set[tuple[UUID, str]]:
+    """Those of these (tenant, address) that nobody writes to."""
+    query = select(suppression.c.tenant_id, suppression.c.address).where(
+        suppression.c.tenant_id == func.any(sorted({tenant for tenant, _ in asked})),
+        suppression.c.address == func.any(sorted({address for _, address in asked})),
+    )
+    return {(row.tenant_id, row.address) for row in await db.execute(query)} if asked else set()
+
+
 async def suppressions(db: AsyncConnection, tenant: UUID, after: str | None, most: int) -> list[Any]:
     """The tenant's suppressed addresses, in their order."""
     query = select(suppression).where(suppression.c.tenant_id == tenant).order_by(suppression.c.address).limit(most)

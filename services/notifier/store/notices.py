@@ -3,14 +3,16 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, and_, cast, func, insert, select, update
+from sqlalchemy import ColumnElement, Date, Update, and_, cast, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as put
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
+from libs.common.sets import columns, given
 from services.notifier.ending import OPEN, OUTWARD
 from services.notifier.revision import NoticeLine
 from services.notifier.store.pairs import Pair, of_pairs, pairs, parameters, rows_of
@@ -138,6 +140,22 @@ async def change(db: AsyncConnection, tenant: UUID, notice_id: UUID, **values: A
     """Set columns and raise the version; answers the row as it stands then."""
     changing = update(notice).where(notice.c.tenant_id == tenant, notice.c.notice_id == notice_id)
     return (await db.execute(changing.values(version=notice.c.version + 1, **values).returning(notice))).one()
+
+
+@cache
+def _changing(names: tuple[str, ...]) -> Update:
+    rows = given(notice, ("tenant_id", "notice_id", *names))
+    mine = and_(notice.c.tenant_id == rows.c.tenant_id, notice.c.notice_id == rows.c.notice_id)
+    told: dict[str, Any] = {name: rows.c[name] for name in names}
+    return update(notice).where(mine).values(**told, version=notice.c.version + 1).returning(notice)
+
+
+async def change_many(db: AsyncConnection, rows: Sequence[Row]) -> dict[UUID, Any]:
+    """The same for many, each with its own values of the same columns; answers them by id as they stand then."""
+    if not rows:
+        return {}
+    names = tuple(name for name in rows[0] if name not in ("tenant_id", "notice_id"))
+    return {row.notice_id: row for row in await db.execute(_changing(names), columns(rows))}
 
 
 def _open() -> ColumnElement[bool]:

@@ -155,7 +155,7 @@ async def test_a_tenants_own_text_is_used_from_its_next_notice_on(settings):
         await it.until("ReminderSent")
         assert it.sink.taken[0].mail["Subject"] == "Petit rappel FA-2026-0001"
         assert (await it.get("/v1/templates/friendly/fr"))["version"] == 1
-        assert len((await it.get("/v1/templates"))["templates"]) == 16
+        assert len((await it.get("/v1/templates"))["templates"]) == 20
 
 
 async def test_a_runaway_day_stops_the_tenant_until_a_person_lets_it_go_on(settings):

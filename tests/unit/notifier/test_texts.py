@@ -11,8 +11,19 @@ from services.notifier.render import KEYS, Renderer
 from tests.unit.notifier.sample import facts, row
 
 RENDERER = Renderer()
-TONES = {"courtesy": 1, "friendly": 2, "firm": 3, "final": 4, "formal": 5, "thanks": 0, "internal": 0, "call": 3}
-ASKING = ("courtesy", "friendly", "firm", "final", "formal")
+TONES = {
+    "courtesy": 1,
+    "statement": 1,
+    "hand_over": 0,
+    "friendly": 2,
+    "firm": 3,
+    "final": 4,
+    "formal": 5,
+    "thanks": 0,
+    "internal": 0,
+    "call": 3,
+}
+ASKING = ("courtesy", "statement", "friendly", "firm", "final", "formal")
 
 
 def said(key, language="fr", *rows, **changes):
@@ -43,7 +54,7 @@ def test_a_notice_shows_each_invoice_the_total_and_where_to_pay(key, language):
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-@pytest.mark.parametrize("key", ["courtesy", "friendly", "thanks", "internal"])
+@pytest.mark.parametrize("key", ["courtesy", "statement", "friendly", "thanks", "internal"])
 def test_the_first_tones_never_speak_of_charges(key, language):
     assert not re.search(r"40|indemni|pénalit|compensation|interest", said(key, language).text, re.IGNORECASE)
 
