@@ -14,8 +14,8 @@ from services.scheduler.case import MarkState
 End = Literal["proposed", "sent", "done", "failed", "stopped", "uncertain", "bounced"]
 LATER = timedelta(days=7)
 """How long a step rests that failed, bounced or was rejected; a changed contact ends the rest at once."""
-RESTS: frozenset[str] = frozenset({"rejected", "excluded", "suppressed", "no_recipient", "no_contact", "four_eyes"})
-TOMORROW: frozenset[str] = frozenset({"contact_cap", "volume", "budget", "expired", "window_closed"})
+RESTS: frozenset[str] = frozenset({"rejected", "suppressed", "no_recipient", "no_contact"})
+TOMORROW: frozenset[str] = frozenset({"contact_day", "volume", "window_over"})
 OFTEN = 3
 """Releases of one day after which a step waits for the next day, whatever stopped it."""
 

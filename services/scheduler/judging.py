@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from services.scheduler.calendar import Calendar, add_banking_days, previous_banking_day
-from services.scheduler.case import DONE, IN_FLIGHT, Case, Item, Mark, Money, Reason, next_rung, planned_on, rungs
+from services.scheduler.case import (
+    DONE,
+    IN_FLIGHT,
+    UNENDED,
+    Case,
+    Item,
+    Mark,
+    Money,
+    Reason,
+    next_rung,
+    planned_on,
+    rungs,
+)
 from services.scheduler.grouping import Verdict
 from services.scheduler.policy import Policy, Step
 
@@ -101,13 +113,20 @@ def _rung(item: Item, step: Step | None, mark: Mark | None, climbed: tuple[Step,
     if step is None:
         return Verdict(item, None, block=Reason("ladder_done"))
     if mark is not None and mark.state in IN_FLIGHT:
-        return Verdict(item, step, mark.on, _waiting(mark), mark=mark)
+        look_on = expires_on(mark, day) if mark.state in UNENDED else None
+        return Verdict(item, step, mark.on, _waiting(mark), look_on, mark)
     if day.case.escalated:
         return Verdict(item, step, block=Reason("escalated"), mark=mark)
     on = planned_on(step, item, climbed, day.calendar)
     if mark is not None and mark.retry_on is not None:
         on = max(on, day.calendar.moved(mark.retry_on))
     return _when(item, step, on, day, mark)
+
+
+def expires_on(mark: Mark, day: Day) -> date:
+    """The day from which a release that nobody approved or sent is withdrawn: its facts are older than the gap."""
+    released = day.calendar.today(mark.released_at) if mark.released_at is not None else mark.on
+    return day.calendar.add_business_days(released, day.policy.gap_days) + timedelta(days=1)
 
 
 def _when(item: Item, step: Step, on: date, day: Day, mark: Mark | None) -> Verdict:

@@ -1,7 +1,8 @@
 """This service's part of the send permit: is the notice still due, is nothing over it paused, may the party hear it?
 
-no   a release is not the current one; something over it is paused, also in part, since it was released; the window is
-     closed, the tenant stopped, the entity in shadow; another notice of the party is on its way or within the gap
+no     a release is not the current one; something over it is paused, also in part, since it was released; the tenant
+       is stopped, the entity in shadow; another notice of the party is on its way or within the gap
+again  the window is closed: a notice that waited for its approval leaves when it opens
 The gap is reserved on the party's locked row, so that of two notices that ask at once only one gets its yes.
 """
 
@@ -13,7 +14,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.clock import Clock
-from libs.common.permits import Answer, Ask, AskedItem, no, yes
+from libs.common.permits import Answer, Ask, AskedItem, again, no, yes
 from services.scheduler.case import Case, Item
 from services.scheduler.gathering import Situation, gather
 from services.scheduler.judging import Day, day_of, standing
@@ -22,6 +23,8 @@ from services.scheduler.store import cases, evidence, facts, sweeping
 from services.scheduler.store.policies import Policies
 
 UNENDED = ("released", "proposed")
+PASSES = frozenset({"window_closed"})
+"""What time alone changes while the notice lives: it is asked again."""
 ANY_GAP = timedelta(days=60)
 """Longer than any gap that a policy may have."""
 
@@ -47,7 +50,7 @@ class Looking:
         answers = []
         for ask in asks:
             reason = _refusal(ask, situations.get(ask.payer_id), released, gap, now)
-            answers.append(yes(ask) if reason is None else no(ask, reason))
+            answers.append(yes(ask) if reason is None else (again if reason in PASSES else no)(ask, reason))
         await sweeping.reserve(db, [{"tenant_id": tenant, **row} for row in gap.taken.values()])
         return answers
 

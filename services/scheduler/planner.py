@@ -6,7 +6,7 @@ has a reason; the next look is never in the past and never in the middle of a cl
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -23,7 +23,7 @@ from services.scheduler.grouping import (
     silent_currencies,
 )
 from services.scheduler.judging import Day, day_of, deductions, expires_on, judge, standing
-from services.scheduler.policy import LADDER, Policy
+from services.scheduler.policy import LADDER, Policy, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +156,13 @@ class _Saying:
         notice = plain_notice(these, day.case, ends) if plain else ladder_notice(these, others or (), day, ends)
         if notice.step.kind in NOTICES and self.deducted and covered(notice, self.deducted):
             return Reason("net_not_positive")
-        self.notices.append(notice)
+        self.notices.append(notice if notice.approval == "none" else self.approved_within(notice, window))
         return None
+
+    def approved_within(self, notice: Notice, window: Window) -> Notice:
+        """A notice that a person must approve may leave until the gap is over, in the windows of those days."""
+        opens = self.day.calendar.opening(self.day.gap_end, window)
+        return replace(notice, window_ends_at=self.day.calendar.closing(opens, window) or notice.window_ends_at)
 
 
 def _what_is_ready(saying: _Saying) -> Reason | None:

@@ -94,7 +94,7 @@ async def test_a_reply_pauses_the_case_until_somebody_has_read_it(world: World) 
 
 
 async def test_stale_bank_data_hold_reminders_and_a_statement_frees_them(world: World) -> None:
-    await world.tell(world.entity_configured(feed_required=True), world.issued("F1", DUE))
+    await world.tell(world.entity_configured(feed_required=True), world.feed(None), world.issued("F1", DUE))
     assert await world.day(date(2026, 9, 3)) == []
     await world.tell(world.feed(date(2026, 9, 1)))
     assert await world.sweep() == []

@@ -246,7 +246,7 @@ async def test_a_permit_is_given_for_the_current_release_only_and_within_the_win
     old["items"][0]["release"] = 7
     assert await permit(doors, old) == [("no", "release_superseded")]
     world.go_to(date(2026, 9, 3), 20)
-    assert await permit(doors, asked(world, due)) == [("no", "window_closed")]
+    assert await permit(doors, asked(world, due)) == [("again", "window_closed")]
 
 
 async def test_no_permit_once_something_over_it_is_paused(world: World, doors: httpx.AsyncClient) -> None:

@@ -123,6 +123,15 @@ def test_a_payment_withdraws_the_notice_that_waits_for_approval() -> None:
         assert decision.withdrawn == (((named("r"), why),) if why else ())
 
 
+def test_a_notice_that_waits_for_a_person_may_leave_until_the_gap_is_over_and_is_withdrawn_then() -> None:
+    today = date(2026, 9, 3)
+    notice = decided(today, item("A", DUE), approvals="confirm").notices[0]
+    assert notice.window_ends_at.date() == PARIS.add_business_days(today, STANDARD.gap_days)
+    waiting = mark("friendly", today, state="proposed", reminder_id=named("r"), printed=50_000, invoice_version=1)
+    assert decided(date(2026, 9, 10), item("A", DUE, marks=(waiting,))).withdrawn == ()
+    assert decided(date(2026, 9, 11), item("A", DUE, marks=(waiting,))).withdrawn == ((named("r"), "expired"),)
+
+
 def test_a_new_entity_has_everything_confirmed_by_a_person() -> None:
     assert decided(date(2026, 9, 3), item("A", DUE)).notices[0].approval == "none"
     assert decided(date(2026, 9, 3), item("A", DUE), approvals="confirm").notices[0].approval == "confirm"
