@@ -11,11 +11,11 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 
@@ -24,6 +24,7 @@ from libs.common.auth import Doorkeeper, doorkeeper
 from libs.common.directory.credentials import KnownSource
 from libs.common.errors import Conflict, Unauthenticated
 from libs.common.seal import unseal
+from libs.common.sets import adding, columns, given
 from libs.common.tables import webhook_seen
 
 TOLERANCE_SECONDS = 300
@@ -140,18 +141,27 @@ async def remember(db: AsyncConnection, *messages: VerifiedSource) -> None:
 
     The same id with the same body passes: the natural key of what it tells makes it harmless.
     """
-    digests = {(it.tenant_id, it.source_id, it.webhook_id): hashlib.sha256(it.body).digest() for it in messages}
-    rows = [
-        {"tenant_id": tenant, "source_id": source, "webhook_id": name, "body_sha256": digest}
-        for (tenant, source, name), digest in sorted(digests.items())
-    ]
+    told: dict[tuple[UUID, UUID, str], bytes] = {}
+    for it in messages:
+        digest = hashlib.sha256(it.body).digest()
+        if told.setdefault((it.tenant_id, it.source_id, it.webhook_id), digest) != digest:
+            raise WebhookReused
+    rows = [dict(zip(_SEEN, (*name, digest), strict=True)) for name, digest in sorted(told.items())]
     if not rows:
         return
-    await db.execute(insert(webhook_seen).values(rows).on_conflict_do_nothing())
-    seen = webhook_seen.c
-    asked = select(seen.tenant_id, seen.source_id, seen.webhook_id, seen.body_sha256).where(
-        tuple_(seen.tenant_id, seen.source_id, seen.webhook_id).in_(list(digests))
-    )
-    for tenant, source, name, digest in await db.execute(asked):
-        if digests[tenant, source, name] != digest:
+    await db.execute(adding(webhook_seen, _SEEN), columns(rows))
+    for tenant, source, name, digest in await db.execute(_kept(), columns(rows)):
+        if told[tenant, source, name] != digest:
             raise WebhookReused
+
+
+_SEEN = ("tenant_id", "source_id", "webhook_id", "body_sha256")
+
+
+@cache
+def _kept() -> Select[Any]:
+    """What is on record of the messages given; one look-up by the key for each."""
+    asked, seen = given(webhook_seen, _SEEN), webhook_seen.c
+    same = (seen[name] == asked.c[name] for name in _SEEN[:3])
+    found = select(seen.body_sha256).where(*same).limit(1).lateral()
+    return select(*(asked.c[name] for name in _SEEN[:3]), found.c.body_sha256).select_from(asked.join(found, true()))

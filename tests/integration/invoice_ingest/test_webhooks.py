@@ -30,6 +30,13 @@ async def test_a_webhook_id_with_another_body_is_a_conflict(office: Office) -> N
     assert await office.events("InvoiceAmended") == []
 
 
+async def test_of_two_bodies_under_one_id_at_once_only_one_is_taken(office: Office) -> None:
+    both = [office.webhook(invoice(f"F-{n}"), webhook_id="msg_one") for n in range(2)]
+    answers = await asyncio.gather(*both)
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    assert len(await office.events("InvoiceIssued")) == 1
+
+
 async def test_a_wrong_signature_an_old_stamp_and_an_unknown_source_are_the_same_401(office: Office) -> None:
     wrong = await office.webhook(invoice(), secret="whsec_" + "A" * 32)
     old = await office.webhook(invoice(), at=int(time.time()) - 4_000)
