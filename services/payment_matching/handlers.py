@@ -75,7 +75,8 @@ async def debtors_changed(db: AsyncConnection, events: list[Event]) -> None:
     bodies = [event.body for event in events if event.body.debtor_id in changed]
     if not bodies:
         return
-    await debtors.forget(db, {(body.tenant_id, body.debtor_id) for body in bodies})
+    keys = {(body.tenant_id, body.debtor_id) for body in bodies}
+    await debtors.forget(db, keys)
     known = [
         Identity(body.tenant_id, "iban", iban.replace(" ", "").upper(), body.debtor_id, "file")
         for body in bodies
@@ -87,7 +88,7 @@ async def debtors_changed(db: AsyncConnection, events: list[Event]) -> None:
         if (name := name_key(body.name))
     ]
     await debtors.know(db, known)
-    await debtors.try_again(db, {(one.tenant_id, one.value) for one in known if one.kind == "iban"})
+    await debtors.try_again(db, keys, {(one.tenant_id, one.value) for one in known if one.kind == "iban"})
 
 
 async def debtors_erased(db: AsyncConnection, events: list[Event]) -> None:

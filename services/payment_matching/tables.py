@@ -195,6 +195,7 @@ payment = Table(
     Index("payment_pending", "seq", postgresql_where=text("pending")),
     Index("payment_pending_of", "tenant_id", postgresql_where=text("pending")),
     Index("payment_in_order", "tenant_id", "seq"),
+    Index("payment_left_in_order", "tenant_id", "seq", postgresql_where=LEFT),
     Index("payment_left", "tenant_id", "payer_id", postgresql_where=LEFT),
     Index("payment_left_amount", "tenant_id", "currency", "unapplied_minor", postgresql_where=LEFT),
     Index("payment_told", "tenant_id", postgresql_where=text("told <> '[]'::jsonb and unapplied_minor > 0")),

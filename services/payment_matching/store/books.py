@@ -107,9 +107,11 @@ async def open_around_payments(db: AsyncConnection, book: Book, payments: Collec
     book.standing.update({one.allocation_id: one for one in found})
 
 
+# What an item owes now may be what waiting money is meant for: it meets that money again.
 _WRITE_ITEMS = text("""
     update open_item i
-       set amount_minor = g.amount, residual_minor = g.residual, version = g.version, settled_on = g.settled_on
+       set amount_minor = g.amount, residual_minor = g.residual, version = g.version, settled_on = g.settled_on,
+           tried = (g.residual = 0)
       from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:amounts as bigint[]),
                   cast(:residuals as bigint[]), cast(:versions as bigint[]), cast(:settled as date[]))
            as g(tenant_id, id, amount, residual, version, settled_on)

@@ -54,6 +54,11 @@ _MOVE_CREDITS = text("""
         on d.tenant_id = g.tenant_id and d.debtor_id = g.debtor_id
      where c.tenant_id = d.tenant_id and c.debtor_id = d.debtor_id and c.payer_id <> d.payer_id
 """)
+_UNTRY = text("""
+    update open_item i set tried = false
+      from unnest(cast(:tenants as uuid[]), cast(:debtors as uuid[])) as g(tenant_id, debtor_id)
+     where i.tenant_id = g.tenant_id and i.payer_id = g.debtor_id and i.residual_minor > 0 and i.tried
+""")
 _FORGET = text("""
     delete from payer_identity p
      using unnest(cast(:tenants as uuid[]), cast(:debtors as uuid[])) as g(tenant_id, debtor_id)
@@ -167,8 +172,9 @@ async def anonymise(db: AsyncConnection, tenant: UUID, debtor: UUID) -> None:
     await db.execute(_ANONYMISE, {"tenant": tenant, "debtor": debtor})
 
 
-async def try_again(db: AsyncConnection, ibans: Collection[tuple[UUID, str]]) -> None:
-    """Money from accounts that are known now is tried again."""
+async def try_again(db: AsyncConnection, known: Collection[Key], ibans: Collection[tuple[UUID, str]]) -> None:
+    """Payers are known by something new: what they owe meets the money that waits again, and so do their accounts."""
+    await db.execute(_UNTRY, _columns(known))
     if ibans:
         wanted = sorted(ibans)
         await db.execute(_AGAIN, {"tenants": [t for t, _ in wanted], "ibans": [iban for _, iban in wanted]})

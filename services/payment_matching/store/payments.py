@@ -67,6 +67,11 @@ _BY_REFERENCE = text("""
      where p.currency = :currency and p.amount_minor - p.returned_minor >= :amount and not p.replaced
      order by g.reference, p.amount_minor = :amount desc, p.value_on desc, p.payment_id
 """)
+_RICHER = text("""
+    update payment set told = cast(:told as jsonb), debtor_id = coalesce(debtor_id, :debtor), pending = true
+     where tenant_id = :tenant and payment_id = :payment and unapplied_minor > 0 and not by_person
+       and told = '[]'::jsonb
+""")
 _REPLACED = text("""
     update payment set replaced = true, pending = false
      where tenant_id = :tenant and payment_id = any(cast(:payments as uuid[]))
@@ -93,12 +98,14 @@ async def receive(db: AsyncConnection, at: datetime, told: Sequence[NewPayment])
     spoken_for = {found.payment_id for found in taken if found}
     like = await _like(db, told)
     new: list[tuple[UUID, NewPayment]] = []
+    richer: list[tuple[UUID, NewPayment]] = []
     for place, one in enumerate(told):
         found = taken[place] or _told_before(one, known)
         if found is None:
             able = [other for other in like.get(place, []) if other.payment_id not in spoken_for]
             same = same_money(one, able)
             found = Taken(same.payment_id, "unchanged") if same else Taken(uuid7(), "created")
+            richer += [(found.payment_id, one)] if same and (one.told or one.debtor_id) else []
             spoken_for.add(found.payment_id)
             known.update({(one.tenant_id, telling): (found.payment_id, one.digest()) for telling in one.tellings})
         if found.result == "created":
@@ -108,7 +115,16 @@ async def receive(db: AsyncConnection, at: datetime, told: Sequence[NewPayment])
     await _add(db, Book(at), new)
     again = [(found.payment_id, one) for found, one in zip(answers, told, strict=True) if found.result == "unchanged"]
     await _name(db, again)
+    await _enrich(db, richer)
     return answers
+
+
+async def _enrich(db: AsyncConnection, richer: Sequence[tuple[UUID, NewPayment]]) -> None:
+    """The bank told it first; whose it is and what it pays, the ERP says now, and that is authoritative."""
+    for payment, one in richer:
+        told = orjson.dumps([asdict(part) for part in one.told], default=str).decode()
+        asked = {"tenant": one.tenant_id, "payment": payment, "debtor": one.debtor_id, "told": told}
+        await db.execute(_RICHER, asked)
 
 
 Known = dict[tuple[UUID, Telling], tuple[UUID, bytes]]

@@ -1,5 +1,9 @@
 """Money meets what is owed: matched alone on two kinds of evidence, else shown; whatever comes first."""
 
+from itertools import permutations
+
+import pytest
+
 from tests.integration.payment_matching.till import Till
 
 
@@ -123,6 +127,24 @@ async def test_a_settled_invoice_paid_again_goes_to_a_person(till: Till) -> None
     assert await till.state(payment) == "unmatched"
     received = (await till.events("PaymentReceived"))[-1]
     assert received["payer_id"] == str(till.debtor("Dupont"))
+
+
+@pytest.mark.parametrize("order", list(permutations(("file", "invoice", "money", "credit"))))
+async def test_whatever_comes_first_the_end_is_the_same(till: Till, order: tuple[str, ...]) -> None:
+    """The debtor's file, the invoice, the money and a credit note come by three roads."""
+    heard = {
+        "file": till.customer("Dupont"),
+        "invoice": till.issued("FA-1", "Dupont", 10_000),
+        "credit": till.credit("AV-1", "Dupont", 1_000, "FA-1"),
+    }
+    for what in order:
+        if what == "money":
+            await till.pay("P1", 9_000, payer_name="DUPONT")
+        else:
+            await till.hear(heard[what])
+            await till.settle()
+    assert await till.owed("FA-1") == 0
+    await till.balanced()
 
 
 async def test_two_payments_of_one_batch_never_take_the_same_item(till: Till) -> None:

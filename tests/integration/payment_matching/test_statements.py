@@ -69,6 +69,20 @@ async def test_money_told_by_the_erp_and_then_by_the_bank_is_one_payment(till: T
     await till.post("/v1/payments", till.payment("ERP-1", 9_000), 409)
 
 
+async def test_money_told_by_the_bank_first_is_given_as_the_erp_says(till: Till) -> None:
+    await till.hear(till.customer("Dupont"), till.issued("FA-1", "Dupont", 4_000), till.issued("FA-2", "Dupont", 9_000))
+    await till.upload(whole(entry(10_000, detail(10_000, iban=ACCOUNT), on=THURSDAY), closing=10_000))
+    told = [{"number": "FA-1"}, {"number": "FA-2"}]
+    body = till.payment("ERP-1", 10_000, payer_iban=ACCOUNT, allocations=told)
+    assert (await till.post("/v1/payments", body))["result"] == "unchanged"
+    await till.settle()
+    assert (await till.owed("FA-1"), await till.owed("FA-2")) == (0, 3_000)
+    await till.post("/v1/payments", body)
+    await till.settle()
+    assert await till.owed("FA-2") == 3_000
+    await till.balanced()
+
+
 async def test_a_lump_gives_way_to_its_details(till: Till) -> None:
     await till.hear(till.customer("Dupont"), till.issued("FA-2026-0001", "Dupont", 4_000))
     await till.hear(till.issued("FA-2026-0002", "Dupont", 6_000))
