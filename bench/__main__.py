@@ -45,7 +45,9 @@ def show(rows: list[dict[str, Any]]) -> None:
     table = Table("figure", "value", "unit", "limit", "ratio", "target")
     for row in rows:
         cells = (row[name] for name in ("name", "value", "unit", "limit", "ratio", "target"))
-        table.add_row(*("" if cell is None else f"{cell:,.3g}" if isinstance(cell, float) else str(cell) for cell in cells))
+        table.add_row(
+            *("" if cell is None else f"{cell:,.3g}" if isinstance(cell, float) else str(cell) for cell in cells)
+        )
     Console().print(table)
 
 
