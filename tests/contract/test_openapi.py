@@ -25,14 +25,14 @@ from tests.contract.walking import Seen, operations
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "openapi.json"
 SETTINGS = settings(
-    max_examples=int(os.environ.get("RELANCE_CONTRACT_EXAMPLES", "12")),
+    max_examples=int(os.environ.get("RELANCE_CONTRACT_EXAMPLES", "8")),
     deadline=None,
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-ALL_UP_TO, ONE_IN = 60, 8
+ALL_UP_TO, ONE_IN = 40, 12
 """Large bodies have a thousand boundaries: the first so many are sent, of the others one in so many."""
 CHECKS = [
     checks.not_a_server_error,

@@ -25,7 +25,7 @@ def merged(documents: Mapping[str, Document]) -> Document:
         "openapi": "3.1.0",
         "info": {"title": "Relance", "version": "1", "description": "Accounts-receivable follow-up, one public host."},
         "paths": {},
-        "components": {"schemas": {}, "securitySchemes": {}},
+        "components": {"schemas": {}, "securitySchemes": {}, "responses": {}},
     }
     owners: dict[str, str] = {}
     for service, document in sorted(documents.items()):
@@ -35,7 +35,8 @@ def merged(documents: Mapping[str, Document]) -> Document:
             if not path.startswith("/internal/"):
                 found["paths"][path] = _tagged(operations, service)
         found["components"]["schemas"] |= own["components"]["schemas"]
-        found["components"]["securitySchemes"] |= own["components"].get("securitySchemes", {})
+        for kind in ("securitySchemes", "responses"):
+            found["components"][kind] |= own["components"].get(kind, {})
     return found
 
 

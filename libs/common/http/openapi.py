@@ -93,8 +93,8 @@ def _complete(operation: dict[str, Any], route: APIRoute, path: str, method: str
         operation.setdefault("parameters", []).append(KEY)
     answers = operation.setdefault("responses", {})
     answers.pop("422", None)
-    for status, sentence in refusals.items():
-        answers.setdefault(status, _answer(status, sentence))
+    for status in refusals:
+        answers.setdefault(status, {"$ref": f"#/components/responses/Problem{status}"})
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -114,6 +114,8 @@ def document(app: FastAPI) -> dict[str, Any]:
     for framework in ("HTTPValidationError", "ValidationError"):
         schemas.pop(framework, None)
     schemas["Problem"] = PROBLEM
+    every = _ALWAYS | _UNSAFE | _GUARDED
+    parts["responses"] = {f"Problem{status}": _answer(status, sentence) for status, sentence in every.items()}
     parts["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "An API key `rk_live_…`, or a service token."},
         "webhookSignature": {"type": "apiKey", "in": "header", "name": "webhook-signature"},
