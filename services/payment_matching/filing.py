@@ -12,11 +12,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.money import Money
 from services.payment_matching import returning
 from services.payment_matching.banking import Account, booked, lump_name
 from services.payment_matching.book import Book
 from services.payment_matching.errors import UnknownAccount
-from services.payment_matching.statements.told import File, Statement
+from services.payment_matching.statements.told import Balance, File, Statement
 from services.payment_matching.store import books, feeds, payments
 
 
@@ -97,7 +98,7 @@ async def _split(db: AsyncConnection, at: datetime, account: Account, keys: set[
     return {names[name] for name, payment in lumps.items() if payment not in gone}
 
 
-def _balance(balance: Any) -> dict[str, str] | None:
+def _balance(balance: Balance | None) -> dict[str, Any] | None:
     if balance is None:
         return None
-    return {"minor": str(balance.amount), "currency": balance.currency, "on": balance.on.isoformat()}
+    return {"amount": Money(balance.amount, balance.currency).wire(), "on": balance.on.isoformat()}

@@ -225,7 +225,7 @@ async def reverse_one(room: Room, tenant: UUID, payment_id: UUID, told: wire.Rev
         if told.amount and (told.amount.currency != payment.amount.currency or told.amount.minor <= 0):
             raise Refused(f"A positive amount in {payment.amount.currency} is meant.", field="amount")
         amount = told.amount.minor if told.amount else payment.amount.minor - payment.returned.minor
-        taken = returning.Taken(max(1, amount), told.code, told.value_date or now.date(), actor)
+        taken = returning.Taken(max(1, amount), told.code, told.on or now.date(), actor)
         await deciding.reversed_by_hand(db, now, deciding.Decision(tenant, payment_id, actor), taken)
         return await shown(db, tenant, payment_id)
 

@@ -1,6 +1,6 @@
 """Bank files: uploaded raw, proved, taken once; and how fresh each account is."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.clock import today
 from libs.common.errors import NotFound
+from libs.common.events import Amount
 from libs.common.paging import Cursor, Limit, cursor, cut, place
 from services.payment_matching.api import wire
 from services.payment_matching.api.payments import Here, Reads, Writes
@@ -25,13 +26,20 @@ BODY: dict[str, Any] = {
 }
 
 
+class BalanceOut(BaseModel):
+    """A balance of the account at a day."""
+
+    amount: Amount
+    on: date
+
+
 class StatementLine(BaseModel):
     """What one statement of a file brought."""
 
     account: str
     reference: str
-    opening: dict[str, str] | None
-    closing: dict[str, str] | None
+    opening: BalanceOut | None
+    closing: BalanceOut | None
     entries: int
     payments: int
     known: int

@@ -100,7 +100,7 @@ class Reversal(Wire):
     """The bank took it back: `code` is the ISO 20022 return reason; without an amount, all of it."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{4}$")]
-    value_date: Day | None = None
+    on: Day | None = None
     amount: Amount | None = None
 
 

@@ -80,7 +80,7 @@ async def test_a_cancelled_invoice_sets_its_money_free(till: Till) -> None:
 async def test_a_returned_payment_reopens_what_it_had_settled(till: Till) -> None:
     await till.hear(till.customer("Dupont"), till.issued("FA-2026-0001", "Dupont", 10_000))
     payment = await till.pay("P1", 10_000, "FA-2026-0001")
-    told = await till.post(f"/v1/payments/{payment}/reverse", {"code": "MD06", "value_date": "2026-11-20"})
+    told = await till.post(f"/v1/payments/{payment}/reverse", {"code": "MD06", "on": "2026-11-20"})
     assert (told["state"], told["returned"]["amount"]) == ("reversed", "100.00")
     reopened = (await till.events("InvoiceReopened"))[0]
     assert (reopened["reason"], reopened["on"]) == ("refused_by_debtor", "2026-11-20")

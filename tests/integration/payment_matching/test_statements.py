@@ -192,7 +192,7 @@ async def test_a_signed_webhook_tells_money_and_takes_it_back(till: Till) -> Non
     await till.settle()
     assert await till.owed("FA-2026-0001") == 0
     assert (await till.webhook(till.payment("W1", 10_000, "FA-2026-0001"))).status_code == 200
-    told = {"type": "payment.reversed", "external_id": "W1", "code": "MS02", "value_date": "2026-11-20"}
+    told = {"type": "payment.reversed", "external_id": "W1", "code": "MS02", "on": "2026-11-20"}
     assert (await till.webhook(told)).json()["result"] == "created"
     assert (await till.webhook(told)).json()["result"] == "unchanged"
     assert await till.owed("FA-2026-0001") == 10_000
