@@ -36,7 +36,8 @@ class Relayed(DocumentUnreadable):
 class SafeReader:
     """Reads any document that `reader.read` reads, or refuses it; never hangs, never swells."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
         self._child: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
@@ -51,7 +52,7 @@ class SafeReader:
     async def _ask(self, data: bytes) -> dict[str, Any]:
         child = await self._started()
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self.seconds):
                 return await _exchange(child, data)
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError, BrokenPipeError) as error:
             await self._end()
