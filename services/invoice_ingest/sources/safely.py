@@ -15,7 +15,8 @@ from typing import Any
 from services.invoice_ingest.errors import DocumentHostile, DocumentUnreadable
 from services.invoice_ingest.sources.canonical import CanonicalInvoice
 
-SECONDS = 1.0
+SECONDS = 10.0
+"""Of patience for one document, on a machine that may be busy; its processor time is capped in the child."""
 START_SECONDS = 15.0
 _ROOT = Path(__file__).parents[3]
 _CHILD = "services.invoice_ingest.sources.child"
