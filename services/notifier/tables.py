@@ -249,7 +249,7 @@ delivery = Table(
     Index("delivery_of_notice", "tenant_id", "notice_id"),
     Index("delivery_state", "tenant_id", "state", "delivery_id"),
     Index("delivery_thread", "tenant_id", "case_id", "recipient", "sent_at"),
-    Index("delivery_to_contact", "tenant_id", "recipient", "on_wire_at"),
+    Index("delivery_to_contact", "tenant_id", "recipient", "sent_at"),
     comment="proposed → ready → on_wire → sent | uncertain; failed and stopped provably never arrived",
 )
 

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -33,7 +32,7 @@ class More(Wire):
 
 
 def _today(room: Room) -> date:
-    return room.clock.now().astimezone(ZoneInfo("Europe/Paris")).date()
+    return volume.day_of(room.clock.now())
 
 
 @routes.get("")

@@ -6,30 +6,26 @@ Our own leases let our own stopping commands (a rejected notice, a reply, a supp
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import structlog
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import permits
 from libs.common.calls import Peers
 from libs.common.clock import Clock
 from libs.common.db import Database
-from libs.common.directory import readers
-from libs.common.errors import NotFound
 from libs.common.metrics import PERMIT_SECONDS, PERMITS
 from libs.common.permits import Answer, Ask, Permit
 from libs.common.settings import Settings
 from services.notifier.dispatch.job import Job
 from services.notifier.ending import OUTWARD
-from services.notifier.store import deliveries, facts, mail, volume
-from services.notifier.store.pairs import rows_of
-from services.notifier.tables import delivery, notice
+from services.notifier.store import volume
 
 BETWEEN = timedelta(hours=24)
 """A contact gets at most one reminder in this time, whatever the schedule says."""
@@ -83,70 +79,49 @@ class Asker:
 
     async def look(self, db: AsyncConnection, tenant: UUID, asks: Sequence[Ask]) -> list[Answer]:
         """What we ourselves know: states, replies, suppressions, the contact's day, the tenant's volume."""
-        try:
-            owner = await readers.tenant(db, tenant)
-        except NotFound:
-            return [permits.again(ask, "tenant_unknown") for ask in asks]
-        if owner.stopped:
-            return [permits.again(ask, "tenant_stopped") for ask in asks]
-        if owner.sandbox and self.settings.sending == "live":
-            return [permits.no(ask, "sandbox") for ask in asks]
-        return await self._each(db, tenant, asks)
-
-    async def _each(self, db: AsyncConnection, tenant: UUID, asks: Sequence[Ask]) -> list[Answer]:
-        rows = {row.delivery_id: row for row in await _deliveries(db, tenant, asks)}
-        notices = {
-            row.notice_id: row
-            for row in await rows_of(db, notice.c.notice_id, {(tenant, ask.notice_id) for ask in asks})
-        }
-        entities = await facts.entities(db, {(tenant, ask.entity_id) for ask in asks})
-        addresses = sorted({row.recipient for row in rows.values()})
         now = self.clock.now()
-        known = {
-            "suppressed": await mail.suppressed(db, tenant, addresses),
-            "unread": await mail.unread_cases(db, tenant, {row.case_id for row in notices.values()}),
-            "recent": await deliveries.recent(db, tenant, addresses, now - BETWEEN),
-            "now": now,
+        ids = [ask.delivery_id for ask in asks]
+        found = await db.execute(_KNOWN, {"tenant": tenant, "ids": ids, "since": now - BETWEEN, "kinds": list(OUTWARD)})
+        rows = {row.delivery_id: row for row in found}
+        day = await volume.today(db, tenant, volume.day_of(now), self.floor)
+        full = day.stopped_at is not None
+        return [self._judged(ask, rows.get(ask.delivery_id), now, full=full) for ask in asks]
+
+    def _judged(self, ask: Ask, row: Any, now: datetime, *, full: bool) -> Answer:
+        if row is None:
+            return permits.again(ask, "tenant_unknown")
+        against = {
+            "superseded": row.state != "ready" or row.notice_state not in ("ready", "sent", "uncertain"),
+            "sandbox": row.sandbox and self.settings.sending == "live",
+            "shadow": row.mode != "live",
+            "suppressed": row.suppressed,
+            "reply": row.unread,
+            "window_over": now > row.window_ends_at,
         }
-        stopped = await self._stopped_days(db, tenant, entities)
-        return [
-            _judged(
-                ask, rows.get(ask.delivery_id), notices[ask.notice_id], entities.get((tenant, ask.entity_id)), known
-            )
-            or (permits.again(ask, "volume") if _automatic(notices[ask.notice_id], stopped) else permits.yes(ask))
-            for ask in asks
-        ]
-
-    async def _stopped_days(self, db: AsyncConnection, tenant: UUID, entities: Mapping[Any, Any]) -> bool:
-        zone = next((each.time_zone for each in entities.values()), "Europe/Paris")
-        day = self.clock.now().astimezone(ZoneInfo(zone)).date()
-        return (await volume.today(db, tenant, day, self.floor)).stopped_at is not None
+        for reason, true in against.items():
+            if true:
+                return permits.no(ask, reason)
+        waits = {"tenant_stopped": row.stopped, "contact_day": row.recent, "volume": full and row.approved_by is None}
+        return next((permits.again(ask, reason) for reason, true in waits.items() if true), permits.yes(ask))
 
 
-def _automatic(row: Any, stopped: bool) -> bool:
-    return stopped and row.approved_by is None
-
-
-def _judged(ask: Ask, row: Any, about: Any, entity: Any, known: Mapping[str, Any]) -> Answer | None:
-    """Why this one may not leave; None when nothing of ours stands against it."""
-    if row is None or row.state != "ready" or about.state not in ("ready", "sent", "uncertain"):
-        return permits.no(ask, "superseded")
-    against = {
-        "shadow": entity is None or entity.mode == "shadow",
-        "suppressed": row.recipient in known["suppressed"],
-        "reply": about.case_id in known["unread"],
-        "window_over": known["now"] > about.window_ends_at,
-    }
-    for reason, true in against.items():
-        if true:
-            return permits.no(ask, reason)
-    if row.kind in OUTWARD and known["recent"].get(row.recipient, set()) - {about.notice_id}:
-        return permits.again(ask, "contact_day")
-    return None
-
-
-async def _deliveries(db: AsyncConnection, tenant: UUID, asks: Sequence[Ask]) -> list[Any]:
-    return await rows_of(db, delivery.c.delivery_id, {(tenant, ask.delivery_id) for ask in asks})
+_KNOWN = text("""
+    select d.delivery_id, d.state, n.state as notice_state, n.window_ends_at, n.approved_by, e.mode,
+           t.sandbox, t.stopped,
+           exists (select 1 from suppression s
+                    where s.tenant_id = d.tenant_id and s.address = d.recipient) as suppressed,
+           exists (select 1 from inbound_message m where m.tenant_id = d.tenant_id and m.case_id = n.case_id
+                      and m.kind = 'reply' and m.read_at is null) as unread,
+           d.kind = any(cast(:kinds as text[])) and exists (
+               select 1 from delivery o where o.tenant_id = d.tenant_id and o.recipient = d.recipient
+                  and o.state in ('on_wire', 'sent', 'uncertain') and o.kind = any(cast(:kinds as text[]))
+                  and o.sent_at >= :since and o.notice_id <> d.notice_id) as recent
+      from unnest(cast(:ids as uuid[])) as asked (delivery_id)
+      join delivery d on d.tenant_id = :tenant and d.delivery_id = asked.delivery_id
+      join notice n on n.tenant_id = d.tenant_id and n.notice_id = d.notice_id
+      join directory_tenant t on t.tenant_id = d.tenant_id
+      join directory_entity e on e.tenant_id = d.tenant_id and e.entity_id = d.entity_id
+""")
 
 
 def _with(permit: Permit, ours: Answer) -> Permit:

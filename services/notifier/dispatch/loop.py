@@ -23,7 +23,8 @@ from services.notifier.dispatch.recording import Recorder
 from services.notifier.errors import WrongDoor
 from services.notifier.store import deliveries
 
-LANES = 20
+LANES = 40
+"""Connections to the mail server; most take 50 from one client. More lanes make larger rounds, not more load each."""
 RENEW_SECONDS = 10.0
 EXPIRE_SECONDS = 5.0
 REST = 0.5
@@ -56,6 +57,7 @@ class Dispatcher:
         self.database = database
         self.clock = recorder.clock
         self.freezer = freezer
+        self.recorder = recorder
         self.sharing = Sharing(recorder.asker, recorder)
         self.lanes = [Lane(open_wire(), self.sharing, self.refused) for _ in range(lanes)]
         self.jobs: asyncio.Queue[Job] = asyncio.Queue()
@@ -68,6 +70,7 @@ class Dispatcher:
         """Send until the process stops; then finish what is in the lanes and give the rest back."""
         self._pulse = pulse
         running = [asyncio.create_task(self._lane(lane)) for lane in self.lanes]
+        running.append(asyncio.create_task(self.recorder.releasing()))
         try:
             failed = 0
             while not pulse.stopping.is_set():
@@ -98,7 +101,11 @@ class Dispatcher:
         if now - self._renewed >= RENEW_SECONDS:
             self._renewed = now
             await self.renew()
-        return await self.feed()
+        if await self.feed():
+            return True
+        async with self.database.transaction() as db:
+            self._pulse.held = await deliveries.soon(db)
+        return False
 
     async def feed(self) -> bool:
         """Claim as much as the lanes can take soon; answers whether there was anything."""

@@ -5,11 +5,11 @@ which makes the delivery uncertain.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,7 +22,7 @@ from services.notifier import superseding, tasking
 from services.notifier.channels.smtp import Outcome
 from services.notifier.dispatch.asking import Asker
 from services.notifier.dispatch.job import Job
-from services.notifier.store import deliveries, facts, mail, notices, volume
+from services.notifier.store import deliveries, mail, notices, volume
 from services.notifier.store.deliveries import Conclusion
 
 REFUSED_WAITS = (60.0, 300.0, 900.0, 1800.0, 3600.0)
@@ -49,6 +49,7 @@ class Recorder:
         self.clock = clock
         self.asker = asker
         self.waits = waits
+        self._recorded: asyncio.Queue[Job] = asyncio.Queue()
 
     async def on_wire(self, jobs: Sequence[Job]) -> list[bool]:
         """Commit `on_wire` for those still ours and ready; answers which may go on."""
@@ -59,17 +60,10 @@ class Recorder:
 
     async def _count(self, db: AsyncConnection, jobs: Sequence[Job]) -> None:
         """What leaves without a person's approval counts against the tenant's day."""
-        entities = await facts.entities(db, {(job.claim.tenant_id, job.claim.entity_id) for job in jobs})
-        zones = {key: ZoneInfo(row.time_zone) for key, row in entities.items()}
         now = self.clock.now()
-        counts: dict[tuple[UUID, ZoneInfo], int] = {}
-        for job in jobs:
-            key = (job.claim.tenant_id, zones[job.claim.tenant_id, job.claim.entity_id])
-            counts[key] = counts.get(key, 0) + 1
-        for (tenant, zone), mails in sorted(counts.items(), key=str):
-            day = now.astimezone(zone).date()
-            if await volume.count(db, tenant, day, mails, floor=self.asker.floor, at=now):
-                log.critical("volume.stopped", tenant=str(tenant), day=day.isoformat())
+        for tenant, mails in sorted(Counter(job.claim.tenant_id for job in jobs).items()):
+            if await volume.count(db, tenant, volume.day_of(now), mails, now):
+                log.critical("volume.stopped", tenant=str(tenant))
 
     async def outcomes(self, ended: Sequence[tuple[Job, Outcome]]) -> list[None]:
         """Record how these ended, however long it takes; then let their leases go."""
@@ -87,8 +81,18 @@ class Recorder:
                     raise
                 log.warning("outcome.waits", error=type(error).__name__, deliveries=len(ended))
                 await asyncio.sleep(backoff(attempt))
-        await self._release([job for job, _ in ended if job.permit is not None])
+        for job, _ in ended:
+            if job.permit is not None:
+                self._recorded.put_nowait(job)
         return [None] * len(ended)
+
+    async def releasing(self) -> None:
+        """Let the leases of recorded outcomes go, beside the lanes: they need not wait for it. Ends by cancellation."""
+        while True:
+            jobs = [await self._recorded.get()]
+            while not self._recorded.empty():
+                jobs.append(self._recorded.get_nowait())
+            await self._release(jobs)
 
     async def _record(self, ended: Sequence[tuple[Job, Outcome]]) -> None:
         now = self.clock.now()

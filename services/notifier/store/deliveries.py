@@ -13,7 +13,6 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from libs.common.directory.tables import directory_tenant
 from libs.common.sets import adding, columns, given
-from services.notifier.ending import OUTWARD
 from services.notifier.store.pairs import Pair, of_pairs, pairs, parameters
 from services.notifier.tables import delivery, delivery_line, notice
 
@@ -134,6 +133,16 @@ _claimed = (
 async def claim(db: AsyncConnection, most: int) -> list[Claim]:
     """Take up to so many deliveries that may go now, for 60 s of the database's clock, under a new fence."""
     return [Claim(*row) for row in await db.execute(_claimed, {"most": most})]
+
+
+_soon = select(func.count()).where(
+    delivery.c.state.in_(("ready", "on_wire")), delivery.c.next_try_at <= func.clock_timestamp() + timedelta(seconds=5)
+)
+
+
+async def soon(db: AsyncConnection) -> int:
+    """How many are on their way, or have their next try within five seconds."""
+    return int(await db.scalar(_soon) or 0)
 
 
 @cache
@@ -334,21 +343,6 @@ async def threads(db: AsyncConnection, claims: Sequence[Claim]) -> dict[UUID, tu
     }
     keys = {each.delivery_id: (each.tenant_id, each.case_id, each.recipient) for each in claims}
     return {delivery_id: first[key] for delivery_id, key in keys.items() if key in first}
-
-
-async def recent(db: AsyncConnection, tenant: UUID, recipients: Sequence[str], since: datetime) -> dict[str, set[UUID]]:
-    """Address → the notices that reached it, or may have, since that business instant, as reminders."""
-    query = select(delivery.c.recipient, delivery.c.notice_id).where(
-        delivery.c.tenant_id == tenant,
-        delivery.c.recipient == func.any(list(recipients)),
-        delivery.c.kind.in_(OUTWARD),
-        delivery.c.state.in_(("on_wire", "sent", "uncertain")),
-        delivery.c.sent_at >= since,
-    )
-    found: dict[str, set[UUID]] = {}
-    for row in await db.execute(query):
-        found.setdefault(row.recipient, set()).add(row.notice_id)
-    return found
 
 
 async def page(

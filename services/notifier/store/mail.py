@@ -31,17 +31,6 @@ async def messages(db: AsyncConnection, tenant: UUID, message_ids: Collection[UU
     return list(await db.execute(query, parameters([(tenant, each) for each in message_ids]))) if message_ids else []
 
 
-async def unread_cases(db: AsyncConnection, tenant: UUID, case_ids: Collection[UUID]) -> set[UUID]:
-    """Cases in which a person answered and nobody has read it."""
-    query = select(inbound_message.c.case_id).where(
-        inbound_message.c.tenant_id == tenant,
-        inbound_message.c.case_id == func.any(list(case_ids)),
-        inbound_message.c.kind == "reply",
-        inbound_message.c.read_at.is_(None),
-    )
-    return set((await db.scalars(query)).all())
-
-
 async def mark_read(db: AsyncConnection, tenant: UUID, message_id: UUID, at: datetime) -> None:
     changing = update(inbound_message).where(
         inbound_message.c.tenant_id == tenant, inbound_message.c.message_id == message_id

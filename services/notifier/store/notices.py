@@ -20,6 +20,8 @@ from services.notifier.tables import notice, notice_deduction, notice_line
 
 Row = Mapping[str, Any]
 EARLIER = 5
+SLIM = tuple(column for column in notice.c if column.name not in ("words", "markup"))
+"""A notice without its texts."""
 
 
 async def add(
@@ -102,7 +104,7 @@ async def deductions(db: AsyncConnection, asked: Collection[Pair]) -> dict[UUID,
 async def lock(db: AsyncConnection, asked: Collection[Pair], states: Sequence[str] = OPEN) -> list[Any]:
     """Those of these notices that stand in one of `states`, locked in the order of their ids."""
     query = (
-        select(notice)
+        select(*SLIM)
         .join(pairs(), of_pairs(notice.c.notice_id))
         .where(notice.c.state == func.any(list(states)))
         .order_by(notice.c.tenant_id, notice.c.notice_id)
@@ -147,7 +149,7 @@ def _changing(names: tuple[str, ...]) -> Update:
     rows = given(notice, ("tenant_id", "notice_id", *names))
     mine = and_(notice.c.tenant_id == rows.c.tenant_id, notice.c.notice_id == rows.c.notice_id)
     told: dict[str, Any] = {name: rows.c[name] for name in names}
-    return update(notice).where(mine).values(**told, version=notice.c.version + 1).returning(notice)
+    return update(notice).where(mine).values(**told, version=notice.c.version + 1).returning(*SLIM)
 
 
 async def change_many(db: AsyncConnection, rows: Sequence[Row]) -> dict[UUID, Any]:
@@ -202,8 +204,7 @@ async def page(
     db: AsyncConnection, tenant: UUID, *, where: Sequence[ColumnElement[bool]], after: UUID | None, most: int
 ) -> list[Any]:
     """Notices of a tenant in the order of their ids, without their texts."""
-    shown = [column for column in notice.c if column.name not in ("words", "markup")]
-    query = select(*shown).where(notice.c.tenant_id == tenant, *where).order_by(notice.c.notice_id).limit(most)
+    query = select(*SLIM).where(notice.c.tenant_id == tenant, *where).order_by(notice.c.notice_id).limit(most)
     return list(await db.execute(query.where(notice.c.notice_id > after) if after else query))
 
 

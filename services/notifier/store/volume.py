@@ -7,8 +7,9 @@ tenant has been used to. What a person approved by count and sum does not count.
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +17,12 @@ from services.notifier.tables import day_volume
 
 TIMES = 3
 DAYS = 7
+ZONE = ZoneInfo("Europe/Paris")
+"""Where the day of a volume begins, whatever the entities' zones."""
+
+
+def day_of(instant: datetime) -> date:
+    return instant.astimezone(ZONE).date()
 
 
 async def today(db: AsyncConnection, tenant: UUID, day: date, floor: int) -> Any:
@@ -31,14 +38,14 @@ async def today(db: AsyncConnection, tenant: UUID, day: date, floor: int) -> Any
     return (await db.execute(select(day_volume).where(*mine))).one()
 
 
-async def count(db: AsyncConnection, tenant: UUID, day: date, mails: int, *, floor: int, at: datetime) -> bool:
-    """Add what leaves now; True when this passed the bound and stopped the tenant."""
-    row = await today(db, tenant, day, floor)
+async def count(db: AsyncConnection, tenant: UUID, day: date, mails: int, at: datetime) -> bool:
+    """Add what leaves now to a day that was looked at; True when this passed the bound and stopped the tenant."""
+    more = day_volume.c.sent + mails
+    over = and_(day_volume.c.stopped_at.is_(None), more >= day_volume.c.most)
     change = update(day_volume).where(day_volume.c.tenant_id == tenant, day_volume.c.day == day)
-    over = row.sent + mails >= row.most and row.stopped_at is None
-    told: dict[str, Any] = {"sent": day_volume.c.sent + mails}
-    await db.execute(change.values(**(told | {"stopped_at": at} if over else told)))
-    return over
+    told = change.values(sent=more, stopped_at=case((over, at), else_=day_volume.c.stopped_at))
+    stopped = await db.scalar(told.returning(day_volume.c.stopped_at))
+    return bool(stopped == at)
 
 
 async def resume(db: AsyncConnection, tenant: UUID, day: date, *, floor: int, more: int, author: str) -> Any:

@@ -123,7 +123,7 @@ async def test_a_message_of_nobody_is_listed(settings):
 
 
 async def test_another_tenants_mail_is_not_found_here(settings):
-    async with office(settings) as one, office(settings) as other:
+    async with office(settings) as one, office(settings, loops=[]) as other:
         _, arrival = await sent_one(one)
         assert (await post(other, bounce(to=arrival.sender)))["notice_id"] is None
         assert await one.said("ReminderBounced") == []
