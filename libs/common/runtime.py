@@ -45,6 +45,8 @@ class Pulse:
         self.stopping = stopping or asyncio.Event()
         self.turns = 0
         self.rests = 0
+        self.held = 0
+        """What the loop has in hand, or soon again, although it rests."""
         self.resting = False
         self._nudged = asyncio.Event()
 

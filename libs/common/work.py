@@ -17,11 +17,12 @@ from libs.common.tables import dead_letter, outbox, parked
 
 
 class LoopState(BaseModel):
-    """How often a loop turned and rested, and whether it rests now."""
+    """How often a loop turned and rested, whether it rests now, and what it has in hand all the same."""
 
     turns: int
     rests: int
     resting: bool
+    held: int
 
 
 class WorkLeft(BaseModel):
@@ -70,7 +71,7 @@ async def _left(app: App, loops: Database) -> WorkLeft:
         letters = await db.scalar(select(func.count()).select_from(dead_letter).where(dead_letter.c.state == "open"))
         behind = await db.scalar(select(func.count()).select_from(parked))
     states = {
-        name: LoopState(turns=pulse.turns, rests=pulse.rests, resting=pulse.resting)
+        name: LoopState(turns=pulse.turns, rests=pulse.rests, resting=pulse.resting, held=pulse.held)
         for name, pulse in app.pulses.items()
     }
     return WorkLeft(

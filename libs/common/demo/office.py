@@ -19,7 +19,6 @@ from libs.common.events import HEARD, OWNERS, PARTITIONS
 from libs.common.settings import PORTS, Settings
 from libs.common.webhooks import sign
 
-
 NUDGE_EVERY = 0.05
 
 
@@ -171,7 +170,7 @@ class Office:
                 nudged = time.monotonic()
                 await self.nudge()
             work = await self.work()
-            busy = len(work) < len(PORTS) or any(left["outbox"] for left in work.values())
+            busy = len(work) < len(PORTS) or any(_busy(left) for left in work.values())
             rests = _rests(work)
             if busy or await self.listening.lag():
                 since = None
@@ -182,6 +181,10 @@ class Office:
             if time.monotonic() > end:
                 raise TimeoutError(f"Not settled in {timeout} s: {work}")
             await asyncio.sleep(0.01)
+
+
+def _busy(left: dict[str, Any]) -> bool:
+    return bool(left["outbox"]) or any(state["held"] for state in left["loops"].values())
 
 
 def _rests(work: dict[str, dict[str, Any]]) -> dict[str, int]:
