@@ -144,7 +144,7 @@ class World:
 
     async def reverse(self, payment: str, code: str) -> None:
         """The bank takes a payment back."""
-        body = {"code": code, "value_date": self.today.isoformat()}
+        body = {"code": code, "on": self.today.isoformat()}
         await self.office.post("payment_matching", f"/v1/payments/{payment}/reverse", body, by=TREASURER)
 
     async def promise(self, call: dict[str, Any], by: date, amount: str) -> None:
