@@ -24,10 +24,11 @@ SERVICE = "scheduler"
 
 def wire(settings: Settings, clock: Clock | None = None) -> App:
     """The doors, the sweep, the reviews, the relay and the consumer of the scheduler."""
-    doors, loops = Database(settings, SERVICE, "api"), Database(settings, SERVICE, "loop", pool=5)
+    doors, loops = Database(settings, SERVICE, "api"), Database(settings, SERVICE, "loop", pool=6)
     business = clock or settings.clock()
     policies = Policies()
     sweep, reviews = Sweep(loops, business, policies), Reviews(loops, business)
+    other = Sweep(loops, business, policies)  # decides while the first one waits for the database
     room = Room(settings, business, doors, policies, lambda: app.nudge("sweep"))
     consumer = Consumer(settings, SERVICE, loops, handlers(), lock=lock)
     relay = Relay(settings, SERVICE, loops, doors)
@@ -48,6 +49,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     running = {
         "consumer": consumer.run,
         "sweep": sweep.run,
+        "sweep_beside": other.run,
         "reviews": reviews.run,
         "relay": relay.run,
         "directory": reading.run,

@@ -181,14 +181,14 @@ occurrence = Table(
     Column("ends", JSONB, nullable=False, server_default=text("'{}'"), comment="release:end → {at, on, reason}"),
     UniqueConstraint("tenant_id", "item_id", "cycle", "step_key"),
     Index("occurrence_reminder", "tenant_id", "reminder_id"),
-    Index(
-        "occurrence_unended",
-        "tenant_id",
-        "released_at",
-        postgresql_where=text("state in ('released', 'proposed')"),
-    ),
     Index("occurrence_case", "tenant_id", "case_id", postgresql_where=text("state in ('released', 'proposed')")),
-    Index("occurrence_state", "tenant_id", "state", "occurrence_id"),
+    Index(
+        "occurrence_state",
+        "tenant_id",
+        "state",
+        "occurrence_id",
+        postgresql_where=text("state not in ('released', 'proposed', 'completed')"),
+    ),
 )
 
 notice = Table(
