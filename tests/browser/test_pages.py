@@ -93,7 +93,7 @@ async def test_the_keyboard_reaches_the_search_and_the_lines(chromium: Browser, 
     await looking.page.keyboard.type("maison 1")
     await looking.page.keyboard.press("Enter")
     await looking.page.wait_for_url("**/search?q=maison+1")
-    await looking.page.goto(f"{site.url}/?tab=blocked")
+    await looking.page.goto(site.url)
     names = await looking.page.locator(".queue .who").all_inner_texts()
     await looking.page.keyboard.press("j")
     await looking.page.wait_for_url("**line=**")

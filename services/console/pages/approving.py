@@ -40,7 +40,7 @@ async def review(request: Request, person: Approver, form: Posted, chosen: Narro
         "notices": notices,
         "gone": len(wanted) - len(notices),
         "sums": summed(notices),
-        "as_of": as_of,
+        "seen_at": as_of,
         "key": uuid7(),
         "next": path_of_ours(str(form.get("next") or "")),
     }

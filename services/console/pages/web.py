@@ -187,8 +187,9 @@ class Web:
 
     def refusal(self, request: Request, error: RelanceError, person: Person | None = None) -> HTMLResponse:
         """An error as a page: what happened and what to do, in the reader's language where we have the words."""
-        status = int(error.problem()["status"])
-        return self.page(request, "refusal.html", person, status, code=error.code, error=error)
+        told = error.problem()
+        facts = {"code": told["code"], "detail": told.get("detail", ""), "remedy": told.get("remedy", "")}
+        return self.page(request, "refusal.html", person, int(told["status"]), **facts)
 
 
 def web_of(request: Request) -> Web:

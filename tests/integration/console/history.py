@@ -174,6 +174,8 @@ class History:
         self.say(self._due(case, item, reminder))
         notice = {"party_id": payer, "reminder_id": reminder, "notice_id": ids.named("n", reminder), "covers": covers}
         self.say(ReminderProposed(version=1, kind="reminder", **case, **notice))
+        if self.dice.random() < 0.5:
+            return
         sent = {"delivery_id": ids.named("d", reminder), "channel": "email", "tone": 2, "sent_at": self.at}
         self.say(ReminderSent(version=2, kind="reminder", **case, **notice, **sent))
         promise = ids.named("promise", item, len(self.events))
