@@ -2,11 +2,12 @@
 
 import re
 from string import Formatter
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
 from libs.common.auth import ROLES
-from libs.common.events import TYPES
+from libs.common.events import TYPES, debtors, deliveries, invoices, payments, reminders
 from libs.common.settings import PORTS
 from services.console.pages.web import HERE, LANGUAGES, Texts
 from services.console.projections.activity import SILENT
@@ -63,3 +64,32 @@ def test_no_template_holds_a_style_or_a_script_of_its_own(template) -> None:  # 
     assert not re.search(r"<script(?! src=)", source)
     assert not re.search(r"\son[a-z]+=", source)
     assert "|safe" not in source
+
+
+def told(annotation: Any) -> set[str]:
+    """The words that a Literal, however wrapped, may hold."""
+    if get_origin(annotation) is Literal:
+        return {str(word) for word in get_args(annotation)}
+    return set().union(*(told(inner) for inner in get_args(annotation))) if get_args(annotation) else set()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [
+        ("kind", told(reminders.StepKind)),
+        ("hold", told(reminders.HoldKind)),
+        ("today.remedy", told(reminders.HoldKind)),
+        ("task", told(deliveries.TaskBody.model_fields["kind"].annotation)),
+        ("outcome", told(deliveries.TaskDone.model_fields["outcome"].annotation)),
+        ("not_chased", told(invoices.NotChased)),
+        ("means", told(invoices.PaymentMeans)),
+        ("due_source", told(invoices.DueSource)),
+        ("how", told(payments.How)),
+        ("contact", told(debtors.ContactRole)),
+        ("profile", told(debtors.PayerProfile)),
+    ],
+)
+def test_every_word_of_the_events_that_a_page_shows_has_its_text(prefix: str, words: set[str]) -> None:
+    assert words
+    known = Texts("fr").words
+    assert {word for word in words if f"{prefix}.{word}" not in known} == set()
