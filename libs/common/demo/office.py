@@ -20,6 +20,7 @@ from libs.common.settings import PORTS, Settings
 from libs.common.webhooks import sign
 
 NUDGE_EVERY = 0.05
+QUIET_ROUNDS = 2
 
 
 class Answered(RelanceError):
@@ -158,29 +159,28 @@ class Office:
         return await self.client.request(method, url, headers={"authorization": f"Bearer {token}"})
 
     async def settled(self, timeout: float = 30) -> None:  # noqa: ASYNC109 - a deadline, not a cancellation
-        """Return when all that was recorded is handled and every loop has made a whole pass since the last of it.
+        """Return when all that was recorded is handled and nothing comes of it any more.
 
-        Raises TimeoutError with what is left.
+        Quiet means: no outbox, no lag, nothing in hand, and not one new record while every loop made two whole
+        passes, twice over; so what one loop leaves for the next is seen. Raises TimeoutError with what is left.
         """
         end = time.monotonic() + timeout
-        since: dict[str, int] | None = None
-        nudged = 0.0
-        while True:
+        since: dict[str, int] = {}
+        records, quiet, nudged = -1, 0, 0.0
+        while quiet < QUIET_ROUNDS:
+            if time.monotonic() > end:
+                raise TimeoutError(f"Not settled in {timeout} s: {await self.work()}")
             if time.monotonic() - nudged > NUDGE_EVERY:
                 nudged = time.monotonic()
                 await self.nudge()
             work = await self.work()
             busy = len(work) < len(PORTS) or any(_busy(left) for left in work.values())
             rests = _rests(work)
-            if busy or await self.listening.lag():
-                since = None
-            elif since is None:
-                since = rests
+            lag, recorded = await self.listening.look()
+            if busy or lag or recorded != records:
+                since, records, quiet = rests, recorded, 0
             elif all(rests[loop] >= count + 2 for loop, count in since.items()):
-                return
-            if time.monotonic() > end:
-                raise TimeoutError(f"Not settled in {timeout} s: {work}")
-            await asyncio.sleep(0.01)
+                since, quiet = rests, quiet + 1
 
 
 def _busy(left: dict[str, Any]) -> bool:
@@ -215,15 +215,16 @@ class Listening:
         if self.started:
             await asyncio.gather(self.admin.close(), self.ends.stop())
 
-    async def lag(self) -> int:
-        """Records that a service has not committed yet, over all that it hears."""
+    async def look(self) -> tuple[int, int]:
+        """Records that a service has not committed yet, over all that it hears; and how many there ever were."""
         if not self.started:
             await self.start()
         ends, *committed = await asyncio.gather(
             self.ends.end_offsets(self.places),
             *(self.admin.list_consumer_group_offsets(kafka.group_of(name)) for name in HEARD),
         )
-        return sum(_behind(ends, found, HEARD[name]) for name, found in zip(HEARD, committed, strict=True))
+        behind = (_behind(ends, found, HEARD[name]) for name, found in zip(HEARD, committed, strict=True))
+        return sum(behind), sum(ends.values())
 
 
 def _behind(ends: dict[TopicPartition, int], committed: dict[TopicPartition, Any], topics: set[str]) -> int:
