@@ -16,7 +16,7 @@ from services.notifier.channels.email import Tokens
 from services.notifier.channels.smtp import FINAL_SECONDS, Wire
 from services.notifier.dispatch.asking import Asker
 from services.notifier.dispatch.freezing import Freezer
-from services.notifier.dispatch.loop import Dispatcher
+from services.notifier.dispatch.loop import LANES, Dispatcher
 from services.notifier.dispatch.recording import Recorder, Waits
 from services.notifier.handlers import Handlers
 from services.notifier.inbound import LIMIT
@@ -39,10 +39,12 @@ def wire(
     peers: Peers | None = None,
     waits: Waits | None = None,
     final_seconds: float = FINAL_SECONDS,
+    lanes: int = LANES,
 ) -> App:
     """The whole service over one event loop.
 
-    `waits` are the seconds between tries of a mail, `final_seconds` those for which an answer after the dot is awaited.
+    `waits` are the seconds between tries of a mail, `final_seconds` those for which an answer after the dot is awaited,
+    `lanes` the connections to the mail server.
     """
     now = clock or settings.clock()
     doors, loops = Database(settings, SERVICE, "api"), Database(settings, SERVICE, "loop", pool=POOL)
@@ -58,7 +60,9 @@ def wire(
 
     recorder = Recorder(loops, now, Asker(settings, loops, peers, now, floor), waits or Waits())
     freezer = Freezer(loops, peers, now, tokens)
-    dispatcher = Dispatcher(loops, freezer, recorder, open_wire=lambda: Wire(settings, final_seconds=final_seconds))
+    dispatcher = Dispatcher(
+        loops, freezer, recorder, open_wire=lambda: Wire(settings, final_seconds=final_seconds), lanes=lanes
+    )
     http = make_app(
         settings,
         SERVICE,

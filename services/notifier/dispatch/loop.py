@@ -103,6 +103,9 @@ class Dispatcher:
             await self.renew()
         if await self.feed():
             return True
+        if self.in_hand:
+            self._pulse.held = len(self.in_hand)
+            return False
         async with self.database.transaction() as db:
             self._pulse.held = await deliveries.soon(db)
         return False

@@ -312,6 +312,7 @@ class Office:
                 raise result
 
 
+LANES = 8
 FAST = Waits(refused=(0.05,), unsent=(0.05,))
 
 
@@ -330,7 +331,7 @@ async def office(
 
     transport = httpx.MockTransport(answer)
     peers = Peers(own, SERVICE, client=httpx.AsyncClient(transport=transport))
-    app = wire(own, clock, peers=peers, waits=FAST, final_seconds=final_seconds)
+    app = wire(own, clock, peers=peers, waits=FAST, final_seconds=final_seconds, lanes=LANES)
     made = Office(own, app, Handlers(clock, lambda: None), sink, clock, granters, Database(own, SERVICE, "loop"), peers)
     await made.found(**entity)
     await made.hear(made.debtor())

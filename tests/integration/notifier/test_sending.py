@@ -6,7 +6,7 @@ import pytest
 
 from libs.common.ids import named
 from services.notifier.guard import HEADERS
-from tests.integration.notifier.office import PDF, office
+from tests.integration.notifier.office import LANES, PDF, office
 from tests.support import eventually
 from tests.support.smtp import DOUBTFUL_FAULTS
 
@@ -107,7 +107,7 @@ async def test_several_mails_share_a_connection(settings):
         for n in range(2, 42):
             await it.hear(it.debtor(n), it.due(it.line(100 + n), payer=n))
         await it.until("ReminderSent", count=40)
-        assert len(it.sink.taken) == 40 and it.sink.connections <= 20
+        assert len(it.sink.taken) == 40 and it.sink.connections <= LANES
         assert len({arrival.delivery_id for arrival in it.sink.taken}) == 40
 
 
