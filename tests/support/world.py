@@ -79,7 +79,8 @@ class World:
         return self.clock.now().astimezone(PARIS).date()
 
     async def at(self, day: date, hour: int = 9, minute: int = 30) -> None:
-        """Move the clock there, and wait until everything due by then has been done."""
+        """Let what was said be heard, move the clock there, and wait until everything due by then has been done."""
+        await self.office.settled()
         instant = datetime.combine(day, time(hour, minute), PARIS)
         assert instant >= self.clock.now() - timedelta(minutes=5), "the clock only goes forward"
         self.clock.move_to(instant.astimezone(UTC))
