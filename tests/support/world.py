@@ -13,6 +13,8 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+import holidays
+
 from libs.common import ids
 from libs.common.clock import SharedClock
 from libs.common.demo import letters, numbers
@@ -22,7 +24,7 @@ from libs.common.money import Money
 from tests.support.living import Living
 
 PARIS = ZoneInfo("Europe/Paris")
-HOLIDAYS = {(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25)}
+HOLIDAYS = holidays.country_holidays("FR")
 
 
 @dataclass
@@ -226,8 +228,8 @@ def text_of(mail: EmailMessage) -> str:
 
 
 def working(day: date) -> date:
-    """The day itself, or the next that is neither a week-end nor a fixed French holiday."""
-    while day.weekday() >= 5 or (day.month, day.day) in HOLIDAYS:
+    """The day itself, or the next that is neither a week-end nor a French holiday."""
+    while day.weekday() >= 5 or day in HOLIDAYS:
         day += timedelta(days=1)
     return day
 
