@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from email.message import Message
-from functools import cache
+from functools import cache, lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 from stdnum import numdb
@@ -80,6 +80,7 @@ def check_ibans(texts: Sequence[str], approved: Collection[str]) -> None:
         raise GuardStopped(f"The message shows an account that is not an approved one of ours ({shown}).", rule="iban")
 
 
+@lru_cache(10_000)
 def address(text: str, *, field: str = "email") -> str:
     """A typed address in ASCII and lower case: nobody has two mailboxes that differ by it. Raises RecipientRefused."""
     try:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import policy
 from email.header import Header
-from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import format_datetime, formataddr
 from uuid import UUID
@@ -27,7 +26,6 @@ from services.notifier.render import Rendered, plain
 FILES = 5
 FILES_BYTES = 5_000_000
 """At most so many invoice copies, and so many bytes of them, travel with a notice."""
-_WIRE = policy.compat32.clone(linesep="\r\n")
 _FORMULA = "=+-@\t\r\n\0|%"
 
 
@@ -90,17 +88,14 @@ def message_id(delivery_id: UUID, sender: str) -> str:
 
 def build(envelope: Envelope, rendered: Rendered, files: Sequence[File], approved: Collection[str]) -> bytes:
     """The final bytes, CRLF lines, 7 bit; the same for the same arguments. Raises GuardStopped or RecipientRefused."""
-    message = _multipart("mixed" if files else "alternative", envelope.delivery_id.hex)
-    words: list[Message | str] = [_words(rendered.text, "plain"), _words(rendered.html, "html")]
+    boundary = f"=_{envelope.delivery_id.hex}"
+    words = [_words(rendered.text, "plain"), _words(rendered.html, "html")]
+    kind, body = _multipart("alternative", words, boundary)
     if files:
-        inner = _multipart("alternative", f"{envelope.delivery_id.hex}-words")
-        inner.set_payload(words)
-        message.set_payload([inner, *(_attached(file) for file in files)])
-    else:
-        message.set_payload(words)
-    for name, value in _head(envelope, rendered.subject):
-        message[name] = value
-    raw = message.as_bytes(policy=_WIRE)
+        inner = _entity([("Content-Type", kind)], body)
+        kind, body = _multipart("mixed", [inner, *(_attached(file) for file in files)], f"{boundary}-files")
+    headers = [*_head(envelope, rendered.subject), ("MIME-Version", "1.0"), ("Content-Type", kind)]
+    raw = _entity(headers, body).encode("ascii")
     shown = [rendered.subject, envelope.sender_name, rendered.text, plain(rendered.html)]
     guard.check_ibans([*shown, *(_text_of(file) for file in files)], approved)
     guard.check_message(BytesHeaderParser(policy=policy.compat32).parsebytes(raw), envelope.recipient)
@@ -108,7 +103,7 @@ def build(envelope: Envelope, rendered: Rendered, files: Sequence[File], approve
 
 
 def _head(envelope: Envelope, subject: str) -> Iterator[tuple[str, str]]:
-    """Each header folded by ourselves: email's modern policy takes 2 ms a notice for the same lines."""
+    """Every header but those of MIME, folded where it may be long."""
     sender, recipient = guard.address(envelope.sender), guard.address(envelope.recipient)
     name = guard.check_header_value(envelope.sender_name, "From")
     yield "From", formataddr((str(Header(name, "utf-8").encode(maxlinelen=0)) if not name.isascii() else name, sender))
@@ -124,35 +119,41 @@ def _head(envelope: Envelope, subject: str) -> Iterator[tuple[str, str]]:
     yield "X-Auto-Response-Suppress", "OOF, AutoReply"
     yield "Content-Language", envelope.language
     yield "X-Relance-Delivery", str(envelope.delivery_id)
-    yield "MIME-Version", "1.0"
 
 
 def _folded(text: str) -> str:
     return str(Header(text, "us-ascii" if text.isascii() else "utf-8", maxlinelen=74, header_name="Subject").encode())
 
 
-def _multipart(kind: str, boundary: str) -> Message:
-    made = Message(policy=_WIRE)
-    made["Content-Type"] = f'multipart/{kind}; boundary="=_{boundary}"'
-    return made
+def _entity(headers: Sequence[tuple[str, str]], body: str) -> str:
+    """Headers, an empty line, a body. email's own generator takes 0.6 ms a notice for the same bytes."""
+    return "".join(f"{name}: {_crlf(value)}\r\n" for name, value in headers) + "\r\n" + body
 
 
-def _words(text: str, kind: str) -> Message:
-    part = Message(policy=_WIRE)
-    part["Content-Type"] = f'text/{kind}; charset="utf-8"'
-    part["Content-Transfer-Encoding"] = "quoted-printable"
+def _crlf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\n", "\r\n")
+
+
+def _multipart(kind: str, parts: Sequence[str], boundary: str) -> tuple[str, str]:
+    """The content type and the body."""
+    body = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts)
+    return f'multipart/{kind};\n boundary="{boundary}"', f"{body}--{boundary}--\r\n"
+
+
+def _words(text: str, kind: str) -> str:
     # binascii encodes in C what email.quoprimime does a character at a time: 0.1 ms instead of 6 ms a notice.
-    part.set_payload(binascii.b2a_qp(text.encode("utf-8"), istext=True).decode("ascii"))
-    return part
+    coded = binascii.b2a_qp(text.encode("utf-8"), istext=True).decode("ascii")
+    headers = [("Content-Type", f'text/{kind}; charset="utf-8"'), ("Content-Transfer-Encoding", "quoted-printable")]
+    return _entity(headers, _crlf(coded))
 
 
-def _attached(file: File) -> Message:
-    part = Message(policy=_WIRE)
-    part["Content-Type"] = file.kind
-    part["Content-Transfer-Encoding"] = "base64"
-    part.add_header("Content-Disposition", "attachment", filename=file_name(file.name))
-    part.set_payload(base64.encodebytes(file.content).decode("ascii"))
-    return part
+def _attached(file: File) -> str:
+    headers = [
+        ("Content-Type", file.kind),
+        ("Content-Transfer-Encoding", "base64"),
+        ("Content-Disposition", f'attachment; filename="{file_name(file.name)}"'),
+    ]
+    return _entity(headers, _crlf(base64.encodebytes(file.content).decode("ascii")))
 
 
 def file_name(text: str) -> str:
