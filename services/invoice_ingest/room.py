@@ -5,7 +5,7 @@ was live over its scope.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
@@ -28,6 +28,7 @@ from libs.common.settings import Settings
 from libs.common.webhooks import VerifiedSource
 from services.invoice_ingest.accounts import Offer
 from services.invoice_ingest.filing import Filing, file
+from services.invoice_ingest.lanes import LANES, lane_of, lanes
 from services.invoice_ingest.sources.canonical import CanonicalInvoice
 from services.invoice_ingest.sources.safely import SafeReader
 from services.invoice_ingest.store.sets import Raced
@@ -36,6 +37,8 @@ from services.invoice_ingest.together import Together
 
 CHUNK = 200
 """Invoices a commit: larger ones make single webhooks wait (p99 34 ms at 100, 129 ms at 500)."""
+AT_ONCE = CHUNK * LANES
+"""Lines of a list that are worked on at once."""
 TRIES = 6
 ENTITY_SECONDS = 5.0
 Made = TypeVar("Made")
@@ -65,7 +68,7 @@ class Room:
         self.database = database
         self.clock = clock
         self.reader = SafeReader()
-        self.together: Together[Posted, Outcome] = Together(self._posted)
+        self._together: list[Together[Posted, Outcome]] = [Together(self._posted) for _ in range(LANES)]
         self._full: Remembered[str | None] = Remembered(1.0)
         self._entities: Remembered[dict[UUID, Entity]] = Remembered(ENTITY_SECONDS)
 
@@ -133,10 +136,20 @@ class Room:
         await self.stopped(outcomes)
         return outcomes
 
-    async def in_chunks(self, offers: Sequence[Offer], *, dry_run: bool = False) -> AsyncIterator[list[Outcome]]:
-        """A long list in commits of its own; what cannot be committed fails alone."""
+    async def take_lines(self, offers: Sequence[Offer], *, dry_run: bool = False) -> list[Outcome]:
+        """Some lines of a long list, in lanes side by side and commits of their own; a bad one fails alone."""
+        parted = lanes(offers)
+        taken = await asyncio.gather(*(self._lane([offers[place] for place in lane], dry_run) for lane in parted))
+        by_place: dict[int, Outcome] = {}
+        for lane, found in zip(parted, taken, strict=True):
+            by_place.update(zip(lane, found, strict=True))
+        return [by_place[place] for place in range(len(offers))]
+
+    async def _lane(self, offers: Sequence[Offer], dry_run: bool) -> list[Outcome]:
+        found: list[Outcome] = []
         for start in range(0, len(offers), CHUNK):
-            yield await self._halving(offers[start : start + CHUNK], dry_run)
+            found += await self._halving(offers[start : start + CHUNK], dry_run)
+        return found
 
     async def _halving(self, offers: Sequence[Offer], dry_run: bool) -> list[Outcome]:
         try:
@@ -171,6 +184,12 @@ class Room:
         scopes = [scope for outcome in outcomes for scope in outcome.stops]
         if scopes:
             await stopping(self.database, *scopes)
+
+    async def post(self, posted: Posted) -> Outcome:
+        """A webhook's outcome, committed together with whatever arrived meanwhile."""
+        outcome = await self._together[lane_of(posted.offer)].add(posted)
+        await self.stopped([outcome])
+        return outcome
 
     async def _posted(self, group: Sequence[Posted]) -> list[Outcome]:
         tenants = sorted({each.source.tenant_id for each in group})

@@ -15,7 +15,7 @@ from libs.common.ids import uuid7
 from services.invoice_ingest.api import answers
 from services.invoice_ingest.api.invoices import Here, Reads, Writes, merged, offered
 from services.invoice_ingest.api.lists import read_line
-from services.invoice_ingest.room import CHUNK, Room
+from services.invoice_ingest.room import AT_ONCE, Room
 from services.invoice_ingest.sources import tabular
 from services.invoice_ingest.sources.canonical import CanonicalInvoice
 from services.invoice_ingest.sources.tabular import TableMapping
@@ -55,9 +55,9 @@ async def import_table(
     entity = await room.entity(caller.tenant_id, entity_id)
     told = list(tabular.rows(await file.read(), _mapping(mapping)))
     outcomes: list[Outcome] = []
-    for start in range(0, len(told), CHUNK):
+    for start in range(0, len(told), AT_ONCE):
         offers = []
-        for _, line in told[start : start + CHUNK]:
+        for _, line in told[start : start + AT_ONCE]:
             read = line if isinstance(line, RelanceError) else read_line(line, CanonicalInvoice)
             if isinstance(read, CanonicalInvoice):
                 read = read.model_copy(update={"entity_id": entity.entity_id, "source": source})

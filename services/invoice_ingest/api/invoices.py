@@ -14,7 +14,7 @@ from services.invoice_ingest import changes
 from services.invoice_ingest.accounts import Offer
 from services.invoice_ingest.api import answers, views
 from services.invoice_ingest.api.lists import raw_lines, read_lines
-from services.invoice_ingest.room import CHUNK, Room, here
+from services.invoice_ingest.room import AT_ONCE, Room, here
 from services.invoice_ingest.sources.canonical import CanonicalInvoice, Kind
 from services.invoice_ingest.sources.wire import Key, Line, Number, Version
 from services.invoice_ingest.store import invoices as store
@@ -67,7 +67,7 @@ async def take_invoices(
 ) -> Response:
     """Take up to 10,000 invoices and credit notes, as a JSON array or as NDJSON: a line per line, in order."""
     outcomes: list[Outcome] = []
-    async for told in read_lines(await raw_lines(request), CanonicalInvoice, CHUNK):
+    async for told in read_lines(await raw_lines(request), CanonicalInvoice, AT_ONCE):
         offers = [await offered(room, caller, each, take_over) for each in told]
         outcomes += await merged(room, offers, dry_run)
     return answers.many(outcomes, dry_run=dry_run)
@@ -90,7 +90,7 @@ async def offered(
 async def merged(room: Room, told: list[Offer | Outcome], dry_run: bool) -> list[Outcome]:
     """Outcomes in the order of the lines: those refused before they were offers stay in their places."""
     offers = [each for each in told if isinstance(each, Offer)]
-    taken = iter([each async for chunk in room.in_chunks(offers, dry_run=dry_run) for each in chunk])
+    taken = iter(await room.take_lines(offers, dry_run=dry_run))
     return [each if isinstance(each, Outcome) else next(taken) for each in told]
 
 

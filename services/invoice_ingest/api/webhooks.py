@@ -38,6 +38,4 @@ async def hear_invoice(source: UUID, request: Request) -> Response:
         raise unfit(error.errors(include_url=False, include_input=False, include_context=False)) from None
     entity = await room.entity(told.tenant_id, told.entity_id)
     offer = room.offer(entity, invoice, str(source))
-    outcome = await room.together.add(Posted(told, offer))
-    await room.stopped([outcome])
-    return answers.one(outcome)
+    return answers.one(await room.post(Posted(told, offer)))
