@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common import directory, outbox, webhooks
 from libs.common.auth import Remembered
 from libs.common.clock import Clock, today
+from libs.common.crash import crash_point
 from libs.common.db import Database
 from libs.common.directory import Entity
 from libs.common.errors import Refused, Unavailable
@@ -112,7 +113,9 @@ class Room:
         for attempt in range(TRIES):
             try:
                 async with self.database.transaction(*tenants) as db:
-                    return await work(db)
+                    made = await work(db)
+                crash_point("intake.committed")
+                return made
             except (Raced, DBAPIError) as error:
                 if not (isinstance(error, Raced) or passing(error)):
                     raise

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.crash import crash_point
 from libs.common.metrics import PAYMENTS_MATCHED
 from services.payment_matching import erp
 from services.payment_matching.allocation import Line, netted
@@ -72,6 +73,7 @@ async def try_payments(db: AsyncConnection, at: datetime, most: int = BATCH) -> 
     await _open(db, book, plans)
     held = [plan for plan in plans if not _carry_out(book, plan)]
     await _write(db, book, [plan for plan in plans if plan not in held])
+    crash_point("matching.decided")
     return len(claimed)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import outbox
 from libs.common.clock import Clock
+from libs.common.crash import crash_point
 from libs.common.db import Database
 from libs.common.events import event
 from libs.common.events.reminders import ReminderDue
@@ -96,6 +97,7 @@ class Sweep:
         situations = await gather(db, rows, self.policies, now)
         found = [written(s, d, now, displaced=out) for s, d, out in decided(situations, now)]
         await _record(db, found, now)
+        crash_point("sweep.decided")
         _count(rows, found, now)
         return Swept(
             cases=len(rows),
