@@ -26,6 +26,7 @@ from libs.common.http.problems import as_ours
 from libs.common.permits import stopping
 from libs.common.retry import backoff, sqlstate
 from libs.common.settings import Settings
+from libs.common.together import Together
 from libs.common.webhooks import VerifiedSource
 from services.invoice_ingest.accounts import Offer
 from services.invoice_ingest.filing import Filing, file
@@ -34,7 +35,6 @@ from services.invoice_ingest.sources.canonical import CanonicalInvoice
 from services.invoice_ingest.sources.safely import SafeReader
 from services.invoice_ingest.store.sets import Raced
 from services.invoice_ingest.taking import Outcome, take
-from services.invoice_ingest.together import Together
 
 CHUNK = 200
 """Invoices a commit: larger ones make single webhooks wait (p99 34 ms at 100, 129 ms at 500)."""

@@ -41,9 +41,9 @@ class Site:
     empty_email: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def site(console: Console, settings: Settings) -> AsyncIterator[Site]:  # noqa: F811 - asked for by its name
-    """The console over HTTP; one tenant with a history, one with nothing."""
+    """The console over HTTP, its port given back to whoever tests next; one tenant with a history, one with nothing."""
     tenant, email = await console.tenant("Groupe Armoréa")
     await console.entity(tenant)
     _, empty = await console.tenant("Maison neuve")

@@ -9,7 +9,7 @@ from libs.common.settings import Settings
 from tests.contract.serving import World, served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(postgres: Postgres, settings: Settings) -> Iterator[World]:
     """All services on the test's own database, and two tenants that they know."""
     with served(settings) as found:

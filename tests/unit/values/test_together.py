@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.invoice_ingest.together import Together
+from libs.common.together import Together
 
 
 class Commits:
