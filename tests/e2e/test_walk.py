@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
-from tests.support.world import World, text_of, working
+from libs.common.demo.bank import Transfer, statement
+from tests.support.living import Living
+from tests.support.world import World, last_banking_day_before, text_of, working
 
 
 async def test_an_invoice_is_noticed_reminded_called_promised_and_paid(world: World) -> None:
@@ -149,3 +151,36 @@ async def test_a_reply_pauses_the_case_and_an_absence_note_does_not(world: World
     await world.office.settled()
     await world.at(working(due + timedelta(days=10)))
     assert [mail["To"].addresses[0].username for mail in world.new_mails()] == ["absent"]
+
+
+async def test_a_feed_gone_stale_holds_reminders_until_the_bank_speaks(stack: Living) -> None:
+    world = await World.open(stack, feed_required=True)
+    await world.debtor("ATTEND")
+    due = working(world.today + timedelta(days=1))
+    invoice = await world.invoice("F-9001", "ATTEND", due, "900.00")
+    await world.at(working(due + timedelta(days=4)))
+    assert world.new_mails() == [], "bank data do not reach yesterday: nobody is reminded"
+    assert {reason["code"] for reason in (await world.explain(invoice))["reasons"]} <= {"feed_missing", "feed_stale"}
+    await world.bank_day(last_banking_day_before(world.today))
+    await world.at(world.today, 11)
+    (reminder,) = world.new_mails()
+    assert "F-9001" in text_of(reminder)
+    await world.office.close()
+
+
+async def test_a_statement_settles_an_invoice_and_tells_its_money_only_once(world: World) -> None:
+    await world.debtor("VIREUR", ibans=["FR7630004000010819672731795"])
+    due = working(world.today + timedelta(days=1))
+    invoice = await world.invoice("F-9101", "VIREUR", due, "900.00")
+    await world.office.settled()
+    transfer = Transfer("VIR00000001", 90_000, "VIREUR SARL", "FR7630004000010819672731795", "FACTURE F-9101")
+    day = last_banking_day_before(world.today)
+    raw = statement(world.iban, day, 1, 0, [transfer])
+    first, again = await world.upload(raw), await world.upload(raw)
+    assert (first["result"], again["result"]) == ("created", "unchanged")
+    await world.office.settled()
+    assert (await world.item(invoice))["residual"]["amount"] == "0.00"
+    payments = (await world.office.get("payment_matching", "/v1/payments"))["payments"]
+    assert [payment["state"] for payment in payments] == ["matched"]
+    await world.at(working(due + timedelta(days=14)))
+    assert world.new_mails() == []

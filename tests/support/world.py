@@ -5,7 +5,7 @@ The business clock is the stack's and only goes forward; each test has its own t
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email.message import EmailMessage
 from random import Random
@@ -20,7 +20,6 @@ from libs.common.clock import SharedClock
 from libs.common.demo import letters, numbers
 from libs.common.demo.bank import Transfer, statement
 from libs.common.demo.office import MANAGER, TREASURER, Office, Source
-from libs.common.money import Money
 from tests.support.living import Living
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -43,7 +42,6 @@ class World:
     seen: int = 0
     balance: int = 0
     statements: int = 0
-    names: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     async def open(cls, living: Living, *, feed_required: bool = False) -> "World":
@@ -182,6 +180,10 @@ class World:
         self.statements += 1
         raw = statement(self.iban, day, self.statements, self.balance, transfers)
         self.balance += sum(-one.amount if one.returned else one.amount for one in transfers)
+        return await self.upload(raw)
+
+    async def upload(self, raw: bytes) -> dict[str, Any]:
+        """A bank file as it is."""
         headers = {"content-type": "application/xml"}
         found: dict[str, Any] = await self.office.call(
             "POST", "payment_matching", "/v1/statements", by=TREASURER, content=raw, headers=headers
@@ -234,5 +236,10 @@ def working(day: date) -> date:
     return day
 
 
-def euros(amount: str) -> Money:
-    return Money.parse(amount, "EUR")
+def last_banking_day_before(day: date) -> date:
+    """The last day before on which TARGET2 was open."""
+    closed = holidays.financial_holidays("XECB", years={day.year - 1, day.year})
+    day -= timedelta(days=1)
+    while day.weekday() >= 5 or day in closed:
+        day -= timedelta(days=1)
+    return day
