@@ -91,7 +91,7 @@ def _paths(it: Operation, seen: Seen) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def lived() -> AsyncIterator[Lived]:
     with living() as stack:
         world = await World.open(stack)

@@ -1,4 +1,4 @@
-"""One living stack for all end-to-end tests of this process; each test opens a world of its own on it."""
+"""One living stack for all end-to-end tests, gone after them; each test opens a world of its own on it."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -8,7 +8,7 @@ from tests.support.living import Living, living
 from tests.support.world import World
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[Living]:
     """Supervisor, PostgreSQL, Kafka, mail catcher and the five services, as real processes."""
     with living() as found:
