@@ -38,7 +38,7 @@ def commands(text: str, program: str) -> set[tuple[str, ...]]:
     """The words that follow a program's name, wherever a command may begin."""
     found = set()
     for line in code(text):
-        for words in re.findall(rf"(?:^|[|(=] ?|\d |\) ){program} ([^|#)`]+)", line):
+        for words in re.findall(rf"(?:^|[|(] ?|[A-Z]=\S+ |\) )(?:\.venv/bin/)?{program} ([^|#)`]+)", line):
             found.add(tuple(words.split()))
     return found
 
