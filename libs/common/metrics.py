@@ -6,6 +6,7 @@ They are module constants because Prometheus keeps one registry a process; label
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_STOPS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 3.5, 4, 10)
 _LATE = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600, 86400)
 
 # Doors
@@ -61,7 +62,7 @@ DELIVERIES_UNCERTAIN = Gauge("relance_deliveries_uncertain", "Deliveries whose e
 # The permit
 PERMITS = Counter("relance_permits_total", "Permits by answer", ["answer", "reason"])
 PERMIT_SECONDS = Histogram("relance_permit_seconds", "Asking for a permit", buckets=_SECONDS)
-STOP_WAIT_SECONDS = Histogram("relance_stop_wait_seconds", "Stopping commands waiting for leases", buckets=_SECONDS)
+STOP_WAIT_SECONDS = Histogram("relance_stop_wait_seconds", "Stopping commands waiting for leases", buckets=_STOPS)
 SENDS_PAST_PERMIT = Counter("relance_sends_past_permit", "Sends that began after their lease had ended; must be 0")
 
 # Matching

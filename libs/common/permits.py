@@ -41,6 +41,7 @@ from libs.common.db import Database
 from libs.common.errors import Forbidden, RelanceError
 from libs.common.events import Amount
 from libs.common.ids import uuid7
+from libs.common.metrics import STOP_WAIT_SECONDS
 from libs.common.tables import common
 
 LEASE_SECONDS = 3.0
@@ -219,11 +220,13 @@ async def stopping(database: Database, *scopes: Scope) -> None:
 
     Leases granted later were granted after a look that saw the commit, so only those of the first look count.
     """
-    deadline = time.monotonic() + STOP_SECONDS
+    began = time.monotonic()
+    deadline = began + STOP_SECONDS
     waiting = [(scope.tenant_id, await _live(database, scope)) for scope in scopes]
     while (waiting := [(tenant, leases) for tenant, leases in waiting if leases]) and time.monotonic() < deadline:
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
         waiting = [(tenant, await _still(database, tenant, leases)) for tenant, leases in waiting]
+    STOP_WAIT_SECONDS.observe(time.monotonic() - began)
 
 
 async def _live(database: Database, scope: Scope) -> list[UUID]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -104,6 +105,12 @@ async def test_a_sender_that_died_holds_a_stop_no_longer_than_its_lease(database
     waited = await stop(database, tenant, item, Scope(tenant))
     assert waited <= STOP_SECONDS
     assert waited > LEASE_SECONDS / 2
+
+
+async def test_how_long_a_stop_waited_is_measured(database: Database, tenant: UUID) -> None:
+    before = REGISTRY.get_sample_value("relance_stop_wait_seconds_count") or 0
+    await stop(database, tenant, uuid7(), Scope(tenant))
+    assert REGISTRY.get_sample_value("relance_stop_wait_seconds_count") == before + 1
 
 
 async def test_a_stop_over_other_things_does_not_wait(database: Database, tenant: UUID) -> None:
