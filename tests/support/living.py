@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -41,10 +41,13 @@ class Living:
 
     def kill(self, part: str) -> None:
         """SIGKILL one part: a service, kafka or postgres. The supervisor starts it again."""
-        process = self.report().parts[part].process()
-        assert process is not None, f"{part} does not run"
-        for each in (*process.children(recursive=True), process) if part == "postgres" else (process,):
-            each.kill()
+        process = self.process(part)
+        left = process.children(recursive=True) if part == "postgres" else []
+        process.kill()
+        for each in left:
+            # Backends end by themselves once their postmaster is gone.
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
 
     def process(self, part: str) -> psutil.Process:
         process = self.report().parts[part].process()
