@@ -13,11 +13,15 @@ from sqlalchemy import text
 
 from libs.common import kafka
 from libs.common.db import driver_url, make_engine
-from libs.common.events import OWNERS, PARTITIONS
-from libs.common.settings import Settings
+from libs.common.events import HEARD, OWNERS, PARTITIONS
+from libs.common.settings import SCHEMAS, Settings
 from tests.support.living import Living
 
 ENDS = {"ReminderSent", "ReminderFailed", "ReminderStopped", "ReminderUncertain"}
+PLUMBING = {
+    "outbox", "outbox_archive", "relay_mark", "inbox", "dead_letter", "parked", "parked_key", "breaker",
+    "idempotency_key", "webhook_seen", "permit_lease", "alembic_version",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,7 @@ class Record:
 async def topics(settings: Settings, tenant: UUID) -> list[Record]:
     """Every record of a tenant, from the start of each topic to its end as seen now."""
     places = [TopicPartition(topic, part) for topic in OWNERS for part in range(PARTITIONS)]
-    client = kafka.consumer(settings, "")
-    client._group_id = None
+    client = kafka.consumer(settings, f"relance.evidence.{tenant}")
     await client.start()
     try:
         client.assign(places)
@@ -88,6 +91,7 @@ def mailed_once(living: Living, mark: str, records: Iterable[Record]) -> None:
         (line["occurrence_id"], one.body["delivery_id"])
         for one in {record.id: record for record in sent}.values()
         for line in one.body["covers"]
+        if line["completes"]
     )
     twice = Counter(occurrence for occurrence, _ in covered)
     assert [occurrence for occurrence, count in twice.items() if count > 1] == []
@@ -126,8 +130,72 @@ def nothing_after(living: Living, mark: str, answered: Mapping[str, datetime]) -
 
 
 async def money_adds_up(settings: Settings, tenant: UUID) -> None:
-    """I5: per payment allocated + unapplied + returned = amount; no item is paid more than it is."""
-    residuals = await asked(
-        settings, "select item_id from matching.open_item where tenant_id = :t and residual < 0", t=tenant
+    """I5: per payment allocated + unapplied + returned = amount; per item what it lacks is what it was given."""
+    payments = """
+        select p.payment_id from matching.payment p
+          left join lateral (select coalesce(sum(a.amount_minor), 0) as given from matching.allocation a
+                              where a.tenant_id = p.tenant_id and a.source = 'payment' and a.source_id = p.payment_id
+                                and a.undone_at is null) g on true
+         where p.tenant_id = :t and not p.replaced and g.given + p.unapplied_minor + p.returned_minor <> p.amount_minor
+    """
+    items = """
+        select i.item_id from matching.open_item i
+          left join lateral (select coalesce(sum(a.amount_minor), 0) as given from matching.allocation a
+                              where a.tenant_id = i.tenant_id and a.item_id = i.item_id
+                                and a.undone_at is null) g on true
+         where i.tenant_id = :t and not i.cancelled and i.residual_minor + g.given <> i.amount_minor
+    """
+    for query in (payments, items):
+        assert await asked(settings, query, t=tenant) == []
+
+
+async def nothing_left(settings: Settings) -> None:
+    """I6: no outbox row, no open dead letter, nothing parked, no claim that ran out."""
+    for schema in SCHEMAS.values():
+        for table, where in (("outbox", "true"), ("dead_letter", "state = 'open'"), ("parked", "true")):
+            query = f"select count(*) from {schema}.{table} where {where}"
+            assert await asked(settings, query) == [(0,)], f"{schema}.{table}"
+    late = "select count(*) from notifier.delivery where state = 'on_wire' and claimed_until < clock_timestamp()"
+    assert await asked(settings, late) == [(0,)]
+
+
+async def doubtful(living: Living, tenant: UUID) -> int:
+    """Uncertain is only what was on the wire when its sender died; none has two mails. Answers how many there are."""
+    query = "select delivery_id, reason from notifier.delivery where tenant_id = :t and state = 'uncertain'"
+    rows = await asked(living.settings, query, t=tenant)
+    assert {row.reason for row in rows} <= {"claim_expired"}
+    seen: Counter[str] = Counter()
+    for one in living.mailbox.all():
+        seen[str(living.mailbox.message(one.number)["X-Relance-Delivery"])] += 1
+    assert [name for name, count in seen.items() if count > 1] == []
+    return len(rows)
+
+
+async def checksums(settings: Settings) -> dict[str, str]:
+    """Table of a service → a digest of its rows. Tables of the bus and the doors are not business."""
+    names = await asked(
+        settings,
+        "select schemaname, tablename from pg_tables t where schemaname = any(:schemas)"
+        " and not exists (select 1 from pg_inherits i where i.inhrelid = (schemaname||'.'||tablename)::regclass)",
+        schemas=list(SCHEMAS.values()),
     )
-    assert residuals == []
+    found = {}
+    for schema, table in names:
+        if table in PLUMBING:
+            continue
+        whole = f"select md5(coalesce(string_agg(r::text, '|' order by r::text), '')) from {schema}.{table} r"
+        found[f"{schema}.{table}"] = (await asked(settings, whole))[0][0]
+    return found
+
+
+async def back_to_the_start(settings: Settings) -> None:
+    """Set every consumer group to the start of every topic it hears; nobody may be reading."""
+    for service, topics_heard in HEARD.items():
+        client = kafka.consumer(settings, kafka.group_of(service))
+        await client.start()
+        try:
+            places = [TopicPartition(topic, part) for topic in topics_heard for part in range(PARTITIONS)]
+            client.assign(places)
+            await client.commit(dict.fromkeys(places, 0))
+        finally:
+            await client.stop()

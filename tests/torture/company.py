@@ -1,0 +1,110 @@
+"""A company whose ERP and bank tell by signed webhooks and do not give up: the load of the kill tests."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from libs.common.demo.office import Source
+from tests.support import eventually
+from tests.support.world import World
+
+AT_ONCE = 12
+PATIENCE = 90.0
+
+
+@dataclass(frozen=True)
+class Told:
+    """An invoice as its ERP told it."""
+
+    number: str
+    debtor: str
+    due: date
+    amount: Decimal
+
+
+@dataclass
+class Company:
+    """What was told, and what was answered when."""
+
+    world: World
+    dice: Random
+    created: dict[UUID, str] = field(default_factory=dict)
+    """Invoice → its number, as the first 2xx said."""
+    told: list[Told] = field(default_factory=list)
+    paid: dict[str, datetime] = field(default_factory=dict)
+    """Number → the machine's clock right after the 2xx of the payment that settled it."""
+    retried: int = 0
+
+    async def debtors(self, names: Sequence[str]) -> None:
+        """Open the files of these debtors, each with one contact."""
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def opened(name: str) -> None:
+            async with room:
+                await self.world.debtor(name)
+
+        await asyncio.gather(*(opened(name) for name in names))
+
+    async def invoices(self, count: int, debtors: Sequence[str], due: date) -> list[Told]:
+        """Tell so many new invoices, spread over these debtors, until each has its 2xx."""
+        fresh = []
+        for _ in range(count):
+            number = f"K{len(self.told):05d}"
+            amount = Decimal(self.dice.randrange(10_000, 90_000)) / 100
+            fresh.append(Told(number, debtors[len(self.told) % len(debtors)], due, amount))
+            self.told.append(fresh[-1])
+        room = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(self._invoice(one, room) for one in fresh))
+        return fresh
+
+    async def payments(self, wanted: Sequence[Told]) -> None:
+        """Pay these invoices in full, until each payment has its 2xx."""
+        room = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(self._payment(one, room) for one in wanted))
+
+    def third(self, among: Sequence[Told]) -> list[Told]:
+        """A random third."""
+        return self.dice.sample(list(among), len(among) // 3)
+
+    async def _invoice(self, one: Told, room: asyncio.Semaphore) -> None:
+        body = self.world.body(one.number, one.debtor, one.due, str(one.amount))
+        async with room:
+            answer = await self._until_taken(self.world.invoices, body, f"inv-{one.number}")
+        self.created[UUID(answer["id"])] = one.number
+
+    async def _payment(self, one: Told, room: asyncio.Semaphore) -> None:
+        body = {
+            "external_id": f"PAY-{one.number}",
+            "amount": {"amount": str(one.amount), "currency": "EUR"},
+            "value_date": self.world.today.isoformat(),
+            "payer_name": f"{one.debtor} SARL",
+            "remittance": f"VIREMENT {one.number}",
+        }
+        async with room:
+            await self._until_taken(self.world.payments, body, f"pay-{one.number}")
+        self.paid[one.number] = datetime.now(UTC)
+
+    async def _until_taken(self, source: Source, body: dict[str, Any], name: str) -> dict[str, Any]:
+        """The answer of the first 2xx; until then the same message with the same webhook-id, again and again."""
+
+        async def once() -> httpx.Response | None:
+            try:
+                response = await self.world.office.signed(source, body, webhook_id=name)
+            except httpx.TransportError:
+                response = None
+            if response is None or response.status_code in (429, 503, 504):
+                self.retried += 1
+                return None
+            return response
+
+        response = await eventually(once, PATIENCE, every=0.3)
+        assert response.is_success, f"{response.status_code}: {response.text}"
+        found: dict[str, Any] = response.json()
+        return found

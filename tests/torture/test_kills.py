@@ -1,0 +1,228 @@
+"""Kill -9 at every named point and of every part while invoices, payments and mails flow; then everything once more.
+
+One company on one living stack. What it was told is checked from outside: topics, caught mails, read-only SQL.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
+from random import Random
+
+import httpx
+import psutil
+import pytest
+
+from libs.common.crash import POINTS
+from libs.common.demo.office import Answered, Listening
+from libs.common.devstack import control
+from libs.common.settings import PORTS
+from tests.support import eventually
+from tests.support.living import Living, living
+from tests.support.world import PARIS, World, working
+from tests.torture import evidence
+from tests.torture.company import Company
+from tests.torture.evidence import Record
+
+INVOICES = 600
+DEBTORS = [f"CLIENT{n:03d}" for n in range(100)]
+RECOVERY = 120.0
+EARLY = DEBTORS[:40]
+WAVES = (DEBTORS[40:60], DEBTORS[60:80], DEBTORS[80:])
+
+
+@dataclass
+class Story:
+    """What happened, for the facts that follow."""
+
+    company: Company
+    fired: list[str] = field(default_factory=list)
+    killed: list[str] = field(default_factory=list)
+    stirred: int = 0
+    records: list[Record] = field(default_factory=list)
+
+    @property
+    def world(self) -> World:
+        return self.company.world
+
+    @property
+    def stack(self) -> Living:
+        return self.world.living
+
+    def arm(self, *points: str) -> None:
+        for point in points:
+            self.stack.arm(point)
+
+    async def all_fired(self, *points: str, stirring: bool = False) -> None:
+        """Wait until each of these was passed; `stirring` changes the directory meanwhile, so that all have to hear."""
+
+        async def all_gone() -> bool:
+            if stirring:
+                await self._stir()
+            return all(self.stack.fired(point) for point in points)
+
+        await eventually(all_gone, RECOVERY, every=1 if stirring else 0.05)
+        self.fired += points
+
+    async def _stir(self) -> None:
+        self.stirred += 1
+        with suppress(httpx.TransportError, Answered):
+            await self.world.office.add_source(self.world.entity, f"more-{self.stirred}", "invoices")
+
+    async def kill(self, *parts: str) -> None:
+        for part in parts:
+            await eventually(lambda part=part: self._struck(part), RECOVERY)
+            self.killed.append(part)
+
+    def _struck(self, part: str) -> bool:
+        """False while the part is down anyway."""
+        try:
+            self.stack.kill(part)
+        except psutil.NoSuchProcess:
+            return False
+        return True
+
+    async def alive(self) -> None:
+        """Every service answers again."""
+
+        async def all_answer() -> bool:
+            return len(await self.world.office.work()) == len(PORTS)
+
+        await eventually(all_answer, RECOVERY, every=0.3)
+
+
+@pytest.fixture(scope="module")
+async def story() -> AsyncIterator[Story]:
+    """The whole story: intake under kills, then reminders under kills, then quiet."""
+    with living() as stack:
+        world = await World.open(stack)
+        found = Story(Company(world, Random(20261122)))
+        try:
+            await _intake_under_kills(found)
+            await _reminders_under_kills(found)
+            found.records = await evidence.topics(stack.settings, world.office.tenant)
+            yield found
+        finally:
+            await world.office.close()
+
+
+async def _intake_under_kills(story: Story) -> None:
+    company, world = story.company, story.world
+    await company.debtors(DEBTORS)
+    await world.office.settled()
+    await world.office.listening.close()
+    early, late = working(world.today + timedelta(days=12)), working(world.today + timedelta(days=60))
+    chunk = INVOICES // 3
+
+    async def flow() -> None:
+        told = await company.invoices(chunk // 2, EARLY, early) + await company.invoices(chunk // 2, DEBTORS[40:], late)
+        await company.payments(company.third(told))
+
+    async def under(points: Sequence[str], parts: Sequence[str]) -> None:
+        """A part of the flow, with these points armed and these parts killed in its midst."""
+        story.arm(*points)
+        begun = len(company.created)
+        flowing = asyncio.create_task(flow())
+        await eventually(lambda: len(company.created) > begun + 5, RECOVERY, every=0.01)
+        await story.kill(*parts)
+        await story.all_fired(*points, stirring=True)
+        await flowing
+        await story.alive()
+
+    shared = [f"{name}.{point}" for name in PORTS for point in ("consumer.committed", "relay.acked")]
+    later = ("scheduler.relay.acked", "notifier.relay.acked")
+    points = [point for point in shared if point not in later]
+    await under(["intake.committed", "matching.decided", *points], ["notifier", "scheduler", "console"])
+    await under([], ["kafka", "invoice_ingest", "payment_matching"])
+    await under([], ["postgres"])
+    world.office.listening = Listening(world.living.settings)
+    await world.office.settled(RECOVERY)
+
+
+async def _reminders_under_kills(story: Story) -> None:
+    company, world = story.company, story.world
+    due = next(one.due for one in company.told if one.debtor in EARLY)
+    story.arm("sweep.decided", "scheduler.relay.acked", "notifier.relay.acked")
+    world.clock.move_to(_morning(due))
+    await story.all_fired("sweep.decided", "scheduler.relay.acked", "notifier.relay.acked")
+    for wave, point in zip(WAVES, ("dispatch.on_wire", "dispatch.dotted", "dispatch.accepted"), strict=True):
+        await story.alive()
+        story.arm(point)
+        told = await company.invoices(len(wave), wave, due)
+        await story.all_fired(point)
+        await company.payments(company.third(told))
+    await story.alive()
+    await eventually(lambda: _nothing_in_hand(story), RECOVERY, every=1)
+    await world.office.settled(RECOVERY)
+
+
+def _morning(due: date) -> datetime:
+    """When the friendly reminder of what was due that day may leave."""
+    day = working(due + timedelta(days=2))
+    return datetime.combine(day, clock_time(9, 30), PARIS).astimezone(UTC)
+
+
+async def _nothing_in_hand(story: Story) -> bool:
+    query = "select 1 from notifier.delivery where tenant_id = :t and state in ('ready', 'on_wire') limit 1"
+    return not await evidence.asked(story.stack.settings, query, t=story.world.office.tenant)
+
+
+def test_every_armed_point_fired_and_every_part_was_killed_once(story: Story) -> None:
+    shared = {"relay.acked", "consumer.committed"}
+    plain = {next(point for point in POINTS if fired.endswith(point)) for fired in story.fired}
+    assert plain == set(POINTS)
+    assert {f"{service}.{point}" for service in PORTS for point in shared} <= set(story.fired)
+    assert sorted(story.killed) == sorted((*PORTS, "kafka", "postgres"))
+    assert story.company.retried > 0, "the kills were felt"
+
+
+def test_every_accepted_invoice_was_told_exactly_once(story: Story) -> None:
+    assert len(story.company.created) == len(story.company.told)
+    evidence.told_once(story.company.created, story.records)
+
+
+def test_no_mail_left_twice_and_each_is_a_delivery_on_record(story: Story) -> None:
+    evidence.mailed_once(story.stack, story.world.mark, story.records)
+    assert len(story.world.mails()) >= 40, "reminders did leave"
+
+
+def test_no_mail_names_an_invoice_after_its_payment_was_accepted(story: Story) -> None:
+    assert len(story.company.paid) >= INVOICES // 4
+    evidence.nothing_after(story.stack, story.world.mark, story.company.paid)
+
+
+def test_every_release_ended_once(story: Story) -> None:
+    evidence.ended_once(story.records)
+
+
+async def test_the_money_adds_up(story: Story) -> None:
+    await evidence.money_adds_up(story.stack.settings, story.world.office.tenant)
+
+
+async def test_nothing_is_left_to_do(story: Story) -> None:
+    await evidence.nothing_left(story.stack.settings)
+
+
+async def test_what_is_uncertain_stems_from_a_kill_of_the_sender_and_has_one_mail_at_most(story: Story) -> None:
+    assert await evidence.doubtful(story.stack, story.world.office.tenant) >= 2, "dotted and accepted leave a doubt"
+
+
+async def test_replaying_every_topic_sends_nothing_and_changes_nothing(story: Story) -> None:
+    settings, mails = story.stack.settings, len(list(story.stack.mailbox.all()))
+    await story.world.office.listening.close()
+    before = await evidence.checksums(settings)
+    await asyncio.to_thread(control.down, settings, _silent)
+    await asyncio.to_thread(lambda: control.up(settings, _silent, infrastructure=True))
+    await evidence.back_to_the_start(settings)
+    await asyncio.to_thread(control.down, settings, _silent)
+    await asyncio.to_thread(control.up, settings, _silent)
+    story.world.office.listening = Listening(settings)
+    await story.world.office.settled(RECOVERY)
+    assert await evidence.checksums(settings) == before
+    assert len(list(story.stack.mailbox.all())) == mails
+
+
+def _silent(_: str) -> None:
+    """Nobody listens."""
