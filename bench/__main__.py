@@ -18,7 +18,7 @@ from rich.table import Table
 
 from bench.stack import stack
 
-ROOMS = ("bus", "http", "intake", "sweep", "mails", "matching", "whole")
+ROOMS = ("bus", "http", "intake", "sweep", "mails", "matching")
 RESULTS = Path(__file__).parent / "results.json"
 
 
