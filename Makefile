@@ -1,6 +1,6 @@
 # Every target is one or two commands. They need make and Python >= 3.11; the rest comes as locked packages into .venv.
 .POSIX:
-.PHONY: help setup setup-stack up down status demo test check format bench lock schemas
+.PHONY: help setup setup-stack up down status demo test torture check format bench lock schemas
 VENV = .venv
 PY = $(VENV)/bin/python
 SETUP = VENV=$(VENV) sh libs/common/devstack/setup.sh
@@ -11,7 +11,8 @@ help:
 	@echo "make demo    start everything with a believable company and two months of its life"
 	@echo "make up      start the same stack empty; its data stays between runs"
 	@echo "make down    stop it, and nothing else"
-	@echo "make test    every test · make check  lint, types, house rules · make bench  measured figures"
+	@echo "make test    every test but the torture · make check  lint, types, house rules · make bench  measured figures"
+	@echo "make torture kills every part while invoices flow, replays every topic, races stops against sends (7 min)"
 
 setup:
 	@$(SETUP) requirements-dev.lock
@@ -32,7 +33,10 @@ demo: setup-stack
 	@$(RELANCE) demo
 
 test: setup
-	@$(PY) -m pytest
+	@$(PY) -m pytest --ignore=tests/torture
+
+torture: setup
+	@$(PY) -m pytest tests/torture
 
 check: setup
 	$(PY) -m ruff format --check
