@@ -250,6 +250,11 @@ def _covered(quote: Quoted, others: Iterable[Quoted]) -> bool:
     )
 
 
+def overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two quotes use a piece of the text in common: then only the stronger was meant."""
+    return one[0] < other[1] and other[0] < one[1]
+
+
 def unread(read: Read, spans: Iterable[tuple[int, int]], amount: int) -> tuple[str, ...]:
     """Numbers of four digits or more that no quote covers and that are no date and not the amount itself."""
     covered = {place for start, end in spans for place in range(start, end)}

@@ -22,6 +22,7 @@ from services.payment_matching.evidence import (
     Receipt,
     groups,
     name_key,
+    overlap,
     quotes,
     read,
     unread,
@@ -197,11 +198,7 @@ def _paid(
         and (len(hit.key) >= 6 or not hit.key.isdigit())
         and hit.key not in owing
         and hit.key in text.keys
-        and not _within(text.keys[hit.key], taken)
+        and not any(overlap(text.keys[hit.key], span) for span in taken)
         and hit.item_id in found
         and found[hit.item_id].residual == 0
     ]
-
-
-def _within(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
-    return any(start <= span[0] and span[1] <= end and (start, end) != span for start, end in others)
