@@ -5,11 +5,14 @@ more than its total. Nothing here rounds, and the same facts give the same lines
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
 from services.payment_matching.errors import OverAllocated
+
+Named = Sequence[tuple[UUID, int | None]]
+"""The invoices that a credit note names, each with the most it is credited, or None for whatever it owes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def oldest_first(available: int, items: Iterable[Owing]) -> list[Line]:
     return lines
 
 
-def credited(available: int, named: Sequence[tuple[UUID, int | None]], items: Sequence[Owing]) -> list[Line]:
+def credited(available: int, named: Named, items: Sequence[Owing]) -> list[Line]:
     """A credit note's lines: the invoices it names, each up to the amount it names; without names the oldest first.
 
     What the named invoices do not owe is left over: it is the debtor's, and no machine gives it to something else.
@@ -114,6 +117,25 @@ def taken_back(excess: int, standing: Iterable[Standing]) -> list[tuple[UUID, in
         if amount > 0:
             back.append((one.allocation_id, amount))
             excess -= amount
+    return back
+
+
+def no_longer_granted(amount: int, named: Named, standing: Sequence[tuple[UUID, Standing]]) -> dict[UUID, int]:
+    """Which allocations of an amended credit note give back how much: allocation → minor units.
+
+    `standing` are (invoice, what stands on it). What is not named any more goes, then what is over the most that an
+    invoice is credited, then what is over the new amount; the newest first.
+    """
+    caps = dict(named)
+    back: dict[UUID, int] = {}
+    for invoice in {invoice for invoice, _ in standing} if named else ():
+        mine = [one for of, one in standing if of == invoice]
+        most = caps.get(invoice, 0)
+        if most is not None:
+            back |= taken_back(sum(one.amount for one in mine) - most, mine)
+    kept = [replace(one, amount=one.amount - back.get(one.allocation_id, 0)) for _, one in standing]
+    for allocation, part in taken_back(sum(one.amount for one in kept) - amount, kept):
+        back[allocation] = back.get(allocation, 0) + part
     return back
 
 

@@ -96,6 +96,13 @@ class Book:
         """Say of a credit note that it was dealt with, though it reduced nothing yet."""
         self._tell_credit(self.credits[credit_note_id], [])
 
+    def revise(self, credit_note_id: UUID, amount: Money, back: Mapping[UUID, int], by: str, on: date) -> None:
+        """A credit note is worth this now. `back` is what its allocations give back, and leaves no more than that."""
+        note = self.credits[credit_note_id]
+        note.unapplied += amount.minor - note.amount
+        note.amount, note.currency, note.changed = amount.minor, amount.currency, True
+        self.take_back(back, "amended", by, on)
+
     def _residuals(self, lines: Sequence[Line], currency: str) -> Mapping[UUID, int]:
         pages = [self.items[line.item_id] for line in lines if line.item_id in self.items]
         return {page.item_id: page.residual for page in pages if page.currency == currency}
@@ -305,6 +312,7 @@ class Book:
                 version=note.version,
                 entity_id=note.entity_id,
                 credit_note_id=note.credit_note_id,
+                note_version=note.told_version,
                 payer_id=note.payer_id,
                 unapplied=Money(note.unapplied, note.currency),
                 residuals=self._told(items),

@@ -17,7 +17,7 @@ from libs.common.events.invoices import (
     InvoiceCancelled,
     InvoiceIssued,
 )
-from services.payment_matching import opening
+from services.payment_matching import crediting, opening
 from services.payment_matching.evidence import name_key
 from services.payment_matching.store import debtors, feeds
 from services.payment_matching.store.debtors import Account, Identity
@@ -56,7 +56,7 @@ class Hearing:
         await opening.invoices_cancelled(db, events, self.clock.now())
 
     async def credits_told(self, db: AsyncConnection, events: list[Event]) -> None:
-        await opening.credits_told(db, events, self.clock.now())
+        await crediting.credits_told(db, events, self.clock.now())
 
     async def bank_details_approved(self, db: AsyncConnection, events: list[Event]) -> None:
         """An account of ours: its feed is watched from now on."""

@@ -58,6 +58,7 @@ class CreditPage:
     amount: int
     unapplied: int
     version: int
+    told_version: int
     issued_on: date
     changed: bool = False
 

@@ -27,6 +27,8 @@ CASH_TOLERANCE = 5
 PATIENCE = 0.6
 GLANCE = 0.02
 AHEAD_OF_DUE = frozenset({"pre_due"})
+THANKS = "acknowledge"
+"""A thank-you asks for nothing: only what the item owes counts, not money on account nor how fresh the bank is."""
 
 _PENDING = text("select p.seq from payment p where p.tenant_id = :tenant and p.pending")
 _STILL = text("select 1 from payment p where p.tenant_id = :tenant and p.pending and p.seq = any(:seqs) limit 1")
@@ -132,13 +134,13 @@ class Looking:
                 return no(ask, why)
             if not row.tried:
                 return again(ask, "item_untried")
-            if why := _covered_by_cash(ask, row, ledger):
+            if ask.kind != THANKS and (why := _covered_by_cash(ask, row, ledger)):
                 return no(ask, why)
         return no(ask, "feed_stale") if self._stale(ask, ledger) else yes(ask)
 
     def _stale(self, ask: Ask, ledger: Ledger) -> bool:
         entity = ledger.entities.get(ask.entity_id)
-        if ask.kind == "internal_notice" or (entity is not None and not entity.feed_required):
+        if ask.kind in ("internal_notice", THANKS) or (entity is not None and not entity.feed_required):
             return False
         now = today(self.clock, entity.time_zone if entity else "Europe/Paris")
         needed = last_banking_day_before(now)

@@ -151,6 +151,7 @@ credit_note = Table(
     _money("amount"),
     _money("unapplied"),
     _version(),
+    Column("told_version", BigInteger, nullable=False),
     Column("named", JSONB, nullable=False, comment="[[invoice_id, minor units or null], …]"),
     PrimaryKeyConstraint("tenant_id", "credit_note_id"),
     CheckConstraint("0 <= unapplied_minor and unapplied_minor <= amount_minor", name="credit_note_within_its_amount"),

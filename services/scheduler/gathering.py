@@ -173,7 +173,7 @@ def _case(row: Row, found: _Found, items: tuple[Item, ...], entity: Any, payer_k
         credits=tuple(
             Money(credit.currency, credit.unapplied_minor, credit.seen_on)
             for credit in left
-            if credit.applied_version and credit.unapplied_minor
+            if credit.unapplied_minor and credit.answered_version >= credit.issued_version
         ),
         answered_on=row["answered_on"],
     )
@@ -260,7 +260,7 @@ def _take_over(raw: Any) -> Any:
 
 
 def _credit_pending(raw: Any, notes: Sequence[Any]) -> bool:
-    waiting = [credit for credit in notes if credit.issued_version and not credit.applied_version]
+    waiting = [credit for credit in notes if credit.answered_version < credit.issued_version]
     return any(
         raw.invoice_id in credit.invoice_ids or (not credit.invoice_ids and credit.debtor_id == raw.debtor_id)
         for credit in waiting

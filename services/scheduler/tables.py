@@ -324,6 +324,7 @@ credit_note = Table(
     _minor("unapplied_minor", nullable=True),
     _whole("issued_version"),
     _whole("applied_version"),
+    _whole("answered_version"),
     Column("seen_on", Date, nullable=False),
     Index("credit_note_payer", "tenant_id", "payer_id"),
 )

@@ -23,11 +23,12 @@ def test_every_type_has_a_frozen_sample_and_no_sample_lost_its_type() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TYPES))
-def test_a_frozen_sample_is_read_and_written_again_unchanged(name: str) -> None:
+def test_a_frozen_sample_is_read_and_written_again_with_nothing_lost(name: str) -> None:
     body = TYPES[name]
     told = json.loads((SAMPLES / f"{name_of(body)}.json").read_text("utf-8"))
     read = body.model_validate(told)
-    assert read.model_dump(mode="json") == told
+    written = read.model_dump(mode="json")
+    assert {name: written[name] for name in told} == told
     jsonschema.validate(read.model_dump(mode="json"), schema(body))
 
 

@@ -79,12 +79,13 @@ class PaymentReversed(PaymentBody):
 
 
 class CreditApplied(Body):
-    """A credit note reduced items."""
+    """A credit note reduced items, or does so no more: the answer to the CreditNoteIssued of `note_version`."""
 
     topic: ClassVar[str] = "relance.payments"
 
     entity_id: UUID
     credit_note_id: UUID
+    note_version: int = 1
     payer_id: UUID
     unapplied: Amount
     residuals: list[Residual]

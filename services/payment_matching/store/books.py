@@ -25,7 +25,7 @@ _PAYMENTS = text(f"""
 """)  # noqa: S608 - the pieces are our own constants
 _CREDITS = text(f"""
     select c.tenant_id, c.credit_note_id, c.entity_id, c.payer_id, c.currency, c.amount_minor, c.unapplied_minor,
-           c.version, c.issued_on
+           c.version, c.told_version, c.issued_on
       from credit_note c join {_PAIRS} on c.tenant_id = g.tenant_id and c.credit_note_id = g.id
      order by c.credit_note_id for update of c
 """)  # noqa: S608 - the pieces are our own constants
@@ -102,7 +102,17 @@ async def _lock_sources(db: AsyncConnection, book: Book, found: Collection[Given
 async def open_around_payments(db: AsyncConnection, book: Book, payments: Collection[Key]) -> None:
     """Lock payments with every item they stand on, to take something back."""
     await lock_payments(db, book, payments)
-    found = await given_by(db, payments)
+    await _lock_what_they_gave(db, book, payments)
+
+
+async def open_around_credits(db: AsyncConnection, book: Book, notes: Collection[Key]) -> None:
+    """Lock credit notes with every item they stand on, to take something back."""
+    await lock_credits(db, book, notes)
+    await _lock_what_they_gave(db, book, notes)
+
+
+async def _lock_what_they_gave(db: AsyncConnection, book: Book, sources: Collection[Key]) -> None:
+    found = await given_by(db, sources)
     await lock_items(db, book, {(one.tenant_id, one.item_id) for one in found})
     book.standing.update({one.allocation_id: one for one in found})
 
@@ -128,9 +138,11 @@ _WRITE_PAYMENTS = text("""
      where p.tenant_id = g.tenant_id and p.payment_id = g.id
 """)
 _WRITE_CREDITS = text("""
-    update credit_note c set unapplied_minor = g.unapplied, version = g.version
-      from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:unapplied as bigint[]),
-                  cast(:versions as bigint[])) as g(tenant_id, id, unapplied, version)
+    update credit_note c
+       set amount_minor = g.amount, currency = g.currency, unapplied_minor = g.unapplied, version = g.version
+      from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:amounts as bigint[]),
+                  cast(:currencies as text[]), cast(:unapplied as bigint[]), cast(:versions as bigint[]))
+           as g(tenant_id, id, amount, currency, unapplied, version)
      where c.tenant_id = g.tenant_id and c.credit_note_id = g.id
 """)
 _UNDO = text("""
@@ -203,6 +215,8 @@ def _credit_columns(pages: Sequence[CreditPage]) -> dict[str, list[Any]]:
     return {
         "tenants": [page.tenant_id for page in pages],
         "ids": [page.credit_note_id for page in pages],
+        "amounts": [page.amount for page in pages],
+        "currencies": [page.currency for page in pages],
         "unapplied": [page.unapplied for page in pages],
         "versions": [page.version for page in pages],
     }

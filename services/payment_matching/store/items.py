@@ -1,4 +1,4 @@
-"""What invoices and credit notes say is owed: items opened, changed, and the keys they are found by."""
+"""What invoices say is owed: items opened, changed, and the keys they are found by."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,19 +26,6 @@ _REDATED = (
     "tenant_id", "item_id", "number", "issued_on", "due_on", "invoice_version", "payment_reference", "order_number",
     "payer_id",
 )  # fmt: skip
-
-_CREDIT = text("""
-    insert into credit_note (tenant_id, credit_note_id, entity_id, debtor_id, payer_id, number, issued_on, currency,
-                             amount_minor, unapplied_minor, named)
-    select g.tenant_id, g.credit_note_id, g.entity_id, g.debtor_id, g.payer_id, g.number, g.issued_on, g.currency,
-           g.amount, g.amount, cast(g.named as jsonb)
-      from unnest(cast(:tenant_id as uuid[]), cast(:credit_note_id as uuid[]), cast(:entity_id as uuid[]),
-                  cast(:debtor_id as uuid[]), cast(:payer_id as uuid[]), cast(:number as text[]),
-                  cast(:issued_on as date[]), cast(:currency as text[]), cast(:amount as bigint[]),
-                  cast(:named as text[]))
-           as g(tenant_id, credit_note_id, entity_id, debtor_id, payer_id, number, issued_on, currency, amount, named)
-    on conflict do nothing
-""")
 
 _ADVANCE = text("""
     insert into invoice_seen as s (tenant_id, invoice_id, version, cancelled)
@@ -84,24 +70,6 @@ _OWING_OF_DEBTORS = text("""
         on i.tenant_id = g.tenant_id and i.debtor_id = g.debtor_id
      where i.residual_minor > 0
 """)
-_LEFT_OF_DEBTORS = text("""
-    select c.tenant_id, c.credit_note_id, c.debtor_id, c.currency, c.named
-      from credit_note c
-      join unnest(cast(:tenants as uuid[]), cast(:debtors as uuid[])) as g(tenant_id, debtor_id)
-        on c.tenant_id = g.tenant_id and c.debtor_id = g.debtor_id
-     where c.unapplied_minor > 0
-     order by c.issued_on, c.credit_note_id
-""")
-
-_CREDITED = text("""
-    select a.source_id, i.invoice_id, sum(a.amount_minor) as given
-      from allocation a
-      join unnest(cast(:tenants as uuid[]), cast(:notes as uuid[])) as g(tenant_id, note)
-        on a.tenant_id = g.tenant_id and a.source_id = g.note
-      join open_item i on i.tenant_id = a.tenant_id and i.item_id = a.item_id
-     where a.undone_at is null
-     group by a.source_id, i.invoice_id
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +84,6 @@ class Told:
     cancelled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A credit note with something left."""
-
-    tenant_id: UUID
-    credit_note_id: UUID
-    debtor_id: UUID
-    currency: str
-    named: list[tuple[UUID, int | None]]
-
-
 async def advance(db: AsyncConnection, rows: Sequence[tuple[UUID, UUID, int, bool]]) -> set[UUID]:
     """Of (tenant, invoice, version, cancelled): the invoices for which this is news. Cancelled stays cancelled."""
     names = ("tenants", "invoices", "versions", "cancelled")
@@ -136,7 +93,7 @@ async def advance(db: AsyncConnection, rows: Sequence[tuple[UUID, UUID, int, boo
 
 async def of_invoices(db: AsyncConnection, invoices: Collection[Key]) -> dict[UUID, Told]:
     """The items on record of these invoices, by id."""
-    found = await db.execute(_OF_INVOICES, _columns(invoices, "invoices"))
+    found = await db.execute(_OF_INVOICES, key_columns(invoices, "invoices"))
     return {row.item_id: Told(*row) for row in found}
 
 
@@ -144,7 +101,7 @@ async def add(db: AsyncConnection, rows: Sequence[Row]) -> None:
     """Open these items; those on record stay as they are."""
     if rows:
         await db.execute(adding(open_item, _ITEM), columns([{name: row[name] for name in _ITEM} for row in rows]))
-        await _add_keys(db, rows, "item_id", credit=False)
+        await add_keys(db, rows, "item_id", credit=False)
 
 
 async def redate(db: AsyncConnection, rows: Sequence[Row]) -> None:
@@ -152,23 +109,18 @@ async def redate(db: AsyncConnection, rows: Sequence[Row]) -> None:
     if not rows:
         return
     await db.execute(_REDATE, {name: [row[name] for row in rows] for name in _REDATED})
-    await db.execute(_FORGET_KEYS, _columns([(row["tenant_id"], row["item_id"]) for row in rows], "items"))
-    await _add_keys(db, rows, "item_id", credit=False)
+    await db.execute(_FORGET_KEYS, key_columns([(row["tenant_id"], row["item_id"]) for row in rows], "items"))
+    await add_keys(db, rows, "item_id", credit=False)
 
 
 async def cancel(db: AsyncConnection, items: Collection[Key]) -> None:
     """Mark items void; the book has already brought them to nothing."""
     if items:
-        await db.execute(_CANCEL, _columns(items, "items"))
+        await db.execute(_CANCEL, key_columns(items, "items"))
 
 
-async def add_credits(db: AsyncConnection, rows: Sequence[Row]) -> None:
-    """Put credit notes on record, with their keys; those on record stay as they are."""
-    await db.execute(_CREDIT, {name: [row[name] for row in rows] for name in rows[0]})
-    await _add_keys(db, rows, "credit_note_id", credit=True)
-
-
-async def _add_keys(db: AsyncConnection, rows: Sequence[Row], identity: str, *, credit: bool) -> None:
+async def add_keys(db: AsyncConnection, rows: Sequence[Row], identity: str, *, credit: bool) -> None:
+    """What these items or credit notes are found by; `identity` names the column of their id."""
     keys = [
         {"tenant_id": row["tenant_id"], "key": key, "kind": kind, "item_id": row[identity], "credit": credit}
         for row in rows
@@ -181,35 +133,16 @@ async def _add_keys(db: AsyncConnection, rows: Sequence[Row], identity: str, *, 
 async def owing(db: AsyncConnection, debtors: Collection[Key]) -> dict[Key, dict[str, list[Owing]]]:
     """What these debtors owe: (tenant, debtor) → currency → items."""
     found: dict[Key, dict[str, list[Owing]]] = {}
-    for row in await db.execute(_OWING_OF_DEBTORS, _columns(debtors, "debtors")):
+    for row in await db.execute(_OWING_OF_DEBTORS, key_columns(debtors, "debtors")):
         items = found.setdefault((row.tenant_id, row.debtor_id), {}).setdefault(row.currency, [])
         items.append(Owing(row.item_id, row.invoice_id, row.due_on, row.residual_minor))
     return found
 
 
-async def credits_left(db: AsyncConnection, debtors: Collection[Key]) -> list[Left]:
-    """The credit notes of these debtors that have something left, oldest first."""
-    found = await db.execute(_LEFT_OF_DEBTORS, _columns(debtors, "debtors"))
-    return [
-        Left(r.tenant_id, r.credit_note_id, r.debtor_id, r.currency, [(UUID(one), most) for one, most in r.named])
-        for r in found
-    ]
-
-
-async def credited(db: AsyncConnection, notes: Collection[Key]) -> dict[tuple[UUID, UUID], int]:
-    """What each of these credit notes has given to each invoice: (credit note, invoice) → minor units."""
-    found = await db.execute(_CREDITED, _columns(notes, "notes"))
-    return {(row.source_id, row.invoice_id): int(row.given) for row in found}
-
-
-def _columns(keys: Collection[Key], name: str) -> dict[str, list[UUID]]:
+def key_columns(keys: Collection[Key], name: str) -> dict[str, list[UUID]]:
+    """Pairs as the two arrays that a statement asks with: `tenants` and `name`."""
     wanted = sorted(set(keys))
     return {"tenants": [tenant for tenant, _ in wanted], name: [one for _, one in wanted]}
-
-
-def named_json(pairs: Sequence[tuple[UUID, int | None]]) -> str:
-    """What a credit note names, as it is kept."""
-    return orjson.dumps([[str(invoice), amount] for invoice, amount in pairs]).decode()
 
 
 def row_of(body: Any, instalment: Any, payer: UUID) -> Row:

@@ -63,6 +63,7 @@ async def credit_applied(db: AsyncConnection, told: Event) -> None:
         "currency": body.unapplied.currency,
         "unapplied_minor": body.unapplied.minor,
         "applied_version": body.version,
+        "answered_version": body.note_version,
         "seen_on": told.time.date(),
     }
     await money.credit_applied(db, row)

@@ -165,8 +165,8 @@ async def credited(db: AsyncConnection, payers: Collection[Pair]) -> list[Any]:
     if not payers:
         return []
     names = ("tenant_id", "credit_note_id", "payer_id", "debtor_id", "currency", "invoice_ids", "unapplied_minor",
-             "applied_version", "issued_version", "seen_on")  # fmt: skip
-    left = or_(credit_note.c.applied_version == 0, credit_note.c.unapplied_minor > 0)
+             "answered_version", "issued_version", "seen_on")  # fmt: skip
+    left = or_(credit_note.c.answered_version < credit_note.c.issued_version, credit_note.c.unapplied_minor > 0)
     asked = _joined(credit_note, names, "payer_id").where(left)
     return list((await db.execute(asked, _asked(("tenant_id", "payer_id"), payers))).all())
 

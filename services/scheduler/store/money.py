@@ -32,14 +32,15 @@ async def payments(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> No
 
 
 async def credit_issued(db: AsyncConnection, row: Mapping[str, Any]) -> None:
-    """A credit note exists: its items wait until matching has applied it."""
+    """A credit note, or a newer version of it: its items wait until matching has answered that version."""
     told = ("debtor_id", "payer_id", "currency", "invoice_ids", "issued_version")
     await _credit(db, row, told, "issued_version")
 
 
 async def credit_applied(db: AsyncConnection, row: Mapping[str, Any]) -> None:
     """A credit note was applied; what of it is left is on the payer's account."""
-    await _credit(db, row, ("payer_id", "currency", "unapplied_minor", "applied_version"), "applied_version")
+    told = ("payer_id", "currency", "unapplied_minor", "applied_version", "answered_version")
+    await _credit(db, row, told, "applied_version")
 
 
 async def _credit(db: AsyncConnection, row: Mapping[str, Any], told: Sequence[str], version: str) -> None:

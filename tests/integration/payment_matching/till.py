@@ -212,10 +212,10 @@ class Till:
             item_ids=[self.item_id(number)],
         )
 
-    def credit(self, number: str, customer: str, cents: int, *named: str) -> CreditNoteIssued:
+    def credit(self, number: str, customer: str, cents: int, *named: str, version: int = 1) -> CreditNoteIssued:
         return CreditNoteIssued(
             tenant_id=self.tenant,
-            version=1,
+            version=version,
             entity_id=self.entity,
             credit_note_id=ids.invoice_id(self.tenant, self.entity, "credit", number, 2026),
             debtor_id=self.debtor(customer),

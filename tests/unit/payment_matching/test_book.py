@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from libs.common.events.payments import InvoiceReopened, InvoiceSettled, PaymentMatched, PaymentReversed
-from services.payment_matching.allocation import Line, netted
+from libs.common.money import Money
+from services.payment_matching.allocation import Line, Standing, netted, no_longer_granted
 from services.payment_matching.book import Book
 from services.payment_matching.errors import AlreadyReversed, OverAllocated
 from services.payment_matching.pages import CreditPage, ItemPage, PaymentPage
@@ -30,7 +31,7 @@ def a_payment(amount: int, number: int = 1) -> PaymentPage:
 
 
 def a_credit(amount: int, number: int = 1) -> CreditPage:
-    return CreditPage(TENANT, UUID(int=3000 + number), ENTITY, PAYER, "EUR", amount, amount, 0, DAY)
+    return CreditPage(TENANT, UUID(int=3000 + number), ENTITY, PAYER, "EUR", amount, amount, 0, 1, DAY)
 
 
 def a_book(*pages: ItemPage | PaymentPage | CreditPage) -> Book:
@@ -136,6 +137,18 @@ class Moving(RuleBasedStateMachine):
         except OverAllocated:
             return
 
+    @rule(amount=st.integers(0, 600), named=st.lists(st.tuples(st.integers(1, 3), st.none() | AMOUNTS), max_size=2))
+    def revise(self, amount: int, named: list[tuple[int, int | None]]) -> None:
+        note = UUID(int=3001)
+        stands = [
+            (self.book.items[one.item_id].invoice_id, Standing(one.allocation_id, one.amount, one.order))
+            for one in self.book.standing.values()
+            if one.source_id == note
+        ]
+        invoices = [(self.book.items[UUID(int=item)].invoice_id, most) for item, most in named]
+        back = no_longer_granted(amount, invoices, stands)
+        self.book.revise(note, Money(amount, "EUR"), back, "erp", DAY)
+
     @precondition(lambda self: self.book.standing)
     @rule(data=st.data(), amount=AMOUNTS)
     def take_back(self, data: st.DataObject, amount: int) -> None:
@@ -163,6 +176,7 @@ class Moving(RuleBasedStateMachine):
         for note in self.book.credits.values():
             given = sum(one.amount for one in standing if one.source_id == note.credit_note_id)
             assert given + note.unapplied == note.amount
+            assert note.unapplied >= 0
         for item in self.book.items.values():
             stands = sum(one.amount for one in standing if one.item_id == item.item_id)
             assert stands + item.residual == item.amount
