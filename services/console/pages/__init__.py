@@ -3,11 +3,14 @@
 web, formats, wording   rendering: templates, texts, figures, security headers
 guard                   who is signed in, and that a form came from a page of ours
 shell, asking           what surrounds every page; what an address asks for
+lists                   the list page that every list is: columns, filters, sorting, paging, its Excel file's question
 commands                calling the owner of what a button changes
 signing                 signing in and out, language and theme
 today, approving        the morning's queue, and approving it
 customers invoices balance payments finding operations   the pages
 """
+
+from collections.abc import Sequence
 
 from fastapi import APIRouter
 
@@ -17,6 +20,7 @@ from services.console.pages import (
     customers,
     finding,
     invoices,
+    lists,
     operations,
     payments,
     signing,
@@ -24,7 +28,12 @@ from services.console.pages import (
 )
 
 
+def listings() -> Sequence[lists.Listing]:
+    """Every list: each has its page, and its Excel file at the page's address with `.xlsx`."""
+    return (customers.LISTING, invoices.LISTING)
+
+
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     rooms = (signing, today, approving, customers, invoices, balance, payments, finding, operations)
-    return [room.routes for room in rooms]
+    return [*(room.routes for room in rooms), lists.routes_of(*listings())]

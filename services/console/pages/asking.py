@@ -1,5 +1,6 @@
 """What an address asks for: filters, order, page and day. Every list can be sent to somebody as a link."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
@@ -9,10 +10,13 @@ from uuid import UUID
 from fastapi import Depends, Query
 from starlette.requests import Request
 
+from services.console.pages.guard import SignedIn
+from services.console.people.lookup import Person
 from services.console.store.ledger import PAGE, Chosen
 
+MOST = 100
 PROFILES = ("good", "regular", "slow", "strategic", "public_body")
-Words = Annotated[str, Query(max_length=100)]
+Words = Annotated[str, Query(max_length=MOST)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 
 
@@ -23,12 +27,23 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def chosen(entity: Words = "", collector: Words = "", profile: Words = "", q: Words = "") -> Chosen:
+def chosen_by(person: Person, words: Mapping[str, str]) -> Chosen:
     """The filters that the lists share; what makes no sense narrows nothing."""
-    return Chosen(_uuid(entity), collector, profile if profile in PROFILES else "", q.strip())
+    profile = words.get("profile", "")
+    return Chosen(
+        _uuid(words.get("entity", "")),
+        words.get("collector", "")[:MOST],
+        profile if profile in PROFILES else "",
+        words.get("q", "")[:MOST].strip(),
+    )
 
 
-Narrowed = Annotated[Chosen, Depends(chosen)]
+async def narrowed(request: Request, person: SignedIn) -> Chosen:
+    """The filters of this request's address."""
+    return chosen_by(person, request.query_params)
+
+
+Narrowed = Annotated[Chosen, Depends(narrowed)]
 
 
 def day_of(text: str, today: date) -> date:

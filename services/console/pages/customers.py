@@ -1,7 +1,8 @@
 """Customers: the list, and one customer's file."""
 
 from datetime import date
-from typing import Annotated, Any, cast
+from operator import attrgetter
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -9,43 +10,53 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.clock import today
-from services.console.pages.asking import Narrowed, Number, Words, address, paging
 from services.console.pages.guard import PageRoute, may
+from services.console.pages.lists import Column, Listing
 from services.console.pages.shell import shown
 from services.console.pages.web import ZONE, web_of
 from services.console.pages.wording import worded
 from services.console.people.lookup import Person
 from services.console.room import here
 from services.console.store import customers, payments
-from services.console.store.customers import Order
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Reader = Annotated[Person, Depends(may("debtors:read"))]
-ORDERS = ("overdue", "owed", "oldest", "name")
-
-
-@routes.get("/customers")
-async def customer_list(
-    request: Request, person: Reader, chosen: Narrowed, order: Words = "overdue", page: Number = 1
-) -> Response:
-    """Customers with what they owe."""
-    room = here(request)
-    day = today(room.clock, ZONE)
-    by = cast(Order, order if order in ORDERS else "overdue")
-    async with room.database.transaction(person.tenant_id) as db:
-        found = await customers.listed(db, person.tenant_id, day, chosen, by, page=page)
-        collectors = await customers.collectors(db, person.tenant_id)
-    facts: dict[str, Any] = {
-        "customers": found,
-        "day": day,
-        "chosen": chosen,
-        "order": by,
-        "orders": ORDERS,
-        "collectors": collectors,
-        "paging": paging(request, page, found.count),
-        "address": lambda **changes: address(request, **changes),
-    }
-    return await shown(request, "customers.html", person, **facts)
+LISTING = Listing(
+    path="/customers",
+    title="nav.customers",
+    count="customers.count",
+    find="filter.customer",
+    scope="debtors:read",
+    read=customers.listed,
+    order="-overdue",
+    none="customers.none",
+    sums="invoices.owing",
+    columns=(
+        Column(
+            "name",
+            "customer",
+            "customer",
+            attrgetter("name"),
+            sorts=True,
+            below=(
+                Column("number", "customer.number", "text", attrgetter("number")),
+                Column("profile", "filter.profile", "code", attrgetter("profile"), words="profile."),
+            ),
+        ),
+        Column("collector", "customer.collector", "text", attrgetter("collector"), sorts=True),
+        Column("overdue", "operations.overdue", "owing", attrgetter("overdue"), sorts=True),
+        Column(
+            "owed",
+            "operations.outstanding",
+            "money",
+            attrgetter("total"),
+            sorts=True,
+            below=(Column("items", "customer.items", "items", attrgetter("items")),),
+        ),
+        Column("ages", "balance.age", "ages", attrgetter("ages"), sheet=False),
+        Column("oldest", "customer.oldest", "days", attrgetter("late"), sorts=True),
+    ),
+)
 
 
 @routes.get("/customers/{debtor_id}")

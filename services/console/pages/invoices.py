@@ -1,6 +1,7 @@
 """Invoices: the list, and one invoice."""
 
-from typing import Annotated, Any, cast
+from operator import itemgetter
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -8,45 +9,56 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.clock import today
-from services.console.pages.asking import Narrowed, Number, Words, address, paging
 from services.console.pages.customers import late
 from services.console.pages.guard import PageRoute, may
+from services.console.pages.lists import Choice, Column, Listing
 from services.console.pages.shell import shown
 from services.console.pages.web import ZONE, web_of
 from services.console.pages.wording import worded
 from services.console.people.lookup import Person
 from services.console.room import here
-from services.console.store import customers, invoices
-from services.console.store.invoices import State
+from services.console.store import invoices
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Reader = Annotated[Person, Depends(may("invoices:read"))]
 STATES = ("open", "overdue", "paid", "cancelled", "all")
-
-
-@routes.get("/invoices")
-async def invoice_list(
-    request: Request, person: Reader, chosen: Narrowed, state: Words = "open", page: Number = 1
-) -> Response:
-    """Invoices by state."""
-    room = here(request)
-    day = today(room.clock, ZONE)
-    which = cast(State, state if state in STATES else "open")
-    async with room.database.transaction(person.tenant_id) as db:
-        found = await invoices.listed(db, person.tenant_id, day, chosen, which, page=page)
-        collectors = await customers.collectors(db, person.tenant_id)
-    facts: dict[str, Any] = {
-        "invoices": found,
-        "day": day,
-        "chosen": chosen,
-        "state": which,
-        "states": STATES,
-        "collectors": collectors,
-        "late": late,
-        "paging": paging(request, page, found.count),
-        "address": lambda **changes: address(request, **changes),
-    }
-    return await shown(request, "invoices.html", person, **facts)
+MOODS = {"overdue": "bad", "paid": "good"}
+LISTING = Listing(
+    path="/invoices",
+    title="nav.invoices",
+    count="invoices.count",
+    find="filter.invoice",
+    scope="invoices:read",
+    read=invoices.listed,
+    order="due",
+    none="invoices.none",
+    sums="invoices.owing",
+    choices=(Choice("state", "invoice.status", STATES, words="invoices."),),
+    columns=(
+        Column(
+            "number",
+            "invoice",
+            "invoice",
+            itemgetter("number"),
+            sorts=True,
+            below=(Column("order", "invoice.order", "text", itemgetter("order_number")),),
+        ),
+        Column(
+            "customer",
+            "customer",
+            "customer",
+            itemgetter("name"),
+            sorts=True,
+            below=(Column("code", "customer.number", "text", itemgetter("external_id")),),
+        ),
+        Column("issued", "invoice.issued", "day", itemgetter("issue_date"), sorts=True),
+        Column("due", "invoice.due", "day", itemgetter("due_date"), sorts=True),
+        Column("late", "invoice.late", "late", itemgetter("late")),
+        Column("amount", "invoice.amount", "money", itemgetter("amount"), sorts=True),
+        Column("left", "invoice.left", "owing", itemgetter("left"), sorts=True),
+        Column("state", "invoice.status", "tag", itemgetter("state"), words="invoices.", moods=MOODS),
+    ),
+)
 
 
 @routes.get("/invoices/{invoice_id}")

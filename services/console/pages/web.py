@@ -89,7 +89,9 @@ class Texts:
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self.words: Mapping[str, str] = yaml.safe_load((HERE / "texts" / f"{language}.yaml").read_text("utf-8"))
+        self.words: dict[str, str] = {}
+        for file in sorted((HERE / "texts").glob(f"{language}*.yaml")):  # fr.yaml, fr-lists.yaml …: a file an area
+            self.words |= yaml.safe_load(file.read_text("utf-8"))
 
     def __call__(self, key: str, **facts: Any) -> str:
         """The text with its facts; `count` chooses between `key.one` and `key.many`."""

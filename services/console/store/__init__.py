@@ -1,6 +1,7 @@
 """What the pages ask of the read model, one function a question; every answer belongs to one tenant.
 
 ledger     what is owed and since when: the pieces that the other questions are made of
+slices     a question that a list asks, and what it gets
 balance    the aged balance at any date
 customers  the list of customers, and one customer's file
 invoices   the list of invoices, and one invoice

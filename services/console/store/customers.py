@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, and_, func, or_, select
@@ -10,10 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
 from libs.common.money import Money
-from services.console.store.ledger import BUCKETS, PAGE, Chosen, buckets, of_debtor, open_items, overdue, owed
+from services.console.store.ledger import BUCKETS, buckets, of_debtor, open_items, overdue, owed
+from services.console.store.slices import Found, Question
 from services.console.tables import read_model as model
-
-Order = Literal["overdue", "owed", "oldest", "name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +30,29 @@ class Customer:
     ages: list[Money]
     items: int
     oldest: date | None
+    late: int | None
+    """Days by which the oldest is overdue; negative while it is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Customers:
-    """A page of customers, and how many match."""
-
-    lines: list[Customer]
-    count: int
-
-
-async def listed(
-    db: AsyncConnection, tenant_id: UUID, day: date, chosen: Chosen, order: Order = "overdue", *, page: int = 1
-) -> Customers:
-    """Customers by what they owe; those who owe nothing come last."""
+async def listed(db: AsyncConnection, question: Question) -> Found:
+    """Customers with what they owe, a line a currency; sums are what all of them owe."""
+    tenant_id, day = question.tenant_id, question.day
     items, debtor = open_items(tenant_id).subquery("owing"), model.debtor
-    mine = [debtor.c.tenant_id == tenant_id, ~debtor.c.erased, *chosen.debtors()]
-    asked = _lines(items, day).where(*mine).order_by(*_order(items, day, order)).limit(PAGE).offset((page - 1) * PAGE)
+    mine = [debtor.c.tenant_id == tenant_id, ~debtor.c.erased, *question.chosen.debtors()]
+    total = func.sum(items.c.owed)
+    ways = {
+        "overdue": overdue(items, day).element,
+        "owed": total,
+        "oldest": func.min(items.c.due_date),
+        "name": func.lower(debtor.c.name),
+        "collector": func.lower(debtor.c.collector),
+    }
+    asked = question.cut(_lines(items, day).where(*mine), ways, debtor.c.debtor_id, items.c.currency)
     count = select(func.count()).select_from(debtor).where(*mine)
-    return Customers([_customer(row) for row in await db.execute(asked)], int(await db.scalar(count) or 0))
+    sums = select(items.c.currency, total).select_from(debtor.join(items, of_debtor(items))).where(*mine)
+    owed = [Money(int(row[1]), row[0]) for row in await db.execute(sums.group_by(items.c.currency))]
+    lines = [_customer(row, day) for row in await db.execute(asked)]
+    return Found(lines, int(await db.scalar(count) or 0), sorted(owed, key=lambda sum_: -sum_.minor))
 
 
 def _lines(items: Any, day: date) -> Select[Any]:
@@ -67,18 +70,7 @@ def _lines(items: Any, day: date) -> Select[Any]:
     return select(*facts, items.c.currency, *sums).select_from(both).group_by(*facts, items.c.currency)
 
 
-def _order(items: Any, day: date, order: Order) -> list[Any]:
-    debtor = model.debtor
-    first = {
-        "overdue": overdue(items, day).element.desc().nulls_last(),
-        "owed": func.sum(items.c.owed).desc().nulls_last(),
-        "oldest": func.min(items.c.due_date).asc().nulls_last(),
-        "name": func.lower(debtor.c.name).asc(),
-    }[order]
-    return [first, debtor.c.debtor_id]
-
-
-def _customer(row: Any) -> Customer:
+def _customer(row: Any, day: date) -> Customer:
     owes = row.currency is not None
     return Customer(
         row.debtor_id,
@@ -92,6 +84,7 @@ def _customer(row: Any) -> Customer:
         [Money(int(getattr(row, f"b{index}")), row.currency) for index in range(BUCKETS)] if owes else [],
         row.items,
         row.oldest,
+        (day - row.oldest).days if row.oldest else None,
     )
 
 

@@ -1,8 +1,7 @@
 """Invoices: their list, and one invoice with its items and what was done about it."""
 
-from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
@@ -10,41 +9,38 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
 from libs.common.money import Money
-from services.console.store.ledger import PAGE, Chosen, owed
+from services.console.store.ledger import Chosen, owed
+from services.console.store.slices import Found, Question
 from services.console.tables import read_model as model
 
-State = Literal["open", "overdue", "paid", "cancelled", "all"]
 
-
-@dataclass(frozen=True, slots=True)
-class Invoices:
-    """A page of invoices, how many match, and what those owe, one sum a currency."""
-
-    lines: list[dict[str, Any]]
-    count: int
-    owed: list[Money]
-
-
-async def listed(
-    db: AsyncConnection, tenant_id: UUID, day: date, chosen: Chosen, state: State = "open", *, page: int = 1
-) -> Invoices:
-    """Invoices, the oldest due first while they owe, else the newest first."""
+async def listed(db: AsyncConnection, question: Question) -> Found:
+    """Invoices by state; sums are what those that match owe."""
+    tenant_id, state = question.tenant_id, question.picks["state"]
     invoice, debtor = model.invoice, model.debtor
     due = _dues(tenant_id)
     of_item = and_(due.c.invoice_id == invoice.c.invoice_id)
     of_debtor = and_(debtor.c.tenant_id == invoice.c.tenant_id, debtor.c.debtor_id == invoice.c.debtor_id)
     inside = state in ("open", "overdue")
     both = invoice.join(due, of_item, isouter=not inside).outerjoin(debtor, of_debtor)
-    mine = [invoice.c.tenant_id == tenant_id, *_state(due, day, state), *_narrowed(chosen)]
-    order = (due.c.due_date, invoice.c.invoice_id) if inside else (invoice.c.issue_date.desc(), invoice.c.invoice_id)
+    mine = [invoice.c.tenant_id == tenant_id, *_state(due, question.day, state), *_narrowed(question.chosen)]
     names = ("invoice_id", "number", "issue_date", "currency", "payable", "debtor_id", "document_id", "cancelled")
     facts = [invoice.c[name] for name in (*names, "take_over", "not_chased", "order_number")]
     shown = select(*facts, due.c.due_date, due.c.owed, debtor.c.name, debtor.c.external_id).select_from(both)
-    rows = await db.execute(shown.where(*mine).order_by(*order).limit(PAGE).offset((page - 1) * PAGE))
+    ways = {
+        "number": func.lower(invoice.c.number),
+        "customer": func.lower(debtor.c.name),
+        "issued": invoice.c.issue_date,
+        "due": due.c.due_date,
+        "amount": invoice.c.payable,
+        "left": due.c.owed,
+    }
+    rows = await db.execute(question.cut(shown.where(*mine), ways, invoice.c.invoice_id))
     sums = select(invoice.c.currency, func.count(), func.coalesce(func.sum(due.c.owed), 0)).select_from(both)
     totals = list(await db.execute(sums.where(*mine).group_by(invoice.c.currency)))
     left = [Money(int(row[2]), row[0]) for row in totals if row[0] is not None]
-    return Invoices([_line(row) for row in rows], sum(row[1] for row in totals), sorted(left, key=lambda m: -m.minor))
+    lines = [_line(row, question.day) for row in rows]
+    return Found(lines, sum(row[1] for row in totals), sorted(left, key=lambda m: -m.minor))
 
 
 def _dues(tenant_id: UUID) -> Any:
@@ -55,7 +51,7 @@ def _dues(tenant_id: UUID) -> Any:
     return summed.where(alive).group_by(item.c.invoice_id).subquery("due")
 
 
-def _state(due: Any, day: date, state: State) -> list[ColumnElement[bool]]:
+def _state(due: Any, day: date, state: str) -> list[ColumnElement[bool]]:
     invoice = model.invoice
     if state == "overdue":
         return [due.c.due_date < day]
@@ -78,13 +74,23 @@ def _narrowed(chosen: Chosen) -> list[ColumnElement[bool]]:
     return narrowed
 
 
-def _line(row: Any) -> dict[str, Any]:
+def _line(row: Any, day: date) -> dict[str, Any]:
     told = dict(row._mapping)
-    currency = told["currency"]
+    currency, due = told["currency"], told["due_date"]
+    told["late"] = (day - due).days if due else None
+    told["state"] = _told_state(told)
     if currency is None:
         return told | {"amount": None, "left": None}
     left = Money(int(told["owed"]), currency) if told["owed"] is not None else Money.zero(currency)
     return told | {"amount": Money(told["payable"], currency), "left": left}
+
+
+def _told_state(told: dict[str, Any]) -> str:
+    if told["cancelled"]:
+        return "cancelled"
+    if told["owed"] is None:
+        return "paid"
+    return "overdue" if told["late"] > 0 else "open"
 
 
 async def one(db: AsyncConnection, tenant_id: UUID, invoice_id: UUID) -> dict[str, Any]:

@@ -1,20 +1,56 @@
 """French and English are complete: the same keys, every key that a template asks for, every code that we can tell."""
 
 import re
+from datetime import date
+from pathlib import Path
 from string import Formatter
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
+import yaml
 
 from libs.common.auth import ROLES
-from libs.common.events import TYPES, debtors, deliveries, invoices, payments, reminders
+from libs.common.events import TYPES, debtors, deliveries, payments, reminders
+from libs.common.events import invoices as ledger
+from libs.common.ids import uuid7
 from libs.common.settings import PORTS
+from services.console.pages import invoices, listings
+from services.console.pages.lists import Listing, shown_by
 from services.console.pages.web import HERE, LANGUAGES, Texts
 from services.console.projections.activity import SILENT
+from services.console.store.ledger import Chosen
+from services.console.store.slices import Question
 
 TEMPLATES = sorted((HERE / "templates").glob("**/*.html"))
 _ASKED = re.compile(r"""\bt\(\s*'([^']+)'\s*(,\s*count=)?""")
 _BUILT = re.compile(r"""\bt\(\s*'([^']+)'\s*~""")
+
+
+def files(language: str) -> list[Path]:
+    return sorted((HERE / "texts").glob(f"{language}*.yaml"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_stands_in_two_files(language: str) -> None:
+    keys = [key for file in files(language) for key in yaml.safe_load(file.read_text("utf-8"))]
+    assert sorted(keys) == sorted(set(keys))
+
+
+@pytest.mark.parametrize("listing", listings(), ids=lambda listing: str(listing.path))
+def test_every_list_has_its_words(listing: Listing) -> None:
+    words = Texts("fr").words
+    asked = {listing.title, listing.find, listing.none, listing.sums, f"{listing.count}.one", f"{listing.count}.many"}
+    asked |= {column.label for column in listing.sheet()} | {choice.label for choice in listing.choices}
+    asked |= {choice.words + option for choice in listing.choices for option in choice.options}
+    assert asked <= words.keys()
+    assert listing.order.removeprefix("-") in listing.orders
+
+
+def test_a_sheet_tells_the_filters_that_its_lines_passed() -> None:
+    chosen = Chosen(collector="Sofia Martins", profile="slow", words="maison")
+    asked = Question(uuid7(), date(2026, 11, 23), chosen, picks={"state": "overdue"})
+    told = shown_by(Texts("fr"), asked, invoices.LISTING, {})
+    assert [value for _, value in told] == ["maison", "Sofia Martins", "Payeur lent", "Échues"]
 
 
 def fields(text: str) -> set[str]:
@@ -81,9 +117,9 @@ def told(annotation: Any) -> set[str]:
         ("today.remedy", told(reminders.HoldKind)),
         ("task", told(deliveries.TaskBody.model_fields["kind"].annotation)),
         ("outcome", told(deliveries.TaskDone.model_fields["outcome"].annotation)),
-        ("not_chased", told(invoices.NotChased)),
-        ("means", told(invoices.PaymentMeans)),
-        ("due_source", told(invoices.DueSource)),
+        ("not_chased", told(ledger.NotChased)),
+        ("means", told(ledger.PaymentMeans)),
+        ("due_source", told(ledger.DueSource)),
         ("how", told(payments.How)),
         ("contact", told(debtors.ContactRole)),
         ("profile", told(debtors.PayerProfile)),
