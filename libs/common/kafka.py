@@ -44,8 +44,8 @@ def producer(settings: Settings) -> AIOKafkaProducer:
     )
 
 
-def consumer(settings: Settings, group: str, topics: Iterable[str] = ()) -> AIOKafkaConsumer:
-    """A member of a group that commits nothing by itself; not started yet.
+def consumer(settings: Settings, group: str | None, topics: Iterable[str] = ()) -> AIOKafkaConsumer:
+    """A member of a group, or a reader without one, that commits nothing by itself; not started yet.
 
     The broker waits 30 s for a member that finishes the batch in hand before it rejoins.
     """

@@ -146,8 +146,16 @@ def protect(op: Any, table: str) -> None:
     """Force row-level security on one table of this schema and let its three roles in. Every later migration that
     adds a table calls this for it."""
     schema = str(op.get_bind().scalar(text("select current_schema()")))
-    op.execute(f"alter table {table} enable row level security, force row level security")
-    op.execute(f"create policy tenants on {table} to {schema}_api using ({_TENANT}) with check ({_TENANT})")
-    op.execute(f"create policy loops on {table} to {schema}_loop using (true) with check (true)")
-    op.execute(f"create policy owner on {table} to {schema}_owner using (true) with check (true)")
-    op.execute(f"grant select, insert, update, delete on {table} to {schema}_api, {schema}_loop")
+    for statement in protection(schema, table):
+        op.execute(statement)
+
+
+def protection(schema: str, table: str) -> list[str]:
+    """The statements that build the walls around the tenants of one table."""
+    return [
+        f"alter table {table} enable row level security, force row level security",
+        f"create policy tenants on {table} to {schema}_api using ({_TENANT}) with check ({_TENANT})",
+        f"create policy loops on {table} to {schema}_loop using (true) with check (true)",
+        f"create policy owner on {table} to {schema}_owner using (true) with check (true)",
+        f"grant select, insert, update, delete on {table} to {schema}_api, {schema}_loop",
+    ]

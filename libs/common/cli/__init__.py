@@ -14,6 +14,7 @@ from libs.common.cli.failures import guarded
 
 NOUNS = (
     "services",
+    "console",
     "stack",
     "status",
     "migrate",

@@ -17,6 +17,7 @@ from libs.common.settings import PORTS, SettingMissing
 REFUSED, USAGE, UNREACHABLE, CREDENTIALS, STACK, DEFECT = 1, 2, 3, 4, 5, 70
 
 _ELSEWHERE = {"up": "stack", "down": "stack", "topics": "migrate", **dict.fromkeys(PORTS, "services")}
+_ELSEWHERE["console"] = "console"
 """Commands whose module has another name."""
 
 _CODES: tuple[tuple[type[RelanceError], int], ...] = (

@@ -30,4 +30,5 @@ def _register(service: str) -> None:
 
 
 for _service in PORTS:
-    _register(_service)
+    if _service != "console":  # has commands of its own
+        _register(_service)
