@@ -49,7 +49,9 @@ def tree() -> dict[str, Any]:
     for noun in NOUNS:
         app = import_module(f"libs.common.cli.{noun}").app
         prefix = f"{app.info.name} " if isinstance(app.info.name, str) else ""
-        known |= {prefix + name: each for name, each in typer.main.get_group(app).commands.items()}
+        group = typer.main.get_group(app)
+        known |= {prefix + name: each for name, each in group.commands.items()}
+        known |= {prefix.strip(): group} if group.invoke_without_command else {}
     return known
 
 
