@@ -39,6 +39,11 @@ def debtor_id(tenant: UUID, entity: UUID, external_id: str) -> UUID:
     return named("debtor", tenant, entity, external_id.strip())
 
 
+def case_id(tenant: UUID, payer: UUID) -> UUID:
+    """The conversation with one payer of one entity: one for ever."""
+    return named("case", tenant, payer)
+
+
 def occurrence_id(tenant: UUID, item: UUID, cycle: int, step_key: str) -> UUID:
     """One step of one item in one cycle: the thing that happens once."""
     return named("occurrence", tenant, item, cycle, step_key)

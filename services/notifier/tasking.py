@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import outbox
-from libs.common.ids import uuid7
+from libs.common.ids import case_id, uuid7
 from services.notifier import said
 from services.notifier.said import Outcome, TaskKind
 from services.notifier.store import facts, notices, tasks
@@ -47,6 +47,31 @@ async def open_task(
     await outbox.record(db, said.task_opened(row, at, about.correlation, about.cause))
     task_id: UUID = row["task_id"]
     return task_id
+
+
+async def note_call(
+    db: AsyncConnection, tenant_id: UUID, entity_id: UUID, payer_id: UUID, *, due_on: date, at: datetime
+) -> Any:
+    """A call that no step asked for, open for as long as it takes to close it; answers its row, locked."""
+    row: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "task_id": uuid7(),
+        "version": 1,
+        "entity_id": entity_id,
+        "case_id": case_id(tenant_id, payer_id),
+        "payer_id": payer_id,
+        "kind": "call",
+        "title": "",
+        "body": "",
+        "due_on": due_on,
+        "notice_id": None,
+        "reminder_id": None,
+        "message_id": None,
+        "opened_at": at,
+    }
+    await tasks.add(db, [row])
+    await outbox.record(db, said.task_opened(row, at, row["task_id"], None))
+    return await tasks.one(db, tenant_id, row["task_id"], locked=True)
 
 
 async def open_contact_task(db: AsyncConnection, about: Any, *, why: str, at: datetime, due_on: date) -> None:

@@ -10,4 +10,4 @@ from services.notifier.api import deliveries, inbound, lookups, notices, suppres
 def routers() -> Sequence[APIRouter]:
     """All routes of the notifier."""
     rooms = (notices, deliveries, tasks, templates, inbound, suppressions, volume, lookups)
-    return [room.routes for room in rooms]
+    return [*(room.routes for room in rooms), tasks.calls]

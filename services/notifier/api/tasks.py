@@ -8,19 +8,22 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from libs.common import outbox, permits
+from libs.common.auth import Caller
 from libs.common.errors import NotFound
 from libs.common.http import Prose, Wire
 from libs.common.paging import Cursor, Limit
 from libs.common.permits import Scope
 from services.notifier import said, superseding, tasking
 from services.notifier.errors import NotOpen
+from services.notifier.room import Room
 from services.notifier.said import Outcome, TaskKind
-from services.notifier.store import mail, notices, tasks
+from services.notifier.store import facts, mail, notices, tasks
 from services.notifier.tables import notice, task
 
 from .shared import Here, Reads, Writes, after, cut
 
 routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+calls = APIRouter(tags=["tasks"])
 KIND = "tasks"
 STOPPING: tuple[Outcome, ...] = ("promise", "dispute")
 
@@ -62,6 +65,12 @@ class Done(Wire):
     remark: Prose | None = None
 
 
+class Call(Done):
+    """A call that a person made to a payer."""
+
+    payer_id: UUID
+
+
 def shown(row: Any) -> TaskShown:
     return TaskShown(**{name: getattr(row, name) for name in TaskShown.model_fields})
 
@@ -100,26 +109,52 @@ async def one_task(task_id: UUID, caller: Reads, room: Here) -> TaskShown:
 @routes.post("/{task_id}/outcome")
 async def done(task_id: UUID, asked: Done, caller: Writes, room: Here) -> TaskShown:
     """It is done. A promise or a dispute stops what has not left in this case, at once."""
-    tenant, now = caller.tenant_id, room.clock.now()
-    async with room.database.transaction(tenant) as db:
-        row = await tasks.one(db, tenant, task_id, locked=True)
+    async with room.database.transaction(caller.tenant_id) as db:
+        row = await tasks.one(db, caller.tenant_id, task_id, locked=True)
         if row is None:
             raise NotFound(f"There is no task {task_id}.")
         if row.state != "open":
             raise NotOpen("The task is done already.")
-        today = await room.today(db, tenant, row.entity_id)
-        closed = await tasking.close(
-            db, row, asked.outcome, by=caller.subject, at=now, done_on=today, remark=asked.remark
-        )
-        if row.message_id is not None:
-            await mail.mark_read(db, tenant, row.message_id, now)
-        await _posted(db, row, now)
-        if asked.outcome in STOPPING:
-            waiting = await notices.open_where(db, notice.c.case_id, {(tenant, row.case_id)})
-            await superseding.stop(db, waiting, now, asked.outcome)
-    if asked.outcome in STOPPING:
-        await permits.stopping(room.database, Scope(tenant, debtor_ids=[row.payer_id]))
+        closed = await _finished(db, room, caller, row, asked)
+    await _silent(room, row, asked)
     return shown(closed)
+
+
+@calls.post("/v1/calls", status_code=201)
+async def note_call(asked: Call, caller: Writes, room: Here) -> TaskShown:
+    """A person called. If a call to this payer was waiting, that one is done; else it is noted beside the plan."""
+    tenant, now = caller.tenant_id, room.clock.now()
+    async with room.database.transaction(tenant) as db:
+        row = await tasks.open_call_of(db, tenant, asked.payer_id)
+        if row is None:
+            entity = await facts.entity_of(db, tenant, asked.payer_id)
+            if entity is None:
+                raise NotFound(f"There is no debtor {asked.payer_id}.")
+            today = await room.today(db, tenant, entity)
+            row = await tasking.note_call(db, tenant, entity, asked.payer_id, due_on=today, at=now)
+        closed = await _finished(db, room, caller, row, asked)
+    await _silent(room, row, asked)
+    return shown(closed)
+
+
+async def _finished(db: Any, room: Room, caller: Caller, row: Any, asked: Done) -> Any:
+    """Close a task that is locked and open."""
+    tenant, now = caller.tenant_id, room.clock.now()
+    today = await room.today(db, tenant, row.entity_id)
+    closed = await tasking.close(db, row, asked.outcome, by=caller.subject, at=now, done_on=today, remark=asked.remark)
+    if row.message_id is not None:
+        await mail.mark_read(db, tenant, row.message_id, now)
+    await _posted(db, row, now)
+    if asked.outcome in STOPPING:
+        waiting = await notices.open_where(db, notice.c.case_id, {(tenant, row.case_id)})
+        await superseding.stop(db, waiting, now, asked.outcome)
+    return closed
+
+
+async def _silent(room: Room, row: Any, asked: Done) -> None:
+    """After a promise or a dispute, nothing more leaves to this payer once this returns."""
+    if asked.outcome in STOPPING:
+        await permits.stopping(room.database, Scope(row.tenant_id, debtor_ids=[row.payer_id]))
 
 
 async def _posted(db: Any, row: Any, now: datetime) -> None:

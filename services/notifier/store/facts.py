@@ -48,6 +48,13 @@ async def forget_debtors(db: AsyncConnection, erased: Collection[Pair]) -> None:
     await db.execute(delete(debtor).where(of_pairs(debtor.c.debtor_id)), parameters(erased))
 
 
+async def entity_of(db: AsyncConnection, tenant: UUID, debtor_id: UUID) -> UUID | None:
+    """The entity at which this debtor has its account; None when nobody knows it."""
+    asked = select(debtor.c.entity_id).where(debtor.c.tenant_id == tenant, debtor.c.debtor_id == debtor_id)
+    found: UUID | None = await db.scalar(asked)
+    return found
+
+
 async def keep_invoices(db: AsyncConnection, rows: Sequence[Row]) -> None:
     """Keep the versions and documents of invoices."""
     await db.execute(keeping(invoice, tuple(rows[0]), "version"), columns(rows))

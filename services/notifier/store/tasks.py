@@ -36,6 +36,13 @@ async def open_of_notices(db: AsyncConnection, asked: Collection[Pair]) -> list[
     return list(await db.execute(query.order_by(task.c.task_id), parameters(asked))) if asked else []
 
 
+async def open_call_of(db: AsyncConnection, tenant: UUID, payer_id: UUID) -> Any | None:
+    """The call to this payer that has waited longest, locked; None when none waits."""
+    of_payer = (task.c.tenant_id == tenant, task.c.payer_id == payer_id, task.c.state == "open", task.c.kind == "call")
+    query = select(task).where(*of_payer).order_by(task.c.task_id).limit(1).with_for_update()
+    return (await db.execute(query)).one_or_none()
+
+
 async def open_contact_task(db: AsyncConnection, tenant: UUID, case_id: UUID) -> bool:
     """Whether somebody is already looking for a contact in this case."""
     query = select(task.c.task_id).where(

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Executable, Update, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.ids import named
+from libs.common import ids
 from libs.common.sets import adding, columns, given
 from services.scheduler.store.asking import among, plain
 from services.scheduler.tables import debtor, item, payer_case
@@ -20,7 +20,7 @@ Pair = tuple[UUID, UUID]
 
 def case_id(tenant: UUID, payer: UUID) -> UUID:
     """The case of a payer: one for ever."""
-    return named("case", tenant, payer)
+    return ids.case_id(tenant, payer)
 
 
 async def lock_payers(db: AsyncConnection, pairs: Collection[Pair]) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from libs.common.ids import named
+from libs.common.ids import case_id, named, uuid7
 from services.notifier.guard import HEADERS
 from tests.integration.notifier.office import LANES, PDF, office
 from tests.support import eventually
@@ -194,6 +194,33 @@ async def test_a_call_is_a_task_with_its_script_and_counts_as_sent_when_opened(s
         assert done.status_code == 200 and done.json()["state"] == "done"
         told = (await it.until("TaskDone"))[0]
         assert told.outcome == "no_answer" and [each.item_id for each in told.covers]
+
+
+async def test_a_call_that_nobody_planned_is_noted_once_and_told(settings):
+    async with office(settings) as it:
+        body = {"payer_id": str(it.payer()), "outcome": "reached", "remark": "Rappeler lundi"}
+        noted = await it.call("POST", "/v1/calls", json=body, headers={"Idempotency-Key": "call-1"})
+        again = await it.call("POST", "/v1/calls", json=body, headers={"Idempotency-Key": "call-1"})
+        assert noted.status_code == 201 and noted.json() == again.json()
+        assert noted.json()["state"] == "done" and noted.json()["remark"] == "Rappeler lundi"
+        told = await it.until("TaskDone")
+        assert [(each.payer_id, each.case_id, each.outcome) for each in told] == [
+            (it.payer(), case_id(it.tenant, it.payer()), "reached")
+        ]
+        nobody = await it.call("POST", "/v1/calls", json=body | {"payer_id": str(uuid7())})
+        assert nobody.status_code == 404
+
+
+async def test_a_call_to_a_payer_ends_the_call_that_waited(settings):
+    async with office(settings) as it:
+        await it.hear(it.due(kind="task_call", channels=["call_task"], template="call"))
+        await it.until("ReminderSent")
+        [task] = (await it.get("/v1/tasks?state=open&kind=call"))["tasks"]
+        done = await it.call("POST", "/v1/calls", json={"payer_id": str(it.payer()), "outcome": "reached"})
+        assert done.json()["task_id"] == task["task_id"]
+        assert (await it.get("/v1/tasks?state=open&kind=call"))["tasks"] == []
+        [told] = await it.until("TaskDone")
+        assert [each.item_id for each in told.covers]
 
 
 async def test_a_payer_without_an_address_fails_and_somebody_looks_for_a_contact(settings):
