@@ -93,6 +93,11 @@ class Item:
     marks: tuple[Mark, ...] = ()
     pauses: tuple[Pause, ...] = ()
     credit_pending: bool = False
+    settled_on: date | None = None
+    """The value date of the money that settled it."""
+    settled_version: int = 0
+    to_thank: bool = False
+    """It was paid after a reminder was released, and nobody has decided about a thank-you yet."""
 
     @property
     def open(self) -> bool:
@@ -199,6 +204,8 @@ class Case:
     credits: tuple[Money, ...] = ()
     answered_on: date | None = None
     """The payer's last sign of life: reply, promise, dispute, payment."""
+    thanked_on: date | None = None
+    """The day of the last thank-you to this payer."""
 
     def in_flight(self, kinds: frozenset[str]) -> bool:
         """Whether a reminder of these kinds is released and not ended."""
@@ -227,6 +234,9 @@ class Case:
 
 
 NOTICES: frozenset[str] = LADDER | {"pre_due"}
+"""Kinds that ask for money."""
+TO_PAYER: frozenset[str] = NOTICES | {"acknowledge"}
+"""Kinds of messages that the payer gets: one at a time."""
 
 
 def rungs(item: Item, policy: Policy) -> tuple[Step, ...]:

@@ -45,6 +45,23 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Les règlements et avoirs non affectés couvrent ce qui est dû.",
         "Money and credits on account cover what is owed.",
     ),
+    "thanked": ("Le client a été remercié le {on}.", "The payer was thanked on {on}."),
+    "thanked_today": (
+        "Un remerciement est parti aujourd'hui ; reprise le {until}.",
+        "A thank-you left today; the next one on {until} at the earliest.",
+    ),
+    "thanks_passed": (
+        "Trop tard pour remercier : le délai est passé le {on}.",
+        "Too late for a thank-you: its time was over on {on}.",
+    ),
+    "thanks_failed": (
+        "Le remerciement n'a pas pu partir le {on} ; il n'est pas retenté.",
+        "The thank-you could not be sent on {on}; it is not tried again.",
+    ),
+    "not_reminded": (
+        "Soldée sans qu'aucune relance ne soit partie : pas de remerciement.",
+        "Settled before any reminder was delivered: no thank-you.",
+    ),
     "ladder_done": ("Toutes les étapes sont faites : une personne décide.", "Every step is done: a person decides."),
     "escalated": (
         "Une mise en demeure est présentée : plus aucune relance courtoise.",
@@ -144,9 +161,14 @@ def explain(item: Item, case: Case, decision: Decision) -> Explanation:
         next_step=step,
         next_on=told.on if told else None,
         now=now,
-        reasons=tuple(_reasons(told, first, bool(rows), decision)),
+        reasons=tuple(_reasons(told, first, bool(rows), decision) + _over(item, told)),
         history=tuple(sorted(item.marks, key=lambda mark: (mark.on, mark.cycle, mark.tone))),
     )
+
+
+def _over(item: Item, told: Verdict | None) -> list[Reason]:
+    """What is said of a settled item is a word of thanks: that it is settled goes with it."""
+    return [Reason("settled")] if told is not None and told.step is not None and not item.open else []
 
 
 def _soonest(verdicts: list[Verdict]) -> Verdict | None:

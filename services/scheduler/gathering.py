@@ -176,6 +176,7 @@ def _case(row: Row, found: _Found, items: tuple[Item, ...], entity: Any, payer_k
             if credit.unapplied_minor and credit.answered_version >= credit.issued_version
         ),
         answered_on=row["answered_on"],
+        thanked_on=row["thanked_on"],
     )
 
 
@@ -235,6 +236,9 @@ def _item(raw: Any, row: Row, found: _Found, payer: Any) -> Item | None:
         cycle_reason=last[1] if last else "",
         marks=tuple(mark for each in kept if (mark := _mark(each, found, payer)) is not None) if kept else (),
         pauses=holds or (),
+        settled_on=raw.settled_on,
+        settled_version=raw.settled_version,
+        to_thank=raw.to_thank,
         credit_pending=bool(found.credits) and _credit_pending(raw, found.credits.get((tenant, row["payer_id"]), ())),
     )
 

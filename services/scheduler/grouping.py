@@ -129,6 +129,8 @@ def covered(notice: Notice, on_account: Mapping[str, int]) -> bool:
 
 
 def _listed(verdict: Verdict, today: date) -> bool:
+    if not verdict.item.open:
+        return False
     late = verdict.item.due_date < today and verdict.block is not None and verdict.block.code in RIDES
     return verdict.ready or late
 

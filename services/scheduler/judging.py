@@ -7,6 +7,7 @@ decide, it is paused, it may be paid, its day has not come, its conditions or am
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from services.scheduler import thanking
 from services.scheduler.calendar import Calendar, add_banking_days, previous_banking_day
 from services.scheduler.case import (
     DONE,
@@ -70,7 +71,7 @@ def _held_until(money: Money, policy: Policy, calendar: Calendar) -> date:
 def judge(item: Item, day: Day) -> list[Verdict]:
     """What is to be said about one item: its next rung first, then a courtesy, then calls and words to colleagues."""
     if not item.open:
-        return [Verdict(item, None, block=Reason("cancelled" if item.cancelled else "settled"))]
+        return [_thanks(item, day)]
     silence = standing(item, day)
     climbed = rungs(item, day.policy)
     step, mark = next_rung(item, climbed)
@@ -87,17 +88,39 @@ def judge(item: Item, day: Day) -> list[Verdict]:
 
 def standing(item: Item, day: Day) -> tuple[Reason, date | None] | None:
     """What keeps an item silent whatever its step: chased by nobody, waiting for a person, paused, or maybe paid."""
-    silenced = item.silenced()
-    if silenced:
-        return Reason("not_chased", {"why": silenced[0]}), None
-    if item.take_over == "waiting":
-        return Reason("take_over"), None
-    if item.pauses and item.paused() >= item.residual:
-        pause = max(item.pauses, key=lambda found: (found.amount is None, found.review_on))
-        return Reason(PAUSED[pause.kind], {"until": pause.review_on, "hold_id": pause.hold_id}), None
+    silence = silence_kept(item)
+    if silence is not None:
+        return silence, None
     if item.credit_pending:
         return Reason("credit_pending"), None
     return _maybe_paid(item, day)
+
+
+def silence_kept(item: Item) -> Reason | None:
+    """What people decided that keeps an item silent, also for a thank-you: nobody chases it, or it is paused."""
+    silenced = item.silenced()
+    if silenced:
+        return Reason("not_chased", {"why": silenced[0]})
+    if item.take_over == "waiting":
+        return Reason("take_over")
+    if item.pauses and item.paused() >= item.residual:
+        pause = max(item.pauses, key=lambda found: (found.amount is None, found.review_on))
+        return Reason(PAUSED[pause.kind], {"until": pause.review_on, "hold_id": pause.hold_id})
+    return None
+
+
+def _thanks(item: Item, day: Day) -> Verdict:
+    """What is said about an item that is over: nothing, or a word of thanks."""
+    step = day.policy.thanks
+    if item.cancelled or step is None or not item.to_thank:
+        return Verdict(item, None, block=Reason("cancelled" if item.cancelled else "settled"))
+    mark = item.mark(step.key)
+    on, why = thanking.thanked_for(item, step, day.case, day.calendar, day.today)
+    if why is None:
+        why = silence_kept(item)
+    last = thanking.last_day(item, day.calendar)
+    looks = [look for look in (on, last and last + timedelta(days=1)) if look is not None and look > day.today]
+    return Verdict(item, step, on, why, min(looks, default=None) if why is not None else None, mark)
 
 
 def _maybe_paid(item: Item, day: Day) -> tuple[Reason, date] | None:

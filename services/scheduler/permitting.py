@@ -17,7 +17,7 @@ from libs.common.clock import Clock
 from libs.common.permits import Answer, Ask, AskedItem, again, no, yes
 from services.scheduler.case import Case, Item
 from services.scheduler.gathering import Situation, gather
-from services.scheduler.judging import Day, day_of, standing
+from services.scheduler.judging import Day, day_of, silence_kept, standing
 from services.scheduler.policy import LADDER
 from services.scheduler.store import cases, evidence, facts, sweeping
 from services.scheduler.store.policies import Policies
@@ -66,7 +66,7 @@ class _Gap:
 
     def refusal(self, ask: Ask, day: Day) -> str | None:
         """Why this notice is too close to another one of its party; else the gap is reserved for it."""
-        if ask.kind not in LADDER:
+        if ask.kind not in LADDER | {"acknowledge"}:
             return None
         days = [row.said_on for row in self.said if row.party_id == ask.party_id and row.reminder_id != ask.reminder_id]
         if any(day.today < day.calendar.add_business_days(said, day.policy.gap_days) for said in days):
@@ -76,6 +76,8 @@ class _Gap:
         other = before.get("reserved_by") not in (None, ask.reminder_id)
         if other and day.today < day.calendar.add_business_days(before["reserved_on"], day.policy.gap_days):
             return "gap_reserved"
+        if ask.kind == "acknowledge":
+            return None
         self.taken[ask.party_id] = {
             "party_id": ask.party_id,
             "reserved_by": ask.reminder_id,
@@ -99,7 +101,7 @@ def _refusal(
     rows = [released.get((case.tenant_id, item.occurrence_id)) for item in ask.items]
     since = max((row["released_at"] for row in rows if row is not None), default=None)
     for asked, row in zip(ask.items, rows, strict=True):
-        reason = _of_item(asked, known.get(asked.item_id), row, since, day)
+        reason = _of_item(ask.kind, asked, known.get(asked.item_id), row, since, day)
         if reason is not None:
             return reason
     step = policy.by_key.get(next((row["step_key"] for row in rows if row is not None), ""))
@@ -116,21 +118,30 @@ def _of_case(ask: Ask, case: Case) -> str | None:
     return "escalated" if case.escalated and ask.kind != "formal_notice" else None
 
 
-def _of_item(
-    asked: AskedItem, item: Item | None, row: Mapping[str, Any] | None, since: datetime | None, day: Day
+def _over(kind: str, item: Item) -> str | None:
+    """Nobody is reminded of what is over, and nobody is thanked for what is owed."""
+    if item.cancelled:
+        return "invoice_cancelled"
+    if kind == "acknowledge":
+        return "reopened" if item.open else None
+    return None if item.open else "settled"
+
+
+def _of_item(  # noqa: PLR0917 - what is asked, and what is known of it
+    kind: str, asked: AskedItem, item: Item | None, row: Mapping[str, Any] | None, since: datetime | None, day: Day
 ) -> str | None:
     """Why this line may not be sent. A line that is only listed has release 0 and no occurrence of its own to end."""
     if item is None:
         return "payer_changed"
-    if not item.open:
-        return "invoice_cancelled" if item.cancelled else "settled"
+    if over := _over(kind, item):
+        return over
     if asked.release:
         current = row is not None and row["release"] == asked.release and row["state"] in UNENDED
         if row is None or not current:
             return "release_superseded"
         if row["withdrawn"]:
             return "withdrawn"
-    silence = standing(item, day)
+    silence = silence_kept(item) if kind == "acknowledge" else (standing(item, day) or (None,))[0]
     if silence is not None:
-        return silence[0].code
+        return silence.code
     return "held" if item.paused_since(since) else None

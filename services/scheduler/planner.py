@@ -12,7 +12,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.scheduler.calendar import Calendar
-from services.scheduler.case import NOTICES, UNENDED, Case, Item, Mark, Party, Reason
+from services.scheduler.case import NOTICES, TO_PAYER, UNENDED, Case, Item, Mark, Party, Reason
 from services.scheduler.grouping import (
     Notice,
     Verdict,
@@ -22,7 +22,7 @@ from services.scheduler.grouping import (
     plain_notice,
     silent_currencies,
 )
-from services.scheduler.judging import Day, day_of, deductions, expires_on, judge, standing
+from services.scheduler.judging import Day, day_of, deductions, expires_on, judge, silence_kept, standing
 from services.scheduler.policy import LADDER, Policy, Window
 
 
@@ -69,14 +69,14 @@ def decide(case: Case, policy: Policy, calendar: Calendar, now: datetime) -> Dec
 
 
 def _netted(verdict: Verdict, silent: set[str]) -> Verdict:
-    if verdict.step is None or not verdict.ready or verdict.item.currency not in silent:
+    if not _is(verdict, *NOTICES) or not verdict.ready or verdict.item.currency not in silent:
         return verdict
     return Verdict(verdict.item, verdict.step, verdict.on, Reason("net_not_positive"), mark=verdict.mark)
 
 
 def _notice_gate(day: Day, *, formal: bool, courtesy: bool) -> tuple[Reason | None, date | None]:
     """What keeps a notice to the payer waiting: one in flight, the gap, the budget. A courtesy delays no reminder."""
-    if day.case.in_flight(LADDER | {"pre_due"} if courtesy else LADDER):
+    if day.case.in_flight(TO_PAYER if courtesy else LADDER):
         return Reason("notice_in_flight"), None
     last = max((on for on in _contacts(day) if on is not None), default=None)
     if last is not None:
@@ -118,7 +118,7 @@ class _Saying:
         for kind in ("internal_notice", "task_call"):
             for step in dict.fromkeys(verdict.step.key for verdict in ready if verdict.step and _is(verdict, kind)):
                 self.within_window([verdict for verdict in ready if verdict.step and verdict.step.key == step], None)
-        to_payer = [verdict for verdict in ready if _is(verdict, *NOTICES)]
+        to_payer = [verdict for verdict in ready if _is(verdict, *TO_PAYER)]
         if not to_payer:
             return None
         if any(notice.step.kind == "task_call" for notice in self.notices):
@@ -137,7 +137,7 @@ class _Saying:
                 self.look_on(until)
             return gate
         others = [verdict for verdict in self.verdicts if not verdict.ready and _is_rung(verdict)]
-        chosen = ladder or ready
+        chosen = ladder or [verdict for verdict in ready if _is(verdict, "pre_due")] or ready
         gate = self.within_window(chosen, others if ladder else None)
         if gate is None and {v.item.item_id for v in ready} - {row.item.item_id for row in self.notices[-1].rows}:
             self.look_on(self.day.gap_end)
@@ -217,7 +217,8 @@ def _withdrawn(day: Day) -> list[tuple[UUID, str]]:
     for item in day.case.items:
         for mark in item.marks:
             if mark.state in UNENDED and not mark.withdrawn and mark.reminder_id is not None:
-                reason = _no_longer(item, mark, day)
+                no_longer = _thanks_no_longer if mark.kind == "acknowledge" else _no_longer
+                reason = no_longer(item, mark, day)
                 if reason is not None:
                     found.setdefault(mark.reminder_id, reason)
     return list(found.items())
@@ -236,6 +237,20 @@ def _no_longer(item: Item, mark: Mark, day: Day) -> str | None:
     if silence is None and day.today >= expires_on(mark, day):
         return "expired"
     return silence[0].code if silence is not None else None
+
+
+def _thanks_no_longer(item: Item, mark: Mark, day: Day) -> str | None:
+    """Nobody is thanked for what is owed again, or while somebody keeps the item silent."""
+    if item.cancelled or item.open:
+        return "cancelled" if item.cancelled else "reopened"
+    if day.case.mode == "shadow" or day.case.escalated:
+        return "shadow" if day.case.mode == "shadow" else "escalated"
+    silence = silence_kept(item)
+    if silence is None and item.paused_since(mark.released_at):
+        return "held"
+    if silence is None and day.today >= expires_on(mark, day):
+        return "expired"
+    return silence.code if silence is not None else None
 
 
 def _state(case: Case, today: date) -> Literal["clear", "amicable", "escalated", "closed"]:

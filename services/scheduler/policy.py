@@ -105,8 +105,8 @@ class Step(_Strict):
 
     @model_validator(mode="after")
     def _kinds(self) -> "Step":
-        if self.kind == "acknowledge":
-            raise ValueError("acknowledge is not offered in a ladder")
+        if self.kind == "acknowledge" and (self.tone > 1 or self.conditions != Conditions() or self.offset > 5):
+            raise ValueError("a thank-you has tone 0 or 1, no conditions, and is said within 5 days of the settlement")
         if self.kind in LADDER and self.tone == 0:
             raise ValueError("a reminder needs a tone from 1 to 5")
         if (self.kind == "pre_due") != (self.offset < 0):
@@ -157,6 +157,8 @@ class Policy(_Strict):
             if upper.anchor == lower.anchor and upper.offset < lower.offset:
                 raise ValueError(f"step {upper.key} comes before {lower.key}, which it follows")
         _reachable(rungs)
+        if sum(step.kind == "acknowledge" for step in self.steps) > 1:
+            raise ValueError("a ladder has one step of kind acknowledge")
         return self
 
     @cached_property
@@ -179,6 +181,11 @@ class Policy(_Strict):
         return tuple(step for step in self.steps if step.kind in {"task_call", "internal_notice"})
 
     @cached_property
+    def thanks(self) -> Step | None:
+        """The word that follows a settlement, if the ladder has one; its days count from the settlement."""
+        return next((step for step in self.steps if step.kind == "acknowledge"), None)
+
+    @cached_property
     def order(self) -> dict[str, int]:
         """Step key → its place in the ladder."""
         return {step.key: place for place, step in enumerate(self.steps)}
@@ -195,7 +202,7 @@ class Policy(_Strict):
     @cached_property
     def first_offset(self) -> int:
         """Calendar days from the due date on which this ladder looks at an item for the first time, at the latest."""
-        return min(step.offset for step in self.steps)
+        return min((step.offset for step in self.steps if step.kind != "acknowledge"), default=0)
 
     def window_of(self, step: Step) -> Window:
         return step.window or self.window

@@ -13,24 +13,12 @@ from uuid import UUID
 from libs.common import ids
 from libs.common.events.reminders import CaseBody, CaseClosed, CaseEscalated, Line, ReminderDue, ReminderWithdrawn
 from libs.common.money import Money
-from services.scheduler.case import Case
+from services.scheduler import thanking
+from services.scheduler.case import NOTICES, Case
 from services.scheduler.gathering import Situation
 from services.scheduler.grouping import Notice, Row
 from services.scheduler.planner import Decision
 from services.scheduler.policy import LADDER
-
-CASE_FACTS = (
-    "tenant_id",
-    "case_id",
-    "policy_version_id",
-    "first_offset",
-    "next_at",
-    "state",
-    "waits",
-    "formal_on",
-    "displaced",
-    "version",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +29,8 @@ class Written:
     occurrences: list[dict[str, Any]]
     reserved: list[dict[str, Any]]
     withdrawn: list[UUID]
+    thanked: list[dict[str, Any]]
+    """Settled items about which no thank-you is to be said any more."""
     said: list[tuple[UUID | None, CaseBody]]
     """Events with the id they are known as, None for a new one."""
 
@@ -64,10 +54,11 @@ def written(situation: Situation, decision: Decision, now: datetime, *, displace
     if turned is not None:
         said.append((None, turned))
     return Written(
-        case=_case(situation, decision, version + (turned is not None), displaced),
+        case=_case(situation, decision, version + (turned is not None), displaced, now),
         occurrences=occurrences,
         reserved=reserved,
         withdrawn=[reminder for reminder, _ in decision.withdrawn],
+        thanked=_thanked(situation.case, decision),
         said=said,
     )
 
@@ -78,7 +69,7 @@ def reminder_due(situation: Situation, notice: Notice, lines: list[Line], deduct
     if version is None:
         raise AssertionError("nothing is due without a policy")
     released = [(line.occurrence_id, line.release) for line in lines if line.completes]
-    currencies = {line.residual.currency for line in lines}
+    currencies = {line.residual.currency for line in lines} if step.kind in NOTICES else set()
     return ReminderDue(
         tenant_id=case.tenant_id,
         version=1,
@@ -196,12 +187,20 @@ def _owing(case: Case) -> bool:
     return any(item.open for item in case.items)
 
 
-def _case(situation: Situation, decision: Decision, version: int, displaced: bool) -> dict[str, Any]:
+def _thanked(case: Case, decision: Decision) -> list[dict[str, Any]]:
+    over = thanking.over([(verdict.item, verdict.block) for verdict in decision.verdicts])
+    return [
+        {"tenant_id": case.tenant_id, "item_id": item.item_id, "settled_version": item.settled_version} for item in over
+    ]
+
+
+def _case(situation: Situation, decision: Decision, version: int, displaced: bool, now: datetime) -> dict[str, Any]:
     policy = situation.version
     waits = decision.gate.code if decision.gate is not None else ""
     if any(found.block is not None and found.block.code.startswith("feed_") for found in decision.verdicts):
         waits = "feed"
     before = situation.row["displaced"]
+    thanks = not decision.shown_only and any(notice.step.kind == "acknowledge" for notice in decision.notices)
     return {
         "tenant_id": situation.case.tenant_id,
         "case_id": situation.case.case_id,
@@ -211,6 +210,7 @@ def _case(situation: Situation, decision: Decision, version: int, displaced: boo
         "state": decision.state,
         "waits": waits,
         "formal_on": decision.formal_on,
+        "thanked_on": situation.calendar.today(now) if thanks else situation.row["thanked_on"],
         "displaced": min(before + 1, 99) if displaced else 0 if decision.notices else before,
         "version": version,
     }

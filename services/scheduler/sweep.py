@@ -27,7 +27,7 @@ from services.scheduler.gathering import Situation, gather
 from services.scheduler.planner import Decision, decide
 from services.scheduler.policy import LADDER
 from services.scheduler.releasing import Written, written
-from services.scheduler.store import evidence, sweeping
+from services.scheduler.store import evidence, items, sweeping
 from services.scheduler.store.policies import Policies
 
 CASES = 200
@@ -159,6 +159,7 @@ async def _record(db: AsyncConnection, found: Sequence[Written], now: datetime) 
         {"tenant_id": each.case["tenant_id"], "reminder_id": reminder} for each in found for reminder in each.withdrawn
     ]
     await sweeping.withdraw(db, gone)
+    await items.thanks_decided(db, [row for each in found for row in each.thanked])
     await sweeping.reserve(db, [row for each in found for row in each.reserved])
     await sweeping.settle(db, [each.case for each in found])
     said = [event(body, now, known_as=known_as) for each in found for known_as, body in each.said]

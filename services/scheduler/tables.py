@@ -97,6 +97,7 @@ payer_case = Table(
     _words("state", "clear"),
     _words("waits", ""),
     Column("formal_on", Date, comment="the day of its next formal notice"),
+    Column("thanked_on", Date, comment="the day of its last thank-you"),
     Column("answered_on", Date, comment="the payer's last sign of life"),
     instant("read_at", nullable=True),
     Column("displaced", SmallInteger, nullable=False, server_default="0"),
@@ -129,6 +130,10 @@ item = Table(
     Column("take_over_on", Date),
     _minor("residual_minor", nullable=True),
     _whole("item_version"),
+    _whole("settled_version"),
+    _words("settled_by", ""),
+    Column("settled_on", Date),
+    _flag("to_thank"),
     Column("cycles", JSONB, nullable=False, server_default=text("'{}'"), comment="cause → [day, reason]"),
     Column(
         "open",
@@ -137,7 +142,7 @@ item = Table(
             "invoice_version > cancelled_version and coalesce(residual_minor, amount_minor, 0) > 0", persisted=True
         ),
     ),
-    Index("item_case", "tenant_id", "case_id", postgresql_where=text("open")),
+    Index("item_case", "tenant_id", "case_id", postgresql_where=text("open or to_thank")),
     Index("item_invoice", "tenant_id", "invoice_id"),
     Index("item_debtor", "tenant_id", "debtor_id"),
     Index("item_number", "tenant_id", "number"),

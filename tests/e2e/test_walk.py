@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from libs.common.demo.bank import Transfer, statement
 from tests.support.living import Living
-from tests.support.world import World, last_banking_day_before, text_of, working
+from tests.support.world import World, is_thanks, last_banking_day_before, text_of, working
 
 
 async def test_an_invoice_is_noticed_reminded_called_promised_and_paid(world: World) -> None:
@@ -44,6 +44,10 @@ async def test_an_invoice_is_noticed_reminded_called_promised_and_paid(world: Wo
     assert (await world.item(invoice))["residual"]["amount"] == "0.00"
     assert (await world.promises())[0]["state"] == "kept"
 
+    await world.at(working(world.today + timedelta(days=9)))
+    (thanks,) = world.new_mails()
+    assert is_thanks(thanks)
+    assert "F-1001" in text_of(thanks)
     await world.at(working(world.today + timedelta(days=30)))
     assert world.new_mails() == [], "nobody is reminded after paying"
 

@@ -229,6 +229,11 @@ def text_of(mail: EmailMessage) -> str:
     return re.sub(r"[\u00a0\u202f]", " ", str(body.get_content()))
 
 
+def is_thanks(mail: EmailMessage) -> bool:
+    """Whether it thanks for a payment: it asks for nothing and may leave after the money came."""
+    return "n'appelle aucune action" in text_of(mail)
+
+
 def working(day: date) -> date:
     """The day itself, or the next that is neither a week-end nor a French holiday."""
     while day.weekday() >= 5 or day in HOLIDAYS:

@@ -16,6 +16,7 @@ from libs.common.db import driver_url, make_engine
 from libs.common.events import HEARD, OWNERS, PARTITIONS
 from libs.common.settings import SCHEMAS, Settings
 from tests.support.living import Living
+from tests.support.world import is_thanks, text_of
 
 ENDS = {"ReminderSent", "ReminderFailed", "ReminderStopped", "ReminderUncertain"}
 PLUMBING = {
@@ -117,13 +118,13 @@ def ended_once(records: Iterable[Record]) -> None:
 
 
 def nothing_after(living: Living, mark: str, answered: Mapping[str, datetime]) -> None:
-    """I3: no mail that names an invoice arrived after the 2xx that settled or stopped it."""
+    """I3: no mail that asks for an invoice arrived after the 2xx that settled or stopped it; thank-yous may."""
     late = []
     for one in living.mailbox.all():
         if not any(mark in to for to in one.recipients):
             continue
-        body = living.mailbox.message(one.number).get_body(("plain",))
-        words = str(body.get_content()) if body else ""
+        mail = living.mailbox.message(one.number)
+        words = "" if is_thanks(mail) else text_of(mail)
         at = datetime.fromisoformat(one.received_at)
         late += [(number, at - when) for number, when in answered.items() if number in words and at > when]
     assert late == []

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from libs.common import ids
 from libs.common.permits import GRANTERS, STOP_SECONDS
 from tests.support.living import Living, living
-from tests.support.world import PARIS, World, text_of, working
+from tests.support.world import PARIS, World, is_thanks, text_of, working
 
 DEBTORS = 200
 AT_ONCE = 4
@@ -150,7 +150,10 @@ def _late(world: World, stops: Sequence[Stop]) -> list[tuple[str, str, float]]:
     found = []
     by_number = {stop.target.number: stop for stop in stops}
     for caught in world.living.mailbox.all():
-        words = text_of(world.living.mailbox.message(caught.number))
+        mail = world.living.mailbox.message(caught.number)
+        if is_thanks(mail):
+            continue
+        words = text_of(mail)
         at = datetime.fromisoformat(caught.received_at)
         for number in by_number.keys() & set(words.replace("|", " ").split()):
             stop = by_number[number]

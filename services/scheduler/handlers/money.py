@@ -78,6 +78,7 @@ async def settled(db: AsyncConnection, events: Sequence[Event]) -> None:
     rows = [_residual_row(body.tenant_id, body.item_id, body.invoice_id, 0, body.version) for body in bodies]
     latest = max(each.time for each in events)
     await items.owing(db, rows, latest)
+    await items.settled(db, [_settled_row(body) for body in bodies])
     await cases.look_at_items(db, {(body.tenant_id, body.item_id) for body in bodies}, latest)
 
 
@@ -153,6 +154,16 @@ def _residual_row(tenant: UUID, item: UUID, invoice: UUID, minor: int, version: 
         "invoice_id": invoice,
         "residual_minor": minor,
         "item_version": version,
+    }
+
+
+def _settled_row(body: InvoiceSettled) -> dict[str, Any]:
+    return {
+        "tenant_id": body.tenant_id,
+        "item_id": body.item_id,
+        "settled_version": body.version,
+        "settled_by": body.by,
+        "settled_on": body.settled_on,
     }
 
 

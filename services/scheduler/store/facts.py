@@ -35,7 +35,8 @@ from services.scheduler.tables import (
 ITEM = (
     "tenant_id", "item_id", "invoice_id", "case_id", "entity_id", "debtor_id", "number", "issue_date", "due_date",
     "amount_minor", "currency", "invoice_version", "cancelled_version", "not_chased", "take_over",
-    "take_over_decision", "take_over_on", "residual_minor", "item_version", "cycles", "open",
+    "take_over_decision", "take_over_on", "residual_minor", "item_version", "cycles", "open", "settled_version",
+    "settled_on", "to_thank",
 )  # fmt: skip
 MARK = (
     "tenant_id", "item_id", "cycle", "step_key", "case_id", "kind", "tone", "release", "state", "reason",
@@ -72,7 +73,7 @@ async def _rows(
 
 
 async def open_items(db: AsyncConnection, cases: Collection[Pair]) -> list[Any]:
-    """The open items of these cases, and those that are closed but have a release that has not ended."""
+    """The open items of these cases, those to be thanked for, and closed ones with a release that has not ended."""
     if not cases:
         return []
     asked = _asked(("tenant_id", "case_id"), cases)
@@ -81,7 +82,7 @@ async def open_items(db: AsyncConnection, cases: Collection[Pair]) -> list[Any]:
 
 @cache
 def _open_items() -> Select[Any]:
-    return _joined(item, ITEM, "case_id").where(item.c.open)
+    return _joined(item, ITEM, "case_id").where(or_(item.c.open, item.c.to_thank))
 
 
 def _closed_under_way(cases: Collection[Pair]) -> Select[Any]:

@@ -14,9 +14,10 @@ from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.sets import adding, columns, given
+from services.scheduler.policy import LADDER
 from services.scheduler.store.asking import among, plain
 from services.scheduler.store.cases import Pair
-from services.scheduler.tables import item, payer_case, residual_fact
+from services.scheduler.tables import item, occurrence, payer_case, residual_fact
 
 INVOICED = (
     "tenant_id",
@@ -65,6 +66,22 @@ async def owing(db: AsyncConnection, rows: Sequence[Mapping[str, Any]], at: date
         await db.execute(
             adding(residual_fact, (*known[0], "told_at")), columns([{**row, "told_at": at} for row in known])
         )
+
+
+async def settled(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """By what and on which day these items were settled: rows of tenant_id, item_id, settled_version, _by, _on.
+
+    What money settled after a reminder was released is to be thanked for. Tell `owing` first: it makes the row.
+    """
+    best = {(row["tenant_id"], row["item_id"]): row for row in sorted(rows, key=lambda row: row["settled_version"])}
+    if best:
+        await db.execute(_settling(), columns([best[key] for key in sorted(best)]))
+
+
+async def thanks_decided(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Nothing more is said about these settlements: rows of tenant_id, item_id, settled_version."""
+    if rows:
+        await db.execute(_thanked(), columns(rows))
 
 
 async def came_back(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -173,6 +190,39 @@ def _owing() -> Insert:
     told = {name: adding_.excluded[name] for name in ("residual_minor", "item_version")}
     return adding_.on_conflict_do_update(
         index_elements=list(_KEY), set_=told, where=adding_.excluded.item_version > item.c.item_version
+    )
+
+
+@cache
+def _settling() -> Update:
+    told = given(item, ("tenant_id", "item_id", "settled_version", "settled_by", "settled_on"))
+    reminded = (
+        select(occurrence.c.occurrence_id)
+        .where(occurrence.c.tenant_id == item.c.tenant_id, occurrence.c.item_id == item.c.item_id)
+        .where(occurrence.c.kind.in_(sorted(LADDER)))
+        .exists()
+    )
+    return (
+        update(item)
+        .where(item.c.tenant_id == told.c.tenant_id, item.c.item_id == told.c.item_id)
+        .where(told.c.settled_version > item.c.settled_version)
+        .values(
+            settled_version=told.c.settled_version,
+            settled_by=told.c.settled_by,
+            settled_on=told.c.settled_on,
+            to_thank=and_(told.c.settled_by == "payment", reminded),
+        )
+    )
+
+
+@cache
+def _thanked() -> Update:
+    asked = given(item, ("tenant_id", "item_id", "settled_version"))
+    return (
+        update(item)
+        .where(item.c.tenant_id == asked.c.tenant_id, item.c.item_id == asked.c.item_id)
+        .where(item.c.settled_version == asked.c.settled_version)
+        .values(to_thank=False)
     )
 
 

@@ -35,6 +35,14 @@ async def test_money_that_waits_is_tried_before_any_yes(till: Till) -> None:
     assert await asked == ("no", "residual_changed")
 
 
+async def test_a_thank_you_needs_nothing_but_that_the_item_is_paid(till: Till) -> None:
+    await till.hear(till.customer("Dupont", iban=ACCOUNT), till.issued("FA-1", "Dupont", 10_000))
+    await till.pay("P1", 10_000, "FA-1", payer_iban=ACCOUNT)
+    await till.pay("P2", 9_800, "merci", payer_iban=ACCOUNT)
+    assert await till.permit("FA-1", "Dupont", 0, "acknowledge") == ("yes", None)
+    assert await till.permit("FA-1", "Dupont", 10_000, "acknowledge") == ("no", "residual_changed")
+
+
 async def test_money_on_account_keeps_silent_what_it_could_pay(till: Till) -> None:
     await fresh(till)
     await till.hear(till.customer("Dupont", iban=ACCOUNT), till.issued("FA-1", "Dupont", 10_000))

@@ -76,7 +76,7 @@ async def test_a_returned_payment_reopens_at_the_level_reached(world: World) -> 
     for day in (date(2026, 9, 3), date(2026, 9, 11)):
         await world.tell(world.sent((await world.day(day))[0]))
     await world.tell(world.matched("P", 500, "F1", 0), world.settled("F1"))
-    assert await world.day(date(2026, 9, 25)) == []
+    assert await world.day(date(2026, 9, 28)) == []
     world.go_to(date(2026, 10, 1))
     await world.tell(world.reopened("F1"))
     again = (await world.sweep())[0]

@@ -156,7 +156,7 @@ async def test_an_explanation_of_a_past_day_knows_what_was_known_then(world: Wor
     await world.tell(world.matched("P", 500, "F1", 0), world.settled("F1"))
     path = f"/v1/items/{world.item('F1')}/explain"
     now = await got(doors, path)
-    assert ([r["code"] for r in now["reasons"]], now["level"]) == (["settled"], 2)
+    assert ([r["code"] for r in now["reasons"]], now["level"]) == (["gap", "settled"], 2)
     then = await got(doors, path, at="2026-09-04T10:00:00+02:00")
     assert (then["residual"]["amount"], then["level"], then["next_step"]) == ("500.00", 2, "firm")
     before = await got(doors, path, at="2026-09-02T10:00:00+02:00")
