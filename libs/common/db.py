@@ -86,6 +86,15 @@ class Database:
             for nudge in self.told:
                 nudge()
 
+    @asynccontextmanager
+    async def snapshot(self, *tenants: UUID) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads, and whose statements all see the rows of one instant."""
+        async with self.engine.connect() as free:
+            db = await free.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with db.begin():
+                await db.execute(_TENANTS, {"tenants": "{" + ",".join(map(str, tenants)) + "}"})
+                yield db
+
     async def close(self) -> None:
         """Give the connections back."""
         await self.engine.dispose()

@@ -18,6 +18,7 @@ from libs.common.work import with_work
 from services.console import api, pages, projections
 from services.console.directory.spreading import Spreading
 from services.console.errors import NoSuchPage
+from services.console.pages.excel import Excel
 from services.console.pages.web import HERE, Web
 from services.console.people.passwords import Passwords
 from services.console.room import Room
@@ -35,7 +36,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     room = Room(settings, clock or settings.clock(), doors, peers, Spreading(peers), Passwords(), stack)
     routers = [*api.routers(), directory_door(SERVICE, doors), *pages.routers()]
     http = make_app(settings, SERVICE, title="Relance console", routers=routers, state=room, database=doors)
-    http.state.web = Web.of(settings)
+    http.state.web, http.state.excel = Web.of(settings), Excel.of()
     http.mount("/static", _Static(directory=HERE / "static"))
     http.add_exception_handler(HTTPException, _nowhere)
     consumer = Consumer(settings, SERVICE, loops, projections.handlers(read_model), acts=False)

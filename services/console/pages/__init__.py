@@ -4,6 +4,7 @@ web, formats, wording   rendering: templates, texts, figures, security headers
 guard                   who is signed in, and that a form came from a page of ours
 shell, asking           what surrounds every page; what an address asks for
 lists                   the list page that every list is: columns, filters, sorting, paging, its Excel file's question
+excel                   Excel files of tables
 commands                calling the owner of what a button changes
 signing                 signing in and out, language and theme
 today, approving        the morning's queue, and approving it
@@ -18,6 +19,7 @@ from services.console.pages import (
     approving,
     balance,
     customers,
+    excel,
     finding,
     invoices,
     lists,
@@ -36,4 +38,4 @@ def listings() -> Sequence[lists.Listing]:
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
     rooms = (signing, today, approving, customers, invoices, balance, payments, finding, operations)
-    return [*(room.routes for room in rooms), lists.routes_of(*listings())]
+    return [*(room.routes for room in rooms), lists.routes_of(*listings()), excel.routes_of(*listings())]
