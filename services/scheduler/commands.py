@@ -176,7 +176,9 @@ async def cancel_promise(asker: Asker, promise_id: UUID) -> Row:
     changed = {"state": "cancelled", "ended_at": asker.now}
     await holds.change(asker.db, promise, asker.tenant, promise_id, **changed)
     await lifted(asker, row["hold_ids"], "withdrawn")
-    return await found(asker, promise, promise_id)
+    now = await found(asker, promise, promise_id)
+    await asker.say(speaking.promise_cancelled(now))
+    return now
 
 
 async def planned(asker: Asker, target: Target, parts: Sequence[tuple[date, Money]]) -> Row:

@@ -10,6 +10,7 @@ from libs.common.events.reminders import (
     HoldPlaced,
     PlanAgreed,
     PromiseBroken,
+    PromiseCancelled,
     PromiseKept,
     PromiseMade,
 )
@@ -63,6 +64,11 @@ def promise_ended(row: Row, kept: bool) -> PromiseKept | PromiseBroken:
     """A promise's row → what became of it."""
     body = PromiseKept if kept else PromiseBroken
     return body(**_about(row), promise_id=row["promise_id"])
+
+
+def promise_cancelled(row: Row) -> PromiseCancelled:
+    """A promise's row → PromiseCancelled."""
+    return PromiseCancelled(**_about(row), promise_id=row["promise_id"])
 
 
 def agreed(row: Row) -> PlanAgreed:

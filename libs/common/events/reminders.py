@@ -8,7 +8,7 @@ from libs.common.events.debtors import ContactRole
 from libs.common.events.envelope import Amount, Body, Part
 
 StepKind = Literal[
-    "pre_due", "reminder", "final_notice", "formal_notice", "task_call", "internal_notice", "acknowledge"
+    "pre_due", "reminder", "final_notice", "formal_notice", "task_call", "internal_notice", "acknowledge", "statement"
 ]
 Channel = Literal["email", "call_task", "letter"]
 Approval = Literal["none", "confirm", "four_eyes"]
@@ -154,6 +154,16 @@ class PromiseKept(CaseBody):
 
 class PromiseBroken(CaseBody):
     """The span of the promise is over and the money is not there: the ladder resumes where it stood."""
+
+    promise_id: UUID
+
+    @property
+    def subject(self) -> UUID:
+        return self.promise_id
+
+
+class PromiseCancelled(CaseBody):
+    """A person took the promise off: the ladder resumes where it stood."""
 
     promise_id: UUID
 

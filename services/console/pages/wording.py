@@ -31,6 +31,7 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     "PromiseMade": ("promises", "care"),
     "PromiseKept": ("promises", "good"),
     "PromiseBroken": ("promises", "bad"),
+    "PromiseCancelled": ("promises", ""),
     "PlanAgreed": ("promises", "care"),
     "DisputeOpened": ("disputes", "bad"),
     "DisputeResolved": ("disputes", "good"),

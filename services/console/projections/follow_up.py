@@ -21,7 +21,11 @@ NOTICES: dict[type[Body], str] = {
     told.ReminderUncertain: "uncertain",
     told.ReminderBounced: "bounced",
 }
-PROMISES: dict[type[Body], str] = {due.PromiseKept: "kept", due.PromiseBroken: "broken"}
+PROMISES: dict[type[Body], str] = {
+    due.PromiseKept: "kept",
+    due.PromiseBroken: "broken",
+    due.PromiseCancelled: "cancelled",
+}
 CASES: dict[type[Body], str] = {due.CaseEscalated: "escalated", due.CaseClosed: "closed"}
 
 

@@ -14,6 +14,7 @@ from libs.common.events.reminders import (
     HoldPlaced,
     PlanAgreed,
     PromiseBroken,
+    PromiseCancelled,
     PromiseKept,
     PromiseMade,
 )
@@ -107,6 +108,7 @@ async def test_a_cancelled_promise_lets_the_case_go_on(world: World, doors: http
     told = {"case_id": str(world.case("A")), "amount": EUR, "promised_for": "2026-09-10"}
     promise = await posted(doors, "/v1/promises", told)
     await posted(doors, f"/v1/promises/{promise['promise_id']}/cancel", status=200)
+    assert [str(told.promise_id) for told in await world.said(PromiseCancelled)] == [promise["promise_id"]]
     assert len(await world.day(date(2026, 9, 3))) == 1
 
 
