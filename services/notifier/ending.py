@@ -12,7 +12,7 @@ State = Literal["due", "proposed", "ready", "sent", "failed", "stopped", "uncert
 End = Literal["sent", "failed", "stopped", "uncertain"]
 OPEN: tuple[State, ...] = ("due", "proposed", "ready")
 UNDER_WAY = ("proposed", "ready", "on_wire")
-OUTWARD: tuple[StepKind, ...] = ("pre_due", "reminder", "final_notice", "formal_notice")
+OUTWARD: tuple[StepKind, ...] = ("pre_due", "reminder", "final_notice", "formal_notice", "statement")
 """What counts as a reminder to a contact: at most one in 24 hours."""
 _RANK: dict[Approval, int] = {"none": 0, "confirm": 1, "four_eyes": 2}
 

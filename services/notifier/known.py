@@ -23,6 +23,7 @@ OWN: dict[str, str] = {
     "task_call": "call",
     "internal_notice": "internal",
     "acknowledge": "thanks",
+    "statement": "statement",
 }
 
 

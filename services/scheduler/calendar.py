@@ -4,6 +4,7 @@ The rule it protects: a date is a date in the creditor's zone, an instant is UTC
 because a clock changed. Holidays come from the `holidays` library; a country it does not know has weekends only.
 """
 
+from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -51,6 +52,12 @@ def add_banking_days(day: date, count: int) -> date:
         day += DAY
         count -= is_banking_day(day)
     return day
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day of a later month, or that month's last."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def previous_banking_day(day: date) -> date:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from services.scheduler.calendar import Calendar
-from services.scheduler.policy import LADDER, Policy, Step
+from services.scheduler.policy import GAPPED, LADDER, Policy, Step
 
 MarkState = Literal[
     "released", "proposed", "opened", "uncertain", "completed", "skipped", "stopped", "failed", "rejected", "bounced"
@@ -233,7 +233,7 @@ class Case:
         )
 
 
-NOTICES: frozenset[str] = LADDER | {"pre_due"}
+NOTICES: frozenset[str] = GAPPED | {"pre_due"}
 """Kinds that ask for money."""
 TO_PAYER: frozenset[str] = NOTICES | {"acknowledge"}
 """Kinds of messages that the payer gets: one at a time."""

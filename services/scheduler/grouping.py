@@ -87,6 +87,15 @@ def ladder_notice(ready: Sequence[Verdict], others: Sequence[Verdict], day: Toda
     return _notice(step, anchor.item, rows, day.case, ends)
 
 
+def statement_notice(ready: Sequence[Verdict], open_items: Sequence[Verdict], case: Case, ends: datetime) -> Notice:
+    """A statement of account: every open item that nothing keeps silent, due or not."""
+    first = min(ready, key=_oldest)
+    completing = {verdict.item.item_id for verdict in ready}
+    rows = [_row(verdict, True) for verdict in ready]
+    rows += [_row(each, False, _step(first)) for each in open_items if each.item.item_id not in completing]
+    return _notice(_step(first), first.item, rows, case, ends)
+
+
 def plain_notice(ready: Sequence[Verdict], case: Case, ends: datetime) -> Notice:
     """A courtesy notice, a call or a word to a colleague: those items whose step is ready, and no others."""
     first = min(ready, key=_oldest)

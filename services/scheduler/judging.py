@@ -7,7 +7,7 @@ decide, it is paused, it may be paid, its day has not come, its conditions or am
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from services.scheduler import thanking
+from services.scheduler import stating, thanking
 from services.scheduler.calendar import Calendar, add_banking_days, previous_banking_day
 from services.scheduler.case import (
     DONE,
@@ -78,7 +78,9 @@ def judge(item: Item, day: Day) -> list[Verdict]:
     if silence is not None:
         reason, look_on = silence
         return [Verdict(item, step, block=reason, look_on=look_on, mark=mark)]
-    found = [_rung(item, step, mark, climbed, day)]
+    rung = _rung(item, step, mark, climbed, day)
+    over = rung.block is not None and rung.block.code in ("ladder_done", "escalated")
+    found = [(_statement(item, day) if over else None) or rung]
     if item.cycle == 1 and day.today < item.due_date:
         found += [_courtesy(item, courtesy, day) for courtesy in day.policy.courtesies]
     elif item.marks:
@@ -141,6 +143,20 @@ def _rung(item: Item, step: Step | None, mark: Mark | None, climbed: tuple[Step,
     if day.case.escalated:
         return Verdict(item, step, block=Reason("escalated"), mark=mark)
     on = planned_on(step, item, climbed, day.calendar)
+    if mark is not None and mark.retry_on is not None:
+        on = max(on, day.calendar.moved(mark.retry_on))
+    return _when(item, step, on, day, mark)
+
+
+def _statement(item: Item, day: Day) -> Verdict | None:
+    """The monthly statement of an item whose last step is done; None while it has none to come."""
+    found = stating.next_statement(item, day.case, day.policy, day.calendar)
+    if found is None:
+        return None
+    step, mark, on = found
+    if mark is not None and mark.state in IN_FLIGHT:
+        look_on = expires_on(mark, day) if mark.state in UNENDED else None
+        return Verdict(item, step, mark.on, _waiting(mark), look_on, mark)
     if mark is not None and mark.retry_on is not None:
         on = max(on, day.calendar.moved(mark.retry_on))
     return _when(item, step, on, day, mark)

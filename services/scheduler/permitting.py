@@ -18,13 +18,15 @@ from libs.common.permits import Answer, Ask, AskedItem, again, no, yes
 from services.scheduler.case import Case, Item
 from services.scheduler.gathering import Situation, gather
 from services.scheduler.judging import Day, day_of, silence_kept, standing
-from services.scheduler.policy import LADDER
+from services.scheduler.policy import GAPPED
 from services.scheduler.store import cases, evidence, facts, sweeping
 from services.scheduler.store.policies import Policies
 
 UNENDED = ("released", "proposed")
 PASSES = frozenset({"window_closed"})
 """What time alone changes while the notice lives: it is asked again."""
+STAYS = ("formal_notice", "statement")
+"""What may be said to a payer who had a formal notice."""
 ANY_GAP = timedelta(days=60)
 """Longer than any gap that a policy may have."""
 
@@ -66,7 +68,7 @@ class _Gap:
 
     def refusal(self, ask: Ask, day: Day) -> str | None:
         """Why this notice is too close to another one of its party; else the gap is reserved for it."""
-        if ask.kind not in LADDER | {"acknowledge"}:
+        if ask.kind not in GAPPED | {"acknowledge"}:
             return None
         days = [row.said_on for row in self.said if row.party_id == ask.party_id and row.reminder_id != ask.reminder_id]
         if any(day.today < day.calendar.add_business_days(said, day.policy.gap_days) for said in days):
@@ -104,7 +106,7 @@ def _refusal(
         reason = _of_item(ask.kind, asked, known.get(asked.item_id), row, since, day)
         if reason is not None:
             return reason
-    step = policy.by_key.get(next((row["step_key"] for row in rows if row is not None), ""))
+    step = policy.step(next((row["step_key"] for row in rows if row is not None), ""))
     if situation.calendar.closing(now, policy.window if step is None else policy.window_of(step)) is None:
         return "window_closed"
     return gap.refusal(ask, day)
@@ -115,7 +117,7 @@ def _of_case(ask: Ask, case: Case) -> str | None:
         return "tenant_stopped"
     if case.mode != "live":
         return "shadow"
-    return "escalated" if case.escalated and ask.kind != "formal_notice" else None
+    return "escalated" if case.escalated and ask.kind not in STAYS else None
 
 
 def _over(kind: str, item: Item) -> str | None:

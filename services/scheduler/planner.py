@@ -21,9 +21,10 @@ from services.scheduler.grouping import (
     overdue,
     plain_notice,
     silent_currencies,
+    statement_notice,
 )
 from services.scheduler.judging import Day, day_of, deductions, expires_on, judge, silence_kept, standing
-from services.scheduler.policy import LADDER, Policy, Window
+from services.scheduler.policy import GAPPED, LADDER, Policy, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def _netted(verdict: Verdict, silent: set[str]) -> Verdict:
 
 def _notice_gate(day: Day, *, formal: bool, courtesy: bool) -> tuple[Reason | None, date | None]:
     """What keeps a notice to the payer waiting: one in flight, the gap, the budget. A courtesy delays no reminder."""
-    if day.case.in_flight(TO_PAYER if courtesy else LADDER):
+    if day.case.in_flight(TO_PAYER if courtesy else GAPPED):
         return Reason("notice_in_flight"), None
     last = max((on for on in _contacts(day) if on is not None), default=None)
     if last is not None:
@@ -117,7 +118,7 @@ class _Saying:
         """Calls and words to colleagues first; then at most one notice to the payer. Why that waits, if it does."""
         for kind in ("internal_notice", "task_call"):
             for step in dict.fromkeys(verdict.step.key for verdict in ready if verdict.step and _is(verdict, kind)):
-                self.within_window([verdict for verdict in ready if verdict.step and verdict.step.key == step], None)
+                self.within_window([verdict for verdict in ready if verdict.step and verdict.step.key == step])
         to_payer = [verdict for verdict in ready if _is(verdict, *TO_PAYER)]
         if not to_payer:
             return None
@@ -129,21 +130,21 @@ class _Saying:
     def to_payer(self, ready: Sequence[Verdict]) -> Reason | None:
         formal = [verdict for verdict in ready if _is(verdict, "formal_notice")]
         ladder = formal or [verdict for verdict in ready if _is(verdict, *LADDER)]
-        gate, until = _notice_gate(self.day, formal=bool(formal), courtesy=not ladder)
+        kinds = ("statement", "pre_due", "acknowledge")
+        chosen = ladder or next(found for kind in kinds if (found := [v for v in ready if _is(v, kind)]))
+        gate, until = _notice_gate(self.day, formal=bool(formal), courtesy=not _is(chosen[0], *GAPPED))
         if gate is None and not formal:
             gate, until = _formal_close_by(self.verdicts, self.day)
         if gate is not None:
             if until is not None:
                 self.look_on(until)
             return gate
-        others = [verdict for verdict in self.verdicts if not verdict.ready and _is_rung(verdict)]
-        chosen = ladder or [verdict for verdict in ready if _is(verdict, "pre_due")] or ready
-        gate = self.within_window(chosen, others if ladder else None)
+        gate = self.within_window(chosen)
         if gate is None and {v.item.item_id for v in ready} - {row.item.item_id for row in self.notices[-1].rows}:
             self.look_on(self.day.gap_end)
         return gate
 
-    def within_window(self, these: Sequence[Verdict], others: Sequence[Verdict] | None) -> Reason | None:
+    def within_window(self, these: Sequence[Verdict]) -> Reason | None:
         """Say it if the window is open, else look again when it opens."""
         day, step = self.day, these[0].step
         window = day.policy.window if step is None else day.policy.window_of(step)
@@ -152,12 +153,26 @@ class _Saying:
             opens = day.calendar.next_opening(self.now, window)
             self.looks.append(opens)
             return Reason("window_closed", {"opens": opens})
-        plain = others is None
-        notice = plain_notice(these, day.case, ends) if plain else ladder_notice(these, others or (), day, ends)
+        notice = self.notice(these, ends)
         if notice.step.kind in NOTICES and self.deducted and covered(notice, self.deducted):
             return Reason("net_not_positive")
         self.notices.append(notice if notice.approval == "none" else self.approved_within(notice, window))
         return None
+
+    def notice(self, these: Sequence[Verdict], ends: datetime) -> Notice:
+        """The one message about these and what is listed with them."""
+        chosen = {id(verdict) for verdict in these}
+        if _is(these[0], *LADDER):
+            others = [verdict for verdict in self.verdicts if id(verdict) not in chosen and _is_rung(verdict)]
+            return ladder_notice(these, others, self.day, ends)
+        if _is(these[0], "statement"):
+            return statement_notice(these, self.open_items(), self.day.case, ends)
+        return plain_notice(these, self.day.case, ends)
+
+    def open_items(self) -> list[Verdict]:
+        """The first verdict on every open item that nothing keeps silent."""
+        first = {verdict.item.item_id: verdict for verdict in reversed(self.verdicts) if verdict.item.open}
+        return [verdict for verdict in first.values() if standing(verdict.item, self.day) is None]
 
     def approved_within(self, notice: Notice, window: Window) -> Notice:
         """A notice that a person must approve may leave until the gap is over, in the windows of those days."""
@@ -185,7 +200,7 @@ def _is(verdict: Verdict, *kinds: str) -> bool:
 
 
 def _is_rung(verdict: Verdict) -> bool:
-    return verdict.step is None or verdict.step.kind in LADDER
+    return verdict.step is None or verdict.step.kind in GAPPED
 
 
 def _formal_close_by(verdicts: Sequence[Verdict], day: Day) -> tuple[Reason | None, date | None]:

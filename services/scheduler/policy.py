@@ -23,7 +23,8 @@ from services.scheduler.errors import PolicyInvalid
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LADDER: frozenset[str] = frozenset({"reminder", "final_notice", "formal_notice"})
 """Kinds that raise an item's level: each needs the one before it, and the gap."""
-HEARD_BY_PAYER: frozenset[str] = LADDER | {"pre_due", "task_call"}
+GAPPED: frozenset[str] = LADDER | {"statement"}
+"""Kinds that need the gap and start it."""
 STRICTNESS: dict[str, int] = {"none": 0, "confirm": 1, "four_eyes": 2}
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -76,6 +77,13 @@ class Conditions(_Strict):
     unanswered_emails: Annotated[int, Field(ge=0, le=9)] = 0
 
 
+class Repeat(_Strict):
+    """A statement comes again: every so many months, so many times at most."""
+
+    months: Annotated[int, Field(ge=1, le=12)] = 1
+    most: Annotated[int, Field(ge=1, le=60)] = 24
+
+
 class Step(_Strict):
     """One rung. `offset` counts from its anchor; `tone` 0 is no tone at all (a task, a word to a colleague)."""
 
@@ -97,6 +105,7 @@ class Step(_Strict):
     group_level: Literal["oldest", "highest"] = "highest"
     completes_on: Literal["accepted", "presented", "task_done"] = "accepted"
     catch_up: Literal["single_then_gap", "skip"] = "single_then_gap"
+    repeat: Repeat | None = None
 
     @field_validator("min_amount", "max_amount")
     @classmethod
@@ -111,6 +120,8 @@ class Step(_Strict):
             raise ValueError("a reminder needs a tone from 1 to 5")
         if (self.kind == "pre_due") != (self.offset < 0):
             raise ValueError("a notice before the due date, and only that, has a negative offset")
+        if (self.kind == "statement") != (self.repeat is not None) or (self.kind == "statement" and self.tone > 2):
+            raise ValueError("a statement, and only that, has a repeat; its tone is 0, 1 or 2")
         if self.kind == "final_notice" and self.approval == "none":
             raise ValueError("a final notice needs the approval confirm or four_eyes")
         if self.kind == "formal_notice" and (self.approval != "four_eyes" or self.conditions.delivered_notices < 2):
@@ -157,8 +168,11 @@ class Policy(_Strict):
             if upper.anchor == lower.anchor and upper.offset < lower.offset:
                 raise ValueError(f"step {upper.key} comes before {lower.key}, which it follows")
         _reachable(rungs)
-        if sum(step.kind == "acknowledge" for step in self.steps) > 1:
-            raise ValueError("a ladder has one step of kind acknowledge")
+        for kind in ("acknowledge", "statement"):
+            if sum(step.kind == kind for step in self.steps) > 1:
+                raise ValueError(f"a ladder has one step of kind {kind}")
+        if self.statement is not None and self.before_statement is None:
+            raise ValueError("a statement follows the steps of the ladder")
         return self
 
     @cached_property
@@ -184,6 +198,37 @@ class Policy(_Strict):
     def thanks(self) -> Step | None:
         """The word that follows a settlement, if the ladder has one; its days count from the settlement."""
         return next((step for step in self.steps if step.kind == "acknowledge"), None)
+
+    @cached_property
+    def statement(self) -> Step | None:
+        """What is said every month once every step is done, if the ladder has it."""
+        return next((step for step in self.steps if step.kind == "statement"), None)
+
+    @cached_property
+    def before_statement(self) -> Step | None:
+        """The step that the statement follows: the last one of the ladder, its calls and its words to colleagues."""
+        place = next((place for place, step in enumerate(self.steps) if step.kind == "statement"), 0)
+        climbed = (*self.rungs, *self.asides)
+        if any(step in climbed for step in self.steps[place + 1 :]):
+            return None
+        return next((step for step in reversed(self.steps[:place]) if step in climbed), None)
+
+    def nth(self, step: Step, count: int) -> Step:
+        """A repetition of a step as a step of its own: the second of `monthly` is `monthly-2`."""
+        if count == 1:
+            return step
+        key = f"{step.key}-{count}"
+        if key not in self._repeated:
+            self._repeated[key] = step.model_copy(update={"key": key})
+        return self._repeated[key]
+
+    def step(self, key: str) -> Step | None:
+        """The step of an occurrence, or the one that it repeats; None when this version has none."""
+        return self.by_key.get(key.partition("-")[0])
+
+    @cached_property
+    def _repeated(self) -> dict[str, Step]:
+        return {}
 
     @cached_property
     def order(self) -> dict[str, int]:

@@ -18,7 +18,7 @@ from services.scheduler.case import NOTICES, Case
 from services.scheduler.gathering import Situation
 from services.scheduler.grouping import Notice, Row
 from services.scheduler.planner import Decision
-from services.scheduler.policy import LADDER
+from services.scheduler.policy import GAPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def written(situation: Situation, decision: Decision, now: datetime, *, displace
         due = reminder_due(situation, notice, lines, decision.deducted)
         said.append((due.reminder_id, due))
         occurrences += _occurrences(situation, notice, due, now)
-        if notice.step.kind in LADDER:
+        if notice.step.kind in GAPPED:
             reserved.append(_reserved(situation, due.reminder_id, now))
     for reminder, reason in decision.withdrawn:
         said.append((ids.named("withdrawn", reminder), _withdrawal(situation.case, reminder, reason)))

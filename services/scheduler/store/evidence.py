@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.sets import adding, columns, given
+from services.scheduler.policy import GAPPED
 from services.scheduler.store.asking import plain
 from services.scheduler.store.cases import Pair
 from services.scheduler.tables import notice, occurrence, party
@@ -113,7 +114,7 @@ def _locking() -> Select[Any]:
 
 def counts() -> Any:
     """Whether a notice starts the gap: a reminder or a call that was made, not come back, or may have left."""
-    heard = notice.c.kind.in_(("reminder", "final_notice", "formal_notice", "task_call"))
+    heard = notice.c.kind.in_((*sorted(GAPPED), "task_call"))
     return and_(heard, ~notice.c.bounced, or_(notice.c.sent, notice.c.uncertain))
 
 

@@ -2,10 +2,12 @@
 
 from datetime import date, timedelta
 
+import httpx
 import pytest
 
 from libs.common.events.reminders import CaseClosed, ReminderWithdrawn
-from services.scheduler.tables import occurrence, payer_case
+from services.scheduler.tables import occurrence, party, payer_case
+from tests.integration.scheduler.test_doors import asked, permit
 from tests.integration.scheduler.world import World
 
 DUE = date(2026, 9, 1)
@@ -180,3 +182,27 @@ async def test_what_nobody_can_tell_is_never_sent_again_by_itself(world: World) 
     await world.tell(world.sent(due))
     await world.sweep()
     assert (await world.states())["F1", "friendly"] == "completed"
+
+
+async def test_an_escalated_case_gets_a_statement_of_account_that_is_permitted(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    await world.tell(world.issued("F1", DUE))
+    said: list[str] = []
+    day = date(2026, 9, 3)
+    while "hand_over" not in said:
+        for due in await world.day(day):
+            said.append(due.step_key)
+            made = world.task_done("call", outcome="no_answer", covers=world.covers(due), reminder_id=due.reminder_id)
+            await world.tell(world.sent(due), *([made] if due.kind == "task_call" else []))
+        day += timedelta(days=1)
+    assert said == ["friendly", "firm", "call", "sales_owner", "final", "visit", "formal", "hand_over"]
+    assert (await world.rows(payer_case))[0]["state"] == "escalated"
+    await world.tell(world.issued("F2", day + timedelta(days=90)))
+    (statement,) = await world.day(day + timedelta(days=33))
+    assert (statement.kind, statement.tone, statement.step_key) == ("statement", 1, "monthly")
+    assert [(line.number, line.completes) for line in statement.lines] == [("F1", True), ("F2", False)]
+    assert await permit(doors, asked(world, statement)) == [("yes", None)]
+    await world.tell(world.sent(statement))
+    assert (await world.rows(party))[0]["last_notice_on"] == day + timedelta(days=33)
+    assert [due.step_key for due in await world.day(day + timedelta(days=68))] == ["monthly-2"]

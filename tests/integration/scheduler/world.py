@@ -242,12 +242,12 @@ class World:
             "tenant_id": self.tenant, "version": 1, "entity_id": due.entity_id, "case_id": due.case_id,
             "payer_id": due.payer_id, "party_id": due.party_id, "reminder_id": due.reminder_id,
             "notice_id": named("notice", due.reminder_id), "kind": due.kind,
-            "covers": [
-                Covered(occurrence_id=line.occurrence_id, release=line.release, item_id=line.item_id,
-                        step_key=line.step_key, tone=line.tone, completes=line.completes)
-                for line in due.lines
-            ],
+            "covers": self.covers(due),
         }  # fmt: skip
+
+    def covers(self, due: ReminderDue) -> list[Covered]:
+        names = ("occurrence_id", "release", "item_id", "step_key", "tone", "completes")
+        return [Covered(**{name: getattr(line, name) for name in names}) for line in due.lines]
 
     def sent(self, due: ReminderDue) -> ReminderSent:
         return ReminderSent(

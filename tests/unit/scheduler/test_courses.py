@@ -31,6 +31,8 @@ def test_an_unpaid_invoice_climbs_the_whole_ladder() -> None:
         (date(2026, 9, 28), "visit"),
         (date(2026, 10, 5), "formal"),
         (date(2026, 10, 16), "hand_over"),
+        (date(2026, 11, 16), "monthly"),
+        (date(2026, 12, 16), "monthly-2"),
     ]
 
 

@@ -108,7 +108,10 @@ ROWS = [
     Row("all sending stopped", FRIENDLY, late(), 0, "friendly", FRIENDLY, why="tenant_stopped", world={"stopped": True}),
     Row("nobody knows the payer", FRIENDLY, late(), 0, "friendly", FRIENDLY, why="payer_unknown", world={"payer_known": False}),
     Row("in shadow it is shown, not said", FRIENDLY, late(), 0, "friendly", FRIENDLY, why="shadow", world={"mode": "shadow"}),
-    Row("every step done", date(2026, 12, 1), late(marks=(*delivered("friendly", "firm", "final", "formal"), mark("hand_over", FORMAL, state="completed"))), 5, None, None, why="ladder_done"),
+    Row("every step done: the proposal to hand it over", date(2026, 10, 16), late(marks=delivered("friendly", "firm", "final", "formal")), 5, "hand_over", date(2026, 10, 16), says="hand_over"),
+    Row("after it a statement every month", date(2026, 10, 30), late(marks=(*delivered("friendly", "firm", "final", "formal"), mark("hand_over", date(2026, 10, 16)))), 5, "monthly", date(2026, 11, 16), why="not_yet"),
+    Row("the third statement", date(2027, 1, 18), late(marks=(*delivered("friendly", "firm", "final", "formal"), mark("hand_over", date(2026, 10, 16)), mark("monthly", date(2026, 11, 16)), mark("monthly-2", date(2026, 12, 16)))), 5, "monthly-3", date(2027, 1, 18), says="monthly-3"),
+    Row("a person decided: no statement", date(2026, 11, 16), late(pauses=(pause("exclusion"),), marks=(*delivered("friendly", "firm", "final", "formal"), mark("hand_over", date(2026, 10, 16)))), 5, None, None, why="excluded"),
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from services.scheduler.calendar import Calendar
 from services.scheduler.case import Case, Item, Mark, Party, Pause
 from services.scheduler.grouping import Notice
 from services.scheduler.planner import Decision, decide
-from services.scheduler.policy import LADDER, Policy, parse
+from services.scheduler.policy import GAPPED, Policy, parse
 
 STANDARD = parse((Path(__file__).parents[3] / "services/scheduler/policies/standard.yaml").read_text("utf-8"))
 PARIS = Calendar("FR", "Europe/Paris")
@@ -37,7 +37,8 @@ def mark(
     step: str, on: date, *, tone: int | None = None, cycle: int = 1, state: str = "completed", **facts: object
 ) -> Mark:
     """What became of a step of the standard ladder."""
-    rung = STANDARD.by_key[step]
+    rung = STANDARD.step(step)
+    assert rung is not None
     made = Mark(
         step_key=step,
         cycle=cycle,
@@ -142,12 +143,13 @@ class World:
                 self.outcome,
             )
         )
-        if notice.step.kind in LADDER and self.outcome in ("completed", "uncertain"):
+        if notice.step.kind in GAPPED and self.outcome in ("completed", "uncertain"):
             self.last = today
             self.days = (*self.days, today)
 
     def _mark(self, item_id: UUID, step_key: str, release: int, today: date) -> None:
-        step, held = self.policy.by_key[step_key], self.items[item_id]
+        step, held = self.policy.step(step_key), self.items[item_id]
+        assert step is not None
         fresh = Mark(
             step_key, held.cycle, step.tone, step.kind, self.outcome, release, today,  # type: ignore[arg-type]
             channel=step.channels[0], retry_on=None if self.outcome == "completed" else today + timedelta(days=7),
