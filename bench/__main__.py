@@ -18,7 +18,7 @@ from rich.table import Table
 
 from bench.stack import stack
 
-ROOMS = ("bus", "http", "intake", "sweep", "mails", "matching")
+ROOMS = ("bus", "intake", "sweep", "mails", "matching", "whole")
 RESULTS = Path(__file__).parent / "results.json"
 
 
@@ -42,13 +42,16 @@ def keep(rows: list[dict[str, Any]], whole: bool) -> None:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    table = Table("figure", "value", "unit", "limit", "ratio", "target")
+    table = Table("figure", "value", "unit", "limit", "ratio", "target", "met")
     for row in rows:
-        cells = (row[name] for name in ("name", "value", "unit", "limit", "ratio", "target"))
-        table.add_row(
-            *("" if cell is None else f"{cell:,.3g}" if isinstance(cell, float) else str(cell) for cell in cells)
-        )
+        table.add_row(*(_cell(row[name]) for name in ("name", "value", "unit", "limit", "ratio", "target", "met")))
     Console().print(table)
+
+
+def _cell(told: Any) -> str:
+    if isinstance(told, bool) or told is None:
+        return {True: "yes", False: "no", None: ""}[told]
+    return f"{told:,}" if isinstance(told, int | float) else str(told)
 
 
 def main(arguments: list[str]) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, Uu
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bench.figures import figure
 from libs.common import kafka, outbox
 from libs.common.consumer import Consumer, Handler
 from libs.common.db import Database, driver_url, make_engine, role_url
@@ -130,15 +131,9 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
         relayed = await drained(here)
         heard = await consumed(here)
     return [
-        row("relay", relayed, limit_relay, 15_000),
-        row("consumer, mixed stream, one process", heard, limit_consumer, 3_000),
+        figure("relay", relayed, "events/s", limit=limit_relay, target=15_000),
+        figure("consumer, mixed stream, one process", heard, "events/s", limit=limit_consumer, target=3_000),
     ]
-
-
-def row(name: str, value: float, limit: float, target: float) -> dict[str, Any]:
-    """A result; the limit is in rows/s by UNNEST."""
-    facts = {"name": name, "value": round(value), "unit": "events/s", "limit": round(limit)}
-    return facts | {"ratio": round(value / limit, 3), "target": target, "met": value >= target}
 
 
 @asynccontextmanager

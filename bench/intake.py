@@ -1,17 +1,14 @@
 """How fast invoices come in: lists and signed webhooks over HTTP, each committed with its event.
 
-One process of the service on its doors alone. Beside the lists stands what Postgres takes by UNNEST of the same rows
+One process of the service, doors and loops. Beside the lists stands what Postgres takes by UNNEST of the same rows
 in commits of the same size; beside the webhooks, what the same server answers with no work behind it.
 """
 
-import asyncio
 import base64
 import json
 import os
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import Any
@@ -20,6 +17,8 @@ from uuid import UUID
 import asyncpg
 import httpx
 
+from bench.figures import figure
+from bench.wire import flood, paced, serving
 from libs.common import directory
 from libs.common.db import Database, role_url
 from libs.common.events import event
@@ -33,18 +32,16 @@ SERVICE = "invoice_ingest"
 LINES, LISTS = 10_000, 3
 DEBTORS = 500
 POSTED = 6_000
-CONNECTIONS = 32
 PACED, PACE = 5_000, 500
 CHUNK = 200
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
 SCOPES = ["invoices:read", "invoices:write", "debtors:read", "debtors:write"]
-Send = Callable[[bytes], Awaitable[int]]
 
 
 async def rows(settings: Settings) -> list[dict[str, Any]]:
-    """Rows of name, value, unit, limit, ratio, target."""
+    """Lists, the same list again, and signed webhooks, into a process with its doors and its loops."""
     limit = await unnest(settings)
-    async with serving(settings, [sys.executable, "-m", "libs.common.cli", SERVICE, "--only", "http"], SERVICE):
+    async with serving(settings, SERVICE):
         tenant = await Tenant.made(settings)
         lists = await tenant.lists()
         again = await tenant.list_again()
@@ -52,21 +49,12 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
         p99 = await tenant.paced()
     bare = await empty(settings)
     return [
-        row("intake: invoices in lists of 10,000", lists, "invoices/s", limit, 5_000),
-        row("intake: the same list again", again, "invoices/s", limit, None),
-        row("intake: signed webhooks one by one", alone, "webhooks/s", bare, 800),
-        row(f"intake: webhook p99 at {PACE}/s", p99, "ms", None, 50, most=True),
+        figure("raw ASGI requests", bare, "requests/s"),
+        figure("intake: invoices in lists of 10,000", lists, "invoices/s", limit=limit, target=5_000),
+        figure("intake: the same list again", again, "invoices/s", limit=limit),
+        figure("intake: signed webhooks one by one", alone, "webhooks/s", limit=bare, target=800),
+        figure(f"intake: webhook p99 at {PACE}/s", p99, "ms", target=50, at_most=True),
     ]
-
-
-def row(
-    name: str, value: float, unit: str, limit: float | None, target: float | None, *, most: bool = False
-) -> dict[str, Any]:
-    """One figure beside its limit and its target."""
-    met = None if target is None else value <= target if most else value >= target
-    ratio = round(value / limit, 3) if limit else None
-    told = {"name": name, "value": round(value, 1), "unit": unit, "limit": limit and round(limit), "ratio": ratio}
-    return told | {"target": target, "met": met}
 
 
 def invoice(number: str, debtor: int) -> dict[str, Any]:
@@ -140,10 +128,14 @@ class Tenant:
         assert counts == {result: LINES}, counts
         return LINES / took
 
+    async def take(self, body: bytes) -> float:
+        """A list that is new; the invoices a second."""
+        return await self._list(body, "created")
+
     async def lists(self) -> float:
         """Invoices a second, the debtors known: the median of some lists."""
-        await self._list(self.lines("warm"), "created")
-        return median([await self._list(self.lines(f"list{n}"), "created") for n in range(LISTS)])
+        await self.take(self.lines("warm"))
+        return median([await self.take(self.lines(f"list{n}")) for n in range(LISTS)])
 
     async def list_again(self) -> float:
         """Lines a second of a list that was taken before."""
@@ -167,62 +159,8 @@ class Tenant:
 
     async def paced(self) -> float:
         """The 99th percentile in ms when webhooks come at an even pace, counted from when each was due."""
-        waits: list[float] = []
-        async with lines_to(self.url, CONNECTIONS) as free:
-
-            async def one(due: float, told: bytes) -> None:
-                send = await free.get()
-                assert await send(told) == 201
-                waits.append(time.perf_counter() - due)
-                free.put_nowait(send)
-
-            started, tasks = time.perf_counter() + 0.1, []
-            for n in range(PACED):
-                due = started + n / PACE
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                tasks.append(asyncio.create_task(one(due, self.message(f"paced-{n}"))))
-            await asyncio.gather(*tasks)
+        waits = await paced(self.url, (self.message(f"paced-{n}") for n in range(PACED)), PACE, 201)
         return quantiles(waits, n=100)[98] * 1000
-
-
-@asynccontextmanager
-async def lines_to(url: str, count: int) -> AsyncIterator[asyncio.Queue[Send]]:
-    """Kept-alive connections; each sends the bytes of a request and gives the status of its answer."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    pairs = [await asyncio.open_connection(host, int(port)) for _ in range(count)]
-    free: asyncio.Queue[Send] = asyncio.Queue()
-    for reader, writer in pairs:
-        free.put_nowait(_sender(reader, writer))
-    try:
-        yield free
-    finally:
-        for _, writer in pairs:
-            writer.close()
-
-
-def _sender(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Send:
-    async def send(told: bytes) -> int:
-        writer.write(told)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        await reader.readexactly(int(length.partition(b":")[2]))
-        return int(head[9:12])
-
-    return send
-
-
-async def flood(url: str, messages: Sequence[bytes], status: int) -> float:
-    """Requests a second over some connections, each waiting for its answer."""
-    left = iter(messages)
-    async with lines_to(url, CONNECTIONS) as free:
-
-        async def worker(send: Send) -> None:
-            for told in left:
-                assert await send(told) == status
-
-        began = time.perf_counter()
-        await asyncio.gather(*(worker(free.get_nowait()) for _ in range(CONNECTIONS)))
-        return len(messages) / (time.perf_counter() - began)
 
 
 async def unnest(settings: Settings) -> float:
@@ -280,45 +218,9 @@ async def nothing(scope: Any, receive: Any, send: Any) -> None:
 
 async def empty(settings: Settings) -> float:
     """Requests a second of the bare server, with requests of the same size."""
-    port = str(settings.ports[SERVICE])
-    command = [sys.executable, "-m", "uvicorn", "bench.intake:nothing", "--port", port, "--lifespan", "off"]
     tenant = Tenant(settings)
-    async with serving(settings, [*command, "--log-level", "warning"], SERVICE):
+    arguments = ("bench.intake:nothing", "--port", str(settings.ports[SERVICE]), "--lifespan", "off")
+    async with serving(settings, SERVICE, "uvicorn", *arguments, "--log-level", "warning"):
         messages = [tenant.message(f"bare-{n}") for n in range(POSTED)]
         await flood(tenant.url, messages[:500], 201)
         return await flood(tenant.url, messages, 201)
-
-
-@asynccontextmanager
-async def serving(settings: Settings, command: Sequence[str], service: str) -> AsyncIterator[None]:
-    """A process that serves on the service's port, until the block ends."""
-    told = {
-        "RELANCE_BASE_PORT": str(settings.ports["console"]),
-        "RELANCE_STATE": str(settings.state),
-        "RELANCE_DATABASE_URL": settings.database_url,
-        "RELANCE_KAFKA": settings.kafka,
-    }
-    log = (settings.state / f"bench-{service}.log").open("ab")
-    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **told}, stdout=log, stderr=log)
-    try:
-        await _answers(settings.urls[service], process)
-        yield
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-        log.close()
-
-
-async def _answers(url: str, process: asyncio.subprocess.Process) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        for _ in range(300):
-            if process.returncode is not None:
-                raise RuntimeError(f"the process ended with {process.returncode}")
-            try:
-                await client.get(f"{url}/healthz/live", timeout=2)
-            except httpx.TransportError:
-                await asyncio.sleep(0.1)
-            else:
-                return
-    raise TimeoutError(url)

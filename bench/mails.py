@@ -20,6 +20,7 @@ from uuid import UUID
 import uvicorn
 from sqlalchemy import func, select
 
+from bench.figures import figure
 from libs.common import permits
 from libs.common.clock import FixedClock
 from libs.common.db import Database
@@ -53,22 +54,8 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
         limit = await raw_rate(settings)
         written, sent = await the_service(settings)
     return [
-        {
-            "name": "notices written",
-            "value": written,
-            "unit": "notices/s",
-            "limit": None,
-            "ratio": None,
-            "target": None,
-        },
-        {
-            "name": "mails sent, permitted and recorded",
-            "value": sent,
-            "unit": "mails/s",
-            "limit": limit,
-            "ratio": sent / limit,
-            "target": 300,
-        },
+        figure("notices written", written, "notices/s"),
+        figure("mails sent, permitted and recorded", sent, "mails/s", limit=limit, target=300),
     ]
 
 

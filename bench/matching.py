@@ -16,6 +16,7 @@ from lxml import etree
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bench.figures import figure
 from libs.common.clock import FixedClock
 from libs.common.db import Database
 from libs.common.ids import uuid7
@@ -87,9 +88,9 @@ async def _matching(database: Database) -> list[dict[str, Any]]:
     async with database.transaction(tenant) as db:
         matched = int(await db.scalar(_MATCHED, {"tenant": tenant}) or 0)
     return [
-        _row("payments tried and matched, 100k open", PAYMENTS / took, "payments/s", limit, 800),
-        _row("of them matched alone", 100 * matched / PAYMENTS, "%", None, 95),
-        _row("slowest batch of 200", 1000 * max(waits), "ms", None, None),
+        figure("payments tried and matched, 100k open", PAYMENTS / took, "payments/s", limit=limit, target=800),
+        figure("of them matched alone", 100 * matched / PAYMENTS, "%", target=95),
+        figure("slowest batch of 200", 1000 * max(waits), "ms"),
     ]
 
 
@@ -216,7 +217,7 @@ def _reading() -> list[dict[str, Any]]:
     took = time.perf_counter() - began
     if len(found.statements[0].entries) != TRANSACTIONS:
         raise ValueError("the statement was not read whole")
-    return [_row("camt.053 read and proved", TRANSACTIONS / took, "transactions/s", limit, 10_000)]
+    return [figure("camt.053 read and proved", TRANSACTIONS / took, "transactions/s", limit=limit, target=10_000)]
 
 
 class _Chunks:
@@ -259,15 +260,3 @@ def _entry(n: int, minor: int) -> str:
         "</IBAN></Id></DbtrAcct></RltdPties><RltdAgts><DbtrAgt><FinInstnId><BICFI>AGRIFRPP</BICFI></FinInstnId>"
         f"</DbtrAgt></RltdAgts><RmtInf><Ustrd>Facture FA-2026-{n:06d}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
     )
-
-
-def _row(name: str, value: float, unit: str, limit: float | None, target: float | None) -> dict[str, Any]:
-    return {
-        "name": name,
-        "value": round(value, 1),
-        "unit": unit,
-        "limit": round(limit, 1) if limit else None,
-        "ratio": round(value / limit, 3) if limit else None,
-        "target": target,
-        "met": target is None or value >= target,
-    }

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from bench.figures import figure
 from libs.common.clock import FixedClock
 from libs.common.db import Database
 from libs.common.directory import handlers as directory_handlers
@@ -62,18 +63,7 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
         await owner.close()
     if released != PAYERS:
         raise AssertionError(f"{released} reminders for {PAYERS} payers of {tenant}")
-    rate = items / seconds
-    return [
-        {
-            "name": f"sweep of {items:,} open items, all due",
-            "value": round(rate),
-            "unit": "items/s",
-            "limit": round(limit),
-            "ratio": round(rate / limit, 3),
-            "target": f">= {TARGET:,}",
-            "met": rate >= TARGET,
-        }
-    ]
+    return [figure(f"sweep of {items:,} open items, all due", items / seconds, "items/s", limit=limit, target=TARGET)]
 
 
 async def _fill(loops: Database, owner: Database) -> UUID:

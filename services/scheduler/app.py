@@ -27,10 +27,11 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     doors, loops = Database(settings, SERVICE, "api"), Database(settings, SERVICE, "loop", pool=6)
     business = clock or settings.clock()
     policies = Policies()
-    sweep, reviews = Sweep(loops, business, policies), Reviews(loops, business)
-    other = Sweep(loops, business, policies)  # decides while the first one waits for the database
-    room = Room(settings, business, doors, policies, lambda: app.nudge("sweep"))
     consumer = Consumer(settings, SERVICE, loops, handlers(), lock=lock)
+    sweep, reviews = Sweep(loops, business, policies, behind=consumer.behind), Reviews(loops, business)
+    # decides while the first one waits for the database
+    other = Sweep(loops, business, policies, behind=consumer.behind)
+    room = Room(settings, business, doors, policies, lambda: app.nudge("sweep"))
     relay = Relay(settings, SERVICE, loops, doors)
     reading = first_reading(settings, SERVICE, loops)
     http = make_app(

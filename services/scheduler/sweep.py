@@ -6,7 +6,7 @@ competes for its party with another takes its turn (the highest tone first, one 
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,8 @@ from services.scheduler.store.policies import Policies
 CASES = 200
 """Cases of one transaction: long enough to write sets, short enough that nobody waits long for a lock."""
 REST = 1.0
+BEHIND_FOR = 30.0
+"""Seconds that decisions wait for a consumer that is catching up."""
 SILENT_FOR = timedelta(days=1)
 """A case whose entity or policy nobody knows is looked at again after this."""
 JUMPS_AT = 2
@@ -52,19 +54,29 @@ class Swept:
 
 
 class Sweep:
-    """The loop. Safe to run in any number of processes."""
+    """The loop. Safe to run in any number of processes. `behind` tells whether facts are waiting to be heard."""
 
-    def __init__(self, database: Database, clock: Clock, policies: Policies, *, cases: int = CASES) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        policies: Policies,
+        *,
+        cases: int = CASES,
+        behind: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.database = database
         self.clock = clock
         self.policies = policies
         self.cases = cases
+        self.behind = behind
 
     async def run(self, pulse: Pulse) -> None:
         """Sweep until the process stops; troubles of the database are waited out."""
         failed = 0
         while not pulse.stopping.is_set():
             pulse.turn()
+            await self._after_the_news(pulse)
             try:
                 swept = await self.once()
                 failed = 0
@@ -77,6 +89,12 @@ class Sweep:
                 continue
             if swept.cases < self.cases:
                 await pulse.rest(REST)
+
+    async def _after_the_news(self, pulse: Pulse) -> None:
+        """While the consumer catches up, what a decision rests on is about to change: wait for it, but not for long."""
+        end = time.monotonic() + BEHIND_FOR
+        while self.behind() and time.monotonic() < end and not pulse.stopping.is_set():
+            await pulse.rest(REST)
 
     async def once(self) -> Swept:
         """One transaction: claim, decide, record."""

@@ -40,11 +40,15 @@ from libs.common.settings import Settings
 POLL_MS = 500
 REVOKE_WITHIN = 20.0
 """Seconds that a rebalance waits for the batch in hand."""
+BEHIND = kafka.POLL // 4
+"""Records of one batch from which a member is catching up."""
 LOOK_EVERY = 1.0
 """Seconds between looks at the breaker and at letters that were let go."""
 STALL_EVERY = 20.0
 """Seconds without a record after which a member asks whether there would be some (aiokafka #1037 stops so)."""
 STOPPED_REST = 2.0
+LINGER = 0.02
+"""Seconds between two small batches: commits are shared, and nobody notices."""
 REMEMBERED = timedelta(days=400)
 
 Batch = Mapping[TopicPartition, Sequence[Any]]
@@ -93,6 +97,7 @@ class Consumer(ConsumerRebalanceListener):
         self.giving_way = False
         """Whether a rebalance waits for the batch in hand."""
         self._looked_at = float("-inf")
+        self._taken = 0
         self._heard_at = 0.0
         self._waiting: set[tuple[TopicPartition, int]] = set()
         self._next: dict[TopicPartition, int] = {}
@@ -104,6 +109,10 @@ class Consumer(ConsumerRebalanceListener):
     def assigned(self) -> frozenset[TopicPartition]:
         """The partitions that this member reads now."""
         return frozenset(self._kafka.assignment()) if self._kafka is not None else frozenset()
+
+    def behind(self) -> bool:
+        """Whether the last batch was so large that more is waiting."""
+        return self._taken >= BEHIND
 
     async def run(self, pulse: Pulse) -> None:
         """Hear until the process stops; troubles of the broker and the database are waited out."""
@@ -169,11 +178,19 @@ class Consumer(ConsumerRebalanceListener):
                 elif batch:
                     self._heard_at = asyncio.get_running_loop().time()
                     await self._take(batch)
+                    await self._linger(batch)
                 else:
+                    self._taken = 0
                     await self._check_stall(client)
         finally:
             self._kafka = None
             await client.stop()
+
+    async def _linger(self, batch: Batch) -> None:
+        """After a small batch let a few more records come together."""
+        self._taken = sum(map(len, batch.values()))
+        if not self.behind():
+            await asyncio.sleep(LINGER)
 
     async def _take(self, batch: Batch) -> None:
         async with self._busy:

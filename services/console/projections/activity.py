@@ -40,6 +40,7 @@ _SHOWN = (
     "notice_id",
 )
 _AMOUNTS = ("payable", "amount", "residual")
+_COUNTED = {"lines": "lines", "covers": "lines", "allocations": "allocations"}
 
 
 def handlers(model: ReadModel) -> dict[type[Body], Handler]:
@@ -63,33 +64,23 @@ def both(first: Handler, second: Handler) -> Handler:
 
 def line(event: Event) -> dict[str, Any]:
     """The line of one event."""
-    body = event.body
-    amount = _amount(body)
-    facts = {name: _plain(getattr(body, name)) for name in _SHOWN if getattr(body, name, None) is not None}
+    told = vars(event.body)
+    amount = next((some for name in _AMOUNTS if isinstance(some := told.get(name), Money)), None)
+    facts = {name: _plain(fact) for name in _SHOWN if (fact := told.get(name)) is not None}
     return {
         "tenant_id": event.tenant,
         "event_id": event.id,
         "at": event.time,
         "type": event.type,
-        "entity_id": getattr(body, "entity_id", None),
-        "payer_id": getattr(body, "payer_id", None),
-        "debtor_id": getattr(body, "debtor_id", None),
+        "entity_id": told.get("entity_id"),
+        "payer_id": told.get("payer_id"),
+        "debtor_id": told.get("debtor_id"),
         "subject_id": event.subject,
         "currency": amount.currency if amount else None,
         "amount": amount.minor if amount else None,
-        "facts": facts | _counts(body),
+        "facts": facts | {name: len(told[part]) for part, name in _COUNTED.items() if part in told},
     }
-
-
-def _amount(body: Body) -> Money | None:
-    told = (getattr(body, name, None) for name in _AMOUNTS)
-    return next((amount for amount in told if isinstance(amount, Money)), None)
 
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, int | str | bool) else str(value)
-
-
-def _counts(body: Body) -> dict[str, int]:
-    named = {"lines": "lines", "covers": "lines", "allocations": "allocations"}
-    return {told: len(getattr(body, name)) for name, told in named.items() if hasattr(body, name)}

@@ -1,0 +1,121 @@
+"""The five services together: intake while everything downstream catches up, how soon an event is handled, memory.
+
+All five run as processes of their own on the two cores that also carry PostgreSQL, Kafka and the client.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from statistics import quantiles
+from typing import Any
+from uuid import UUID
+
+import psutil
+from sqlalchemy import text
+
+from bench.figures import figure
+from bench.intake import DEBTORS, LINES, Tenant, invoice
+from bench.wire import paced, serving
+from libs.common.db import Database
+from libs.common.ids import invoice_id
+from libs.common.settings import PORTS, Settings
+
+LISTS = 4
+PACED, PACE = 3_000, 300
+LOOK = 0.01
+PATIENCE = 300
+HEARERS = {"scheduler": "item", "payment_matching": "open_item"}
+"""The services that hear invoices, with the table that shows that one was handled."""
+
+
+async def rows(settings: Settings) -> list[dict[str, Any]]:
+    """Memory at rest, lists while all consumers run, and the way from a webhook's 2xx to its event handled."""
+    async with AsyncExitStack() as stack:
+        running = [await stack.enter_async_context(serving(settings, name)) for name in PORTS]
+        ledgers = Ledgers(settings)
+        stack.push_async_callback(ledgers.close)
+        memory = sum(_resident(process.pid) for process in running)
+        tenant = await Tenant.made(settings)
+        lists = await _lists(tenant)
+        await ledgers.hold(tenant.tenant, (LISTS + 1) * LINES)
+        late = await _handled(tenant, ledgers)
+    return [
+        figure("five idle services, resident", memory / 2**20, "MB", target=600, at_most=True),
+        figure("intake in lists while all consumers catch up", lists, "invoices/s", target=2_500),
+        figure(f"webhook 2xx to handled downstream, p99 at {PACE}/s", late, "ms", target=500, at_most=True),
+    ]
+
+
+def _resident(pid: int) -> int:
+    return psutil.Process(pid).memory_info().rss
+
+
+async def _lists(tenant: Tenant) -> float:
+    """Invoices a second over some lists, after one that wakes everything up."""
+    await tenant.take(tenant.lines("first"))
+    lists = [tenant.lines(f"whole{number}") for number in range(LISTS)]
+    began = time.perf_counter()
+    for body in lists:
+        await tenant.take(body)
+    return LISTS * LINES / (time.perf_counter() - began)
+
+
+async def _handled(tenant: Tenant, ledgers: "Ledgers") -> float:
+    """The 99th percentile in ms from a webhook's answer to its invoice in the tables of every service that hears it."""
+    ids = [_id(tenant, n) for n in range(PACED)]
+    answered: dict[UUID, float] = {}
+
+    def note(number: int) -> None:
+        answered[ids[number]] = time.perf_counter()
+
+    watching = asyncio.create_task(ledgers.watch(tenant.tenant, set(ids), answered.keys))
+    await paced(tenant.url, (tenant.message(f"late-{n}") for n in range(PACED)), PACE, 201, note)
+    handled = await asyncio.wait_for(watching, PATIENCE)
+    return quantiles([handled[one] - answered[one] for one in ids], n=100)[98] * 1000
+
+
+def _id(tenant: Tenant, number: int) -> UUID:
+    told = invoice(f"late-{number}", number % DEBTORS)
+    return invoice_id(tenant.tenant, tenant.entity, "invoice", told["number"], int(told["issue_date"][:4]))
+
+
+class Ledgers:
+    """What the services that hear invoices have on record, as any other transaction sees it: committed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.databases = {table: Database(settings, service, "loop", pool=1) for service, table in HEARERS.items()}
+
+    async def close(self) -> None:
+        for database in self.databases.values():
+            await database.close()
+
+    async def hold(self, tenant: UUID, count: int) -> None:
+        """Return when each of them has that many items of the tenant."""
+        async with asyncio.timeout(PATIENCE):
+            for table, database in self.databases.items():
+                asked = text(f"select count(*) from {table} where tenant_id = :tenant")
+                found = 0
+                while found < count:
+                    await asyncio.sleep(0.2)
+                    async with database.transaction() as db:
+                        found = await db.scalar(asked, {"tenant": tenant}) or 0
+
+    async def watch(self, tenant: UUID, wanted: set[UUID], answered: Callable[[], Any]) -> dict[UUID, float]:
+        """When each invoice was first seen in all of them, looking every 10 ms at those that were answered."""
+        handled: dict[UUID, float] = {}
+        while wanted:
+            await asyncio.sleep(LOOK)
+            asked = [one for one in answered() if one in wanted]
+            seen = set(asked)
+            for table, database in self.databases.items():
+                seen &= await _known(database, table, tenant, asked)
+            wanted -= seen
+            handled |= dict.fromkeys(seen, time.perf_counter())
+        return handled
+
+
+async def _known(database: Database, table: str, tenant: UUID, asked: list[UUID]) -> set[UUID]:
+    query = text(f"select invoice_id from {table} where tenant_id = :tenant and invoice_id = any(:asked)")
+    async with database.transaction() as db:
+        return set(await db.scalars(query, {"tenant": tenant, "asked": asked}))
