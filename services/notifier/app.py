@@ -30,6 +30,8 @@ POOL = 6
 FLOOR = 50
 """Mails a day under which no tenant is ever stopped; development plays weeks in minutes, so there it is higher."""
 FLOOR_IN_DEVELOPMENT = 5_000
+LOGBOOKS = "lanes"
+"""The folder of the state in which the lanes of each process say how far they are."""
 
 
 def wire(
@@ -61,7 +63,12 @@ def wire(
     recorder = Recorder(loops, now, Asker(settings, loops, peers, now, floor), waits or Waits())
     freezer = Freezer(loops, peers, now, tokens)
     dispatcher = Dispatcher(
-        loops, freezer, recorder, open_wire=lambda: Wire(settings, final_seconds=final_seconds), lanes=lanes
+        loops,
+        freezer,
+        recorder,
+        open_wire=lambda: Wire(settings, final_seconds=final_seconds),
+        logbooks=settings.state / LOGBOOKS,
+        lanes=lanes,
     )
     http = make_app(
         settings,

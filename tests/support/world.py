@@ -3,8 +3,9 @@
 The business clock is the stack's and only goes forward; each test has its own tenant, so nothing else is shared.
 """
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email.message import EmailMessage
@@ -96,15 +97,31 @@ class World:
 
     async def debtor(self, name: str, *, payer: str | None = None, **facts: Any) -> UUID:
         """A debtor's file with one accounts contact."""
-        body = {
-            "entity_id": str(self.entity),
-            "name": f"{name} SARL",
-            "contacts": [{"name": f"Compta {name}", "email": self.address(name), "roles": ["accounts_payable"]}],
-            **({"payer": payer} if payer else {}),
-            **facts,
-        }
+        body = self.file(name) | ({"payer": payer} if payer else {}) | facts
         await self.office.call("PUT", "invoice_ingest", f"/v1/debtors/{name}", json=body)
         return ids.debtor_id(self.office.tenant, self.entity, name)
+
+    async def debtors(self, names: Iterable[str]) -> None:
+        """Such a file for each of these, in one list."""
+        await self._listed("/v1/debtors/batch", [self.file(name) | {"external_id": name} for name in names])
+
+    async def invoices_in_one(self, bodies: Iterable[Mapping[str, Any]]) -> list[UUID]:
+        """Canonical invoices in one list, every one of them new; their ids in order."""
+        told = await self._listed("/v1/invoices/batch", [{**body, "entity_id": str(self.entity)} for body in bodies])
+        return [UUID(line["id"]) for line in told]
+
+    async def _listed(self, path: str, lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        headers = {"content-type": "application/x-ndjson"}
+        told = await self.office.call("POST", "invoice_ingest", path, content=raw, headers=headers)
+        assert told["counts"] == {"created": len(lines)}, told["counts"]
+        results: list[dict[str, Any]] = told["results"]
+        return results
+
+    def file(self, name: str) -> dict[str, Any]:
+        """A debtor's file as its ERP tells it."""
+        contact = {"name": f"Compta {name}", "email": self.address(name), "roles": ["accounts_payable"]}
+        return {"entity_id": str(self.entity), "name": f"{name} SARL", "contacts": [contact]}
 
     def address(self, name: str) -> str:
         return f"{name.lower()}@{self.mark}.client.example"

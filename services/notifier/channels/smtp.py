@@ -7,6 +7,7 @@ as one of four outcomes; only silence after the final dot is `unknown`.
 
 import asyncio
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,7 @@ FINAL_SECONDS = 600.0
 DRAIN_LOOK_SECONDS = 0.005
 MAILS_A_CONNECTION = 100
 
+Kind = Literal["accepted", "refused", "unsent", "unknown"]
 Phase = Literal["connect", "sender", "recipient", "data", "body"]
 
 
@@ -33,7 +35,7 @@ Phase = Literal["connect", "sender", "recipient", "data", "body"]
 class Outcome:
     """accepted: a 250 was read. refused: the server said no. unsent: it cannot have it. unknown: it may have it."""
 
-    kind: Literal["accepted", "refused", "unsent", "unknown"]
+    kind: Kind
     phase: Phase
     code: int = 0
     text: str = ""
@@ -116,8 +118,11 @@ class Wire:
         """DATA, up to the 354. Raises Stopped; nothing has left then."""
         await self._ask("data", b"DATA", accepted=354)
 
-    async def body(self, raw: bytes) -> Outcome:
-        """The message and the final dot, then as long as the answer takes. What the server does is told, not raised."""
+    async def body(self, raw: bytes, dotting: Callable[[], None] = lambda: None) -> Outcome:
+        """The message and the final dot, then as long as the answer takes. What the server does is told, not raised.
+
+        `dotting` is called just before the dot is written: up to it the server may not take the message.
+        """
         protocol = self._protocol()
         if protocol is None:
             return Outcome("unsent", "data", text="connection lost")
@@ -125,6 +130,7 @@ class Wire:
             protocol.write(PERIOD_REGEX.sub(b"..", normalize_message_line_endings(raw)))
             self.written_at = boottime()
             await self._drained(protocol)
+            dotting()
             protocol.write(b".\r\n")
             crash_point("dispatch.dotted")
         except (SMTPException, OSError) as error:

@@ -1,6 +1,7 @@
 """One lane: a connection of its own, one mail after another, by the protocol of `dispatch`.
 
-Every step up to the final dot can be taken back; after it only an answer of the mail server ends the doubt.
+Every step up to the final dot can be taken back; after it only an answer of the mail server ends the doubt. Its slot of
+the logbook is always a step ahead of what the mail server hears, and told at once what the mail server said.
 """
 
 import time
@@ -15,6 +16,7 @@ from libs.common.retry import is_transient
 from services.notifier.channels.smtp import Outcome, Stopped, Wire
 from services.notifier.dispatch.asking import Asker
 from services.notifier.dispatch.job import Job
+from services.notifier.dispatch.logbook import Slot
 from services.notifier.dispatch.recording import Recorder
 from services.notifier.dispatch.together import Together
 
@@ -40,8 +42,8 @@ class Lane:
         self.sharing = sharing
         self.refused = refused
 
-    async def carry(self, job: Job) -> None:
-        """One mail from RCPT to its outcome on record."""
+    async def carry(self, job: Job, slot: Slot) -> None:
+        """One mail from RCPT to its outcome on record; `slot` tells how far it came if this process dies."""
         began = time.perf_counter()
         try:
             if not self.wire.usable:
@@ -57,11 +59,16 @@ class Lane:
             await self._clear()
             await self.refused(job, job.permit)
             return
-        outcome = await self._send(job, job.permit)
+        outcome = await self._send(job, job.permit, slot)
+        slot.end(outcome)
+        if outcome.kind == "accepted":
+            crash_point("dispatch.accepted")
         await self._ended(job, outcome)
+        slot.clear()
         SMTP_SECONDS.observe(time.perf_counter() - began)
 
-    async def _send(self, job: Job, permit: Permit) -> Outcome:
+    async def _send(self, job: Job, permit: Permit, slot: Slot) -> Outcome:
+        slot.board(job.claim)
         if not await self._on_wire(job):
             await self._clear()
             return Outcome("unsent", "recipient", text="no longer ours")
@@ -69,6 +76,7 @@ class Lane:
         if not permit.live():
             await self._clear()
             return Outcome("unsent", "data", text="permit over")
+        slot.begin()
         try:
             await self.wire.data()
         except Stopped as stopped:
@@ -77,10 +85,8 @@ class Lane:
         if not permit.live() or job.lost:
             self.wire.drop()
             return Outcome("unsent", "data", text="permit over")
-        outcome = await self.wire.body(job.raw)
+        outcome = await self.wire.body(job.raw, slot.dot)
         job.written_at = self.wire.written_at
-        if outcome.kind == "accepted":
-            crash_point("dispatch.accepted")
         return outcome
 
     async def _on_wire(self, job: Job) -> bool:

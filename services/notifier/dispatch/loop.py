@@ -6,6 +6,7 @@ Several processes may run it: claims are fenced and held on database time, for 6
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import structlog
 
@@ -19,6 +20,7 @@ from services.notifier.channels.smtp import Outcome, Wire
 from services.notifier.dispatch.freezing import Freezer
 from services.notifier.dispatch.job import Job
 from services.notifier.dispatch.lane import Lane, Sharing
+from services.notifier.dispatch.logbook import Logbook, Slot, inherited
 from services.notifier.dispatch.recording import Recorder
 from services.notifier.errors import WrongDoor
 from services.notifier.store import deliveries
@@ -43,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 class Dispatcher:
-    """Keeps `lanes` connections busy."""
+    """Keeps `lanes` connections busy. `logbooks` is where its lanes say how far they are, for whoever comes after."""
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class Dispatcher:
         recorder: Recorder,
         *,
         open_wire: Callable[[], Wire],
+        logbooks: Path,
         lanes: int = LANES,
     ) -> None:
         self.database = database
@@ -59,6 +62,7 @@ class Dispatcher:
         self.freezer = freezer
         self.recorder = recorder
         self.sharing = Sharing(recorder.asker, recorder)
+        self.logbooks = logbooks
         self.lanes = [Lane(open_wire(), self.sharing, self.refused) for _ in range(lanes)]
         self.jobs: asyncio.Queue[Job] = asyncio.Queue()
         self.in_hand: dict[object, Job] = {}
@@ -69,7 +73,9 @@ class Dispatcher:
     async def run(self, pulse: Pulse) -> None:
         """Send until the process stops; then finish what is in the lanes and give the rest back."""
         self._pulse = pulse
-        running = [asyncio.create_task(self._lane(lane)) for lane in self.lanes]
+        book = Logbook.open(self.logbooks, len(self.lanes))
+        lanes = zip(self.lanes, book.slots, strict=True)
+        running = [asyncio.create_task(self._lane(lane, slot)) for lane, slot in lanes]
         running.append(asyncio.create_task(self.recorder.releasing()))
         try:
             failed = 0
@@ -92,6 +98,7 @@ class Dispatcher:
                     await pulse.rest(REST)
         finally:
             await self._leave(running)
+            book.close()
 
     async def _turn(self) -> bool:
         now = time.monotonic()
@@ -133,7 +140,9 @@ class Dispatcher:
             job.lost = job.lost or job.claim.delivery_id not in ours
 
     async def expire(self) -> None:
-        """What was on the wire when its holder disappeared is uncertain; nobody sends it again by himself."""
+        """What was on the wire when its holder disappeared: what the holder left word of, else it is uncertain."""
+        with inherited(self.logbooks) as left:
+            await self.recorder.inherit(left)
         async with self.database.transaction() as db:
             gone = await deliveries.expire(db)
             if gone:
@@ -159,12 +168,12 @@ class Dispatcher:
                 await deliveries.stop_these(db, mine, reason)
                 await superseding.conclude(db, key, now)
 
-    async def _lane(self, lane: Lane) -> None:
+    async def _lane(self, lane: Lane, slot: Slot) -> None:
         while True:
             job = await self.jobs.get()
             try:
                 if not job.lost:
-                    await lane.carry(job)
+                    await lane.carry(job, slot)
             except WrongDoor:
                 log.critical("sending.wrong_door")
                 await self.sharing.outcomes.add((job, Outcome("unsent", "connect", text="wrong door")))

@@ -22,8 +22,9 @@ from services.notifier import superseding, tasking
 from services.notifier.channels.smtp import Outcome
 from services.notifier.dispatch.asking import Asker
 from services.notifier.dispatch.job import Job
+from services.notifier.dispatch.logbook import Left
 from services.notifier.store import deliveries, mail, notices, volume
-from services.notifier.store.deliveries import Conclusion
+from services.notifier.store.deliveries import Claim, Conclusion
 
 REFUSED_WAITS = (60.0, 300.0, 900.0, 1800.0, 3600.0)
 UNSENT_WAITS = (2.0, 5.0, 15.0, 60.0, 300.0)
@@ -31,6 +32,9 @@ TRIES = 400
 """Tries to record an outcome, about half an hour; the claim has run out long before."""
 
 log = structlog.get_logger(__name__)
+
+Ended = tuple[Claim, Outcome, datetime]
+"""What became of a claimed delivery, and the business instant at which it left or might have left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,12 @@ class Recorder:
             if job.permit is not None and job.written_at > job.permit.until:
                 SENDS_PAST_PERMIT.inc()
                 log.critical("send.past_permit", delivery=str(job.claim.delivery_id))
+        now = self.clock.now()
+        told = [(job.claim, outcome, now) for job, outcome in ended]
         for attempt in range(TRIES):
             try:
-                await self._record(ended)
+                async with self.database.transaction() as db:
+                    await self._record(db, told, now)
                 break
             except Exception as error:
                 if not is_transient(error):
@@ -94,26 +101,37 @@ class Recorder:
                 jobs.append(self._recorded.get_nowait())
             await self._release(jobs)
 
-    async def _record(self, ended: Sequence[tuple[Job, Outcome]]) -> None:
+    async def inherit(self, left: Sequence[Left]) -> None:
+        """Record what a dead process knew: what it had not begun goes again, what it heard the end of has ended."""
+        told = {(each.tenant_id, each.delivery_id, each.fence): each.outcome for each in left}
         now = self.clock.now()
         async with self.database.transaction() as db:
-            changed = await deliveries.conclude(db, [self._conclusion(job, outcome, now) for job, outcome in ended])
-            await superseding.conclude(db, {(row.tenant_id, row.notice_id) for row in changed}, now)
-            dead = {job.claim.delivery_id for job, outcome in ended if outcome.recipient_is_dead}
-            for job, _ in ended:
-                if job.claim.delivery_id in dead:
-                    await give_up_address(db, job, now)
-            if any(outcome.kind == "unknown" for _, outcome in ended):
-                DELIVERIES_UNCERTAIN.set(await deliveries.doubtful(db))
+            open_ = await deliveries.left_on_wire(db, told) if told else []
+            if not open_:
+                return
+            ended = [(each, told[each.tenant_id, each.delivery_id, each.fence], at or now) for each, at in open_]
+            await self._record(db, ended, now)
+        log.warning("deliveries.inherited", ended=dict(Counter(outcome.kind for _, outcome, _ in ended)))
 
-    def _conclusion(self, job: Job, outcome: Outcome, now: datetime) -> Conclusion:
-        tries = job.claim.tries
-        told = Conclusion(job.claim, "ready", outcome.kind, outcome.code, outcome.text, tries=tries + 1)
+    async def _record(self, db: AsyncConnection, ended: Sequence[Ended], now: datetime) -> None:
+        told = [self._conclusion(claim, outcome, at) for claim, outcome, at in ended]
+        changed = await deliveries.conclude(db, told)
+        await superseding.conclude(db, {(row.tenant_id, row.notice_id) for row in changed}, now)
+        for claim, outcome, _ in ended:
+            if outcome.recipient_is_dead:
+                await give_up_address(db, claim, now)
+        if any(outcome.kind == "unknown" for _, outcome, _ in ended):
+            DELIVERIES_UNCERTAIN.set(await deliveries.doubtful(db))
+
+    def _conclusion(self, claim: Claim, outcome: Outcome, at: datetime) -> Conclusion:
+        tries = claim.tries
+        told = Conclusion(claim, "ready", outcome.kind, outcome.code, outcome.text, tries=tries + 1)
         match outcome.kind:
             case "accepted":
-                return replace(told, state="sent", reason=None, sent_at=now)
+                return replace(told, state="sent", reason=None, sent_at=at)
             case "unknown":
-                return replace(told, state="uncertain", reason="no_answer", sent_at=now)
+                reason = "no_answer" if outcome.phase == "body" else "unfinished"
+                return replace(told, state="uncertain", reason=reason, sent_at=at)
             case "refused" if outcome.permanent:
                 dead = outcome.phase == "recipient"
                 return replace(told, state="failed", reason="recipient_refused" if dead else "refused")
@@ -134,9 +152,8 @@ class Recorder:
             log.warning("leases.run_out", error=type(error).__name__)
 
 
-async def give_up_address(db: AsyncConnection, job: Job, now: datetime) -> None:
+async def give_up_address(db: AsyncConnection, claim: Claim, now: datetime) -> None:
     """The mail server does not know this address: nobody writes to it again, and somebody finds another."""
-    claim = job.claim
     row = {"tenant_id": claim.tenant_id, "address": claim.recipient, "reason": "refused", "author": "mail server"}
     await mail.suppress(db, row | {"added_at": now})
     about = await notices.one(db, claim.tenant_id, claim.notice_id)

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Update, and_, bindparam, func, insert, select, text, update
+from sqlalchemy import Column, Update, and_, bindparam, func, insert, null, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -294,6 +294,17 @@ async def expire(db: AsyncConnection) -> list[Any]:
     change = update(delivery).where(delivery.c.state == "on_wire", delivery.c.claimed_until < func.clock_timestamp())
     told = change.values(state="uncertain", reason="claim_expired", claimed_until=None)
     return list(await db.execute(told.returning(delivery.c.tenant_id, delivery.c.delivery_id, delivery.c.notice_id)))
+
+
+async def left_on_wire(
+    db: AsyncConnection, fences: Collection[tuple[UUID, UUID, int]]
+) -> list[tuple[Claim, datetime | None]]:
+    """Those of these (tenant, delivery, fence) whose end is not on record, and when each went on the wire."""
+    rows, mine = _fenced(_KEY)
+    shown = (delivery.c[name] if name != "raw" else null() for name in Claim.__slots__)
+    query = select(*shown, delivery.c.sent_at).join(rows, mine).where(delivery.c.state.in_(("on_wire", "uncertain")))
+    asked = columns([dict(zip(_KEY, each, strict=True)) for each in sorted(fences)])
+    return [(Claim(*row[:-1]), row[-1]) for row in await db.execute(query, asked)]
 
 
 async def locked(db: AsyncConnection, asked: Collection[Pair]) -> list[Any]:
