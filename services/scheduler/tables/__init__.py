@@ -1,0 +1,31 @@
+"""The scheduler's tables. Rows of facts may come before the invoice they are about: they are kept by id.
+
+The rule they protect: an occurrence is unique per (tenant, item, cycle, step); the row of the payer's case is the one
+lock that handlers, sweep and API share; whatever is told twice or late leaves the same rows.
+"""
+
+from services.scheduler.tables.cases import debtor, item, party, payer_case, residual_fact
+from services.scheduler.tables.columns import scheduler
+from services.scheduler.tables.evidence import notice, occurrence
+from services.scheduler.tables.holds import dispute, hold, plan, promise
+from services.scheduler.tables.money import credit_note, feed, payment
+from services.scheduler.tables.policies import policy_version
+
+__all__ = [
+    "credit_note",
+    "debtor",
+    "dispute",
+    "feed",
+    "hold",
+    "item",
+    "notice",
+    "occurrence",
+    "party",
+    "payer_case",
+    "payment",
+    "plan",
+    "policy_version",
+    "promise",
+    "residual_fact",
+    "scheduler",
+]
