@@ -241,6 +241,7 @@ delivery = Table(
     _at("sent_at"),
     _text("bounce_status", nullable=True),
     _text("resolved_by", nullable=True),
+    _text("resolved_why", nullable=True),
     _at("recorded_at", nullable=False, now=True),
     PrimaryKeyConstraint("tenant_id", "delivery_id"),
     ForeignKeyConstraint(["tenant_id", "notice_id"], ["notice.tenant_id", "notice.notice_id"]),

@@ -28,6 +28,7 @@ NOUNS = (
     "explain",
     "webhook",
     "mail",
+    "uncertain",
     "demo",
     "dead_letters",
     "consumers",

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from libs.common.errors import NotFound
-from libs.common.http import Wire
+from libs.common.http import Line, Wire
 from libs.common.paging import Cursor, Limit
 from services.notifier import superseding
 from services.notifier.errors import NotOpen
@@ -38,6 +38,7 @@ class DeliveryShown(BaseModel):
     sent_at: datetime | None
     bounce_status: str | None
     resolved_by: str | None
+    resolved_why: str | None
 
 
 class Deliveries(BaseModel):
@@ -48,9 +49,10 @@ class Deliveries(BaseModel):
 
 
 class Resolution(Wire):
-    """What a person found out about an uncertain delivery."""
+    """What a person found out about an uncertain delivery, and where from."""
 
     outcome: Literal["sent", "not_sent"]
+    why: Line
 
 
 @routes.get("")
@@ -91,7 +93,8 @@ async def resolve(delivery_id: UUID, asked: Resolution, caller: Approves, room: 
         else:
             told = {"state": "stopped", "reason": "not_sent"}
             await deliveries.free(db, {(tenant, delivery_id)})
-        await deliveries.change(db, tenant, delivery_id, resolved_by=caller.subject, raw=None, **told)
+        who = {"resolved_by": caller.subject, "resolved_why": asked.why}
+        await deliveries.change(db, tenant, delivery_id, raw=None, **told, **who)
         await superseding.conclude(db, {(tenant, row.notice_id)}, now)
         row = (await deliveries.locked(db, {(tenant, delivery_id)}))[0]
     return DeliveryShown(**{name: getattr(row, name) for name in DeliveryShown.model_fields})

@@ -88,10 +88,15 @@ async def test_a_person_ends_the_doubt(settings, outcome, name):
         await it.hear(it.due())
         uncertain = (await it.until("ReminderUncertain"))[0]
         path = f"/v1/deliveries/{uncertain.delivery_id}/resolve"
-        answer = await it.call("POST", path, json={"outcome": outcome})
+        found_out = {"outcome": outcome, "why": "the log of our relay says so"}
+        assert (await it.call("POST", path, json={"outcome": outcome})).status_code == 422, (
+            "nobody decides without a reason"
+        )
+        answer = await it.call("POST", path, json=found_out, who="claire")
         assert answer.status_code == 200, answer.text
+        assert (answer.json()["resolved_by"], answer.json()["resolved_why"]) == ("claire", found_out["why"])
         assert await it.names() == ["ReminderUncertain", name]
-        assert (await it.call("POST", path, json={"outcome": outcome})).status_code == 409
+        assert (await it.call("POST", path, json=found_out)).status_code == 409
         assert len(it.sink.data_instants) == 1
 
 
