@@ -10,6 +10,7 @@ from libs.common.clock import Clock
 from libs.common.consumer import Consumer
 from libs.common.db import Database
 from libs.common.directory.door import router as directory_door
+from libs.common.events.invoices import DebtorErased
 from libs.common.http import make_app, problems
 from libs.common.outbox import Relay
 from libs.common.runtime import App
@@ -23,6 +24,7 @@ from services.console.pages.web import HERE, Web
 from services.console.people.passwords import Passwords
 from services.console.room import Room
 from services.console.stack import Stack
+from services.console.store import notes
 from services.console.tables import read_model
 
 SERVICE = "console"
@@ -39,7 +41,9 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     http.state.web, http.state.excel = Web.of(settings), Excel.of()
     http.mount("/static", _Static(directory=HERE / "static"))
     http.add_exception_handler(HTTPException, _nowhere)
-    consumer = Consumer(settings, SERVICE, loops, projections.handlers(read_model), acts=False)
+    handlers = projections.handlers(read_model)
+    handlers[DebtorErased] = projections.both(handlers[DebtorErased], notes.erased)
+    consumer = Consumer(settings, SERVICE, loops, handlers, acts=False)
     relay = Relay(settings, SERVICE, loops, doors)
     closing = [peers.close, stack.close, doors.close, loops.close]
     return with_work(App(SERVICE, http, {"consumer": consumer.run, "relay": relay.run}, closing), loops)

@@ -29,6 +29,8 @@ class Room:
     spreading: Spreading
     passwords: Passwords
     stack: Stack
+    patience: float = 1.5
+    """Seconds that a command waits until the read model has heard what it did."""
 
     @asynccontextmanager
     async def changing(self, tenant_id: UUID, actor: str) -> AsyncIterator[Change]:

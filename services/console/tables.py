@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     ForeignKeyConstraint,
     Index,
@@ -109,6 +110,37 @@ bank_proposal = Table(
     Index("bank_proposal_open", "tenant_id", "state"),
 )
 """proposed → approved | rejected. The second person is never the first one."""
+
+substitute = Table(
+    "substitute",
+    console,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("substitute_id", Uuid, primary_key=True),
+    Column("portfolio", Text, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    Column("from_on", Date, nullable=False),
+    Column("until_on", Date, nullable=False),
+    Column("named_by", Text, nullable=False),
+    Column("named_at", INSTANT, nullable=False),
+    ForeignKeyConstraint(["tenant_id", "user_id"], ["app_user.tenant_id", "app_user.user_id"], ondelete="cascade"),
+    Index("substitute_of_user", "tenant_id", "user_id", "until_on"),
+)
+"""From one day to another, both included, `user_id` looks after the accounts of this portfolio."""
+
+note = Table(
+    "note",
+    console,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("note_id", Uuid, primary_key=True),
+    Column("debtor_id", Uuid, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("pinned", Boolean, nullable=False, server_default=text("false")),
+    Column("user_id", Uuid, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Index("note_of_debtor", "tenant_id", "debtor_id", text("at desc")),
+)
+"""What people note about a customer. It is ours alone: no event carries it, and an erasure takes it away."""
 
 audit = Table(
     "audit",

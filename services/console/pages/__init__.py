@@ -5,10 +5,11 @@ guard                   who is signed in, and that a form came from a page of ou
 shell, asking           what surrounds every page; what an address asks for
 lists                   the list page that every list is: columns, filters, sorting, paging, its Excel file's question
 excel                   Excel files of tables
-commands                calling the owner of what a button changes
+commands, forms         calling the owner of what a button changes; what people type
 signing                 signing in and out, language and theme
 today, approving        the morning's queue, and approving it
-customers invoices balance payments finding operations   the pages
+acting, why             what people do about a customer; why something was said or not
+customers invoices balance payments silence finding operations   the pages
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from services.console.pages import (
+    acting,
     approving,
     balance,
     customers,
@@ -26,16 +28,32 @@ from services.console.pages import (
     operations,
     payments,
     signing,
+    silence,
     today,
+    why,
 )
 
 
 def listings() -> Sequence[lists.Listing]:
     """Every list: each has its page, and its Excel file at the page's address with `.xlsx`."""
-    return (customers.LISTING, invoices.LISTING)
+    return (customers.LISTING, invoices.LISTING, silence.PROMISES, silence.DISPUTED, silence.HOLDS)
 
 
 def routers() -> list[APIRouter]:
     """The routes of all pages."""
-    rooms = (signing, today, approving, customers, invoices, balance, payments, finding, operations)
-    return [*(room.routes for room in rooms), lists.routes_of(*listings()), excel.routes_of(*listings())]
+    rooms = (
+        signing,
+        today,
+        approving,
+        customers,
+        acting,
+        why,
+        invoices,
+        balance,
+            payments,
+        silence,
+        finding,
+        operations,
+    )
+    plain = (customers.LISTING, invoices.LISTING)
+    return [*(room.routes for room in (*rooms, operations)), lists.routes_of(*plain), excel.routes_of(*listings())]

@@ -17,8 +17,9 @@ from libs.common.ids import uuid7
 from libs.common.money import Money, from_wire, totals
 from services.console.pages.asking import Narrowed
 from services.console.pages.commands import ask, once
-from services.console.pages.guard import PageRoute, Posted, may, path_of_ours
+from services.console.pages.guard import PageRoute, Posted, may
 from services.console.pages.shell import shown
+from services.console.pages.web import path_of_ours
 from services.console.people.lookup import Person
 from services.console.room import Room, here
 from services.console.store import today as store

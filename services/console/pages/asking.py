@@ -27,14 +27,25 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
+def limits(person: Person) -> tuple[str, ...] | None:
+    """The sales owners whose customers this person may see; None for all."""
+    return person.portfolios if person.limited else None
+
+
 def chosen_by(person: Person, words: Mapping[str, str]) -> Chosen:
-    """The filters that the lists share; what makes no sense narrows nothing."""
-    profile = words.get("profile", "")
+    """The filters that the lists share; what makes no sense narrows nothing.
+
+    Whoever has a portfolio sees that one first: `mine=no`, or another collector's name, shows the others.
+    """
+    profile, collector = words.get("profile", ""), words.get("collector", "")[:MOST]
+    own = not person.limited and not collector and words.get("mine") != "no"
     return Chosen(
         _uuid(words.get("entity", "")),
-        words.get("collector", "")[:MOST],
+        collector,
         profile if profile in PROFILES else "",
         words.get("q", "")[:MOST].strip(),
+        person.portfolios if own else (),
+        limits(person),
     )
 
 

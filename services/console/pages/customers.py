@@ -10,14 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.clock import today
-from services.console.pages.guard import PageRoute, may
+from services.console.pages.acting import proposals
+from services.console.pages.asking import limits
+from services.console.pages.guard import PageRoute, allows, may
 from services.console.pages.lists import Column, Listing
 from services.console.pages.shell import shown
 from services.console.pages.web import ZONE, web_of
-from services.console.pages.wording import worded
+from services.console.pages.wording import merged
 from services.console.people.lookup import Person
 from services.console.room import here
-from services.console.store import customers, payments
+from services.console.store import customers, notes, payments, silence
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Reader = Annotated[Person, Depends(may("debtors:read"))]
@@ -61,25 +63,36 @@ LISTING = Listing(
 
 @routes.get("/customers/{debtor_id}")
 async def customer_file(request: Request, person: Reader, debtor_id: UUID) -> Response:
-    """One customer: who they are, what they owe, what was said."""
+    """One customer: who they are, what they owe, what was said, what keeps silent, and what can be done."""
     room, tenant = here(request), person.tenant_id
     day = today(room.clock, ZONE)
     async with room.database.transaction(tenant) as db:
-        debtor = await customers.one(db, tenant, debtor_id)
+        debtor = await customers.one(db, tenant, debtor_id, limits(person))
         payer = debtor["payer_id"] or debtor_id
+        items = await customers.open_lines(db, tenant, debtor_id)
         facts: dict[str, Any] = {
             "debtor": debtor,
             "payer": await customers.one(db, tenant, payer) if payer != debtor_id else None,
             "sums": await customers.sums(db, tenant, debtor_id, day),
-            "items": await customers.open_lines(db, tenant, debtor_id),
+            "items": items,
             "tones": await customers.tones(db, tenant, payer),
-            "lines": await customers.timeline(db, tenant, debtor_id, payer),
-            "holds": await customers.silences(db, tenant, payer),
+            "held": await silence.held_items(db, tenant, [item["item_id"] for item in items]),
+            "holds": await silence.holds_of(db, tenant, payer, debtor_id),
+            "promises": await silence.promises_of(db, tenant, payer, day),
+            "disputes": await silence.disputes_of(db, tenant, payer, day),
             "waiting": await customers.waiting(db, tenant, payer),
             "payments": await payments.of_payer(db, tenant, payer),
         }
+        lines = await customers.timeline(db, tenant, debtor_id, payer)
+        noted = await notes.of_debtors(db, tenant, {debtor_id, payer})
     t = web_of(request).texts_for(request, person)
-    facts["lines"] = [worded(t, line) for line in facts["lines"]]
+    overdue = facts["sums"][0]["overdue"] if facts["sums"] else None
+    facts |= proposals(request, overdue) | {
+        "lines": merged(t, lines, noted),
+        "pinned": [each for each in noted if each["pinned"]],
+        "may_chase": allows(person, "reminders:write"),
+        "may_note": allows(person, "notices:write"),
+    }
     return await shown(request, "customer.html", person, day=day, late=late, **facts)
 
 

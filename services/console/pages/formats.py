@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime
 from babel.numbers import get_currency_symbol
 
-from libs.common.money import Money, exponent
+from libs.common.money import Money, exponent, from_wire
 
 SPACE = "\u00a0"
 DASH = "–"
@@ -92,15 +93,55 @@ def clock(value: datetime, zone: str) -> str:
     return f"{value.astimezone(ZoneInfo(zone)):%H:%M}"
 
 
+def typed(value: Money, language: str) -> str:
+    """An amount as somebody of this language types it: `1250,00` or `1250.00`."""
+    return value.decimal().replace(".", "," if language == "fr" else ".")
+
+
+def one_decimal(value: float | Fraction, language: str) -> str:
+    """`47,2`."""
+    figure = f"{abs(float(value)):,.1f}"
+    sign = "−" if float(value) < 0 and figure != "0.0" else ""
+    return sign + (figure.replace(",", SPACE).replace(".", ",") if language == "fr" else figure)
+
+
+def signed(value: float | Fraction, language: str) -> str:
+    """`+3,1` or `−3,1`; `±0` when it rounds to nothing."""
+    figure = one_decimal(value, language)
+    if figure in ("0,0", "0.0"):
+        return "±0"
+    return figure if figure.startswith("−") else f"+{figure}"
+
+
+def tick(value: float, language: str) -> str:
+    """A value beside a grid line: `40`, `2,5 k`, `3 M`."""
+    scale, letter = next((pair for pair in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if value >= pair[0]), (1.0, ""))
+    figure = f"{value / scale:g}"
+    return (figure.replace(".", ",") if language == "fr" else figure) + (f"{SPACE}{letter}" if letter else "")
+
+
+def month(value: date, language: str) -> str:
+    """`nov. 26`."""
+    name = str(format_date(value, "LLL", locale="fr" if language == "fr" else "en_GB"))
+    return f"{name} {value:%y}"
+
+
 def filters(language: str, zone: str) -> Mapping[str, Callable[..., Any]]:
     """The formats as template filters of one language and zone."""
     return {
         "num": lambda value: number(value, language),
         "money": lambda value: money(value, language),
+        "amount": lambda wire: money(from_wire(wire), language),
+        "typed": lambda value: typed(value, language),
+        "iso_day": lambda text: day(date.fromisoformat(text[:10]), language) if text else DASH,
         "short_money": lambda value: short_money(value, language),
         "day": lambda value: day(value, language),
         "long_day": lambda value: long_day(value, language),
         "short_day": lambda value: short_day(value, language),
         "moment": lambda value: moment(value, language, zone),
         "clock": lambda value: clock(value, zone),
+        "one_decimal": lambda value: one_decimal(value, language),
+        "signed": lambda value: signed(value, language),
+        "tick": lambda value: tick(value, language),
+        "month": lambda value: month(value, language),
     }

@@ -16,15 +16,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from libs.common.auth import ROLES
+from libs.common.clock import today
 from libs.common.errors import Forbidden, RelanceError
 from libs.common.http import unfit
 from services.console.errors import FromElsewhere
-from services.console.pages.web import Web, web_of
+from services.console.pages.web import HOME, ZONE, Web, path_of_ours, web_of
 from services.console.people import sessions
 from services.console.people.lookup import Person
 from services.console.room import here
 
-HOME = "/"
+QUIETLY = "x-relance-act"
+"""The header of a form that our script sent: it wants to hear of a refusal where it stands."""
 
 
 class NotSignedIn(RelanceError):
@@ -46,11 +48,24 @@ class PageRoute(APIRoute):
             except NotSignedIn:
                 return RedirectResponse(sign_in_path(request), 303)
             except RelanceError as error:
-                return web_of(request).refusal(request, error, getattr(request.state, "person", None))
+                return refused(request, error)
             except RequestValidationError as error:
-                return web_of(request).refusal(request, unfit(error.errors()), getattr(request.state, "person", None))
+                return refused(request, unfit(error.errors()))
 
         return handler
+
+
+def quiet(request: Request) -> bool:
+    """Whether our script sent this form and stays on its page."""
+    return request.headers.get(QUIETLY) is not None
+
+
+def refused(request: Request, error: RelanceError) -> Response:
+    """A refusal: at the form that was sent, else as a page of its own that leads back."""
+    person = getattr(request.state, "person", None)
+    back = urlsplit(request.headers.get("referer") or "")
+    path = path_of_ours(back.path + (f"?{back.query}" if back.query else ""))
+    return web_of(request).refusal(request, error, person, back=path, bare=quiet(request))
 
 
 def sign_in_path(request: Request) -> str:
@@ -60,21 +75,12 @@ def sign_in_path(request: Request) -> str:
     return f"/login?next={quote(wanted, safe='')}" if known else "/login"
 
 
-def path_of_ours(wanted: str | None) -> str:
-    """A path on this console, or home: nothing that a browser could read as another host."""
-    if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")) or len(wanted) > 2_000:
-        return HOME
-    if any(character < "!" or character in "\\\x7f" for character in wanted):
-        return HOME
-    parts = urlsplit(wanted)
-    return wanted if not parts.scheme and not parts.netloc else HOME
-
-
 async def who(request: Request) -> Person | None:
     """Whoever is signed in, or nobody; looked up once a request."""
     if not hasattr(request.state, "person"):
         token = request.cookies.get(web_of(request).cookies.session)
-        request.state.person = await sessions.who(here(request).database, token)
+        room = here(request)
+        request.state.person = await sessions.who(room.database, token, today(room.clock, ZONE))
     found: Person | None = request.state.person
     return found
 

@@ -56,7 +56,7 @@ LISTING = Listing(
         Column("late", "invoice.late", "late", itemgetter("late")),
         Column("amount", "invoice.amount", "money", itemgetter("amount"), sorts=True),
         Column("left", "invoice.left", "owing", itemgetter("left"), sorts=True),
-        Column("state", "invoice.status", "tag", itemgetter("state"), words="invoices.", moods=MOODS),
+        Column("state", "invoice.status", "tag", itemgetter("state"), words="invoice.state.", moods=MOODS),
     ),
 )
 

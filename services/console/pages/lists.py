@@ -26,7 +26,7 @@ that make no sense narrow nothing. An Excel file asks `asked(request, person, li
 `.whole()` for all of its lines, and the listing for its columns; `shown_by` tells the filters in words for its head.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -41,7 +41,7 @@ from services.console.pages.guard import PageRoute, may
 from services.console.pages.shell import shown
 from services.console.pages.web import ZONE, Texts
 from services.console.people.lookup import Person
-from services.console.room import here
+from services.console.room import Room, here
 from services.console.store import customers
 from services.console.store.ledger import PAGE
 from services.console.store.slices import Found, Question, Read
@@ -49,6 +49,9 @@ from services.console.store.slices import Found, Question, Read
 RIGHT = ("money", "owing", "days", "late", "number", "items")
 DOWN_FIRST = (*RIGHT, "ages")
 """Kinds whose heading sorts the largest first when it is pressed."""
+
+
+Tell = Callable[[Room, Person, Sequence[Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,10 @@ class Listing:
     template: str = "list.html"
     sums: str = "list.sum"
     """The text of a sum, with `amount`."""
+    key: str = ""
+    """What tells its lines apart, where a line opens beside the list."""
+    tell: Tell | None = None
+    """Adds to the lines of one page what only their owner knows."""
 
     def sheet(self) -> list[Column]:
         """The columns of a file: those of the page, and those that stand below others."""
@@ -126,6 +133,12 @@ class Shown:
     paging: Paging
     collectors: Sequence[str]
     address: Callable[..., str] = field(repr=False)
+    opened: Any = None
+    """The line that is open beside the list, if lines open."""
+
+    def is_open(self, line: Any) -> bool:
+        """Whether this is the line that is open."""
+        return line is self.opened
 
     def heading(self, column: Column) -> str:
         """The address of the list ordered by this column; pressed again, the other way round."""
@@ -180,8 +193,13 @@ async def looked_up(request: Request, person: Person, listing: Listing) -> Shown
     async with room.database.transaction(person.tenant_id) as db:
         found = await listing.read(db, question)
         collectors = await customers.collectors(db, person.tenant_id) if listing.collectors else []
-    pages = paging(request, question.offset // PAGE + 1, found.count)
-    return Shown(listing, question, found, pages, collectors, lambda **changes: address(request, **changes))
+    if listing.tell is not None and found.lines:
+        await listing.tell(room, person, found.lines)
+    pages, wanted = paging(request, question.offset // PAGE + 1, found.count), request.query_params.get("line", "")
+    opened = None
+    if listing.key and found.lines:
+        opened = next((line for line in found.lines if str(line[listing.key]) == wanted), found.lines[0])
+    return Shown(listing, question, found, pages, collectors, lambda **changes: address(request, **changes), opened)
 
 
 def shown_by(t: Texts, shown: Question, listing: Listing, entities: Mapping[UUID, str]) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from libs.common import directory
+from services.console.pages.commands import opened
 from services.console.pages.guard import allows
 from services.console.pages.web import ZONE, web_of
 from services.console.people.lookup import Person
@@ -41,6 +42,9 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
             Page("/invoices", "invoices", "nav.invoices"),
             Page("/aged-balance", "balance", "nav.balance"),
             Page("/payments", "payments", "nav.payments", "payments:read"),
+            Page("/promises", "promises", "nav.promises", "reminders:read"),
+            Page("/disputes", "disputes", "nav.disputes", "reminders:read"),
+            Page("/holds", "holds", "nav.holds", "reminders:read"),
         ),
     ),
     ("nav.settings", (Page("/operations", "operations", "nav.operations"),)),
@@ -54,15 +58,20 @@ def navigation(person: Person) -> list[tuple[str, list[Page]]]:
 
 
 async def shown(request: Request, template: str, person: Person, status: int = 200, **facts: Any) -> HTMLResponse:
-    """A page within its shell."""
-    room = here(request)
+    """A page within its shell; what was done on the page before is told once."""
+    room, web = here(request), web_of(request)
+    said = opened(web, request.cookies.get(web.cookies.said))
     async with room.database.transaction(person.tenant_id) as db:
         shell = {
             "tenant": await directory.tenant(db, person.tenant_id),
             "entities": await directory.entities(db, person.tenant_id),
             "as_of": await work.as_of(db, person.tenant_id),
+            "said": said,
         }
-    return web_of(request).page(request, template, person, status, navigation=navigation(person), **(shell | facts))
+    page = web.page(request, template, person, status, navigation=navigation(person), **(shell | facts))
+    if said is not None:
+        web.cookies.drop(page, web.cookies.said)
+    return page
 
 
 def day_start(now: datetime, zone: str = ZONE) -> datetime:

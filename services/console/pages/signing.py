@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.console.errors import CannotSignIn, FromElsewhere
-from services.console.pages.guard import PageRoute, Posted, SignedIn, Visitor, check_origin, path_of_ours
-from services.console.pages.web import LANGUAGES, THEMES, web_of
+from services.console.pages.guard import PageRoute, Posted, SignedIn, Visitor, check_origin
+from services.console.pages.web import LANGUAGES, THEMES, path_of_ours, web_of
 from services.console.people import sessions
 from services.console.room import here
 from services.console.tables import app_user

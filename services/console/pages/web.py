@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,7 +19,8 @@ from starlette.responses import HTMLResponse, Response
 
 from libs.common.directory import Entity
 from libs.common.errors import RelanceError
-from libs.common.money import Money
+from libs.common.ids import uuid7
+from libs.common.money import Money, exponent
 from libs.common.settings import SettingMissing, Settings
 from services.console.pages import formats
 from services.console.pages.charts import shares
@@ -28,6 +30,7 @@ HERE = Path(__file__).parent
 LANGUAGES = ("fr", "en")
 ZONE = "Europe/Paris"
 THEMES = ("light", "dark")
+HOME = "/"
 
 POLICY = "; ".join(
     [
@@ -61,6 +64,7 @@ class Cookies:
     visitor: str
     theme: str
     language: str
+    said: str
     secure: bool
 
     @classmethod
@@ -70,10 +74,9 @@ class Cookies:
         if not secure and settings.environment != "development":
             raise SettingMissing("RELANCE_PUBLIC_URL must begin with https:// outside development.")
         before, after = ("__Host-relance", "") if secure else ("relance", f"-{settings.ports['console']}")
-        session, visitor, theme, language = (
-            f"{before}-{name}{after}" for name in ("session", "visitor", "theme", "language")
-        )
-        return cls(session, visitor, theme, language, secure)
+        names = ("session", "visitor", "theme", "language", "said")
+        session, visitor, theme, language, said = (f"{before}-{name}{after}" for name in names)
+        return cls(session, visitor, theme, language, said, secure)
 
     def set(self, response: Response, name: str, value: str, *, age: int | None = None) -> None:
         """Set one of them; without an age it ends with the browser's session."""
@@ -103,6 +106,16 @@ class Texts:
 
     def has(self, key: str) -> bool:
         return key in self.words
+
+
+def path_of_ours(wanted: str | None) -> str:
+    """A path on this console, or home: nothing that a browser could read as another host."""
+    if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")) or len(wanted) > 2_000:
+        return HOME
+    if any(character < "!" or character in "\\\x7f" for character in wanted):
+        return HOME
+    parts = urlsplit(wanted)
+    return wanted if not parts.scheme and not parts.netloc else HOME
 
 
 def _named(entities: Iterable[Entity]) -> list[tuple[str, str]]:
@@ -156,6 +169,7 @@ class Web:
         made.filters.update(named=_named, pairs=_pairs)
         made.globals.update(t=self.texts[language], icon=icon, stamp=stamp, language=language, shares=shares)
         made.globals.update(percent=lambda part, whole: formats.percent(part, whole, language), Money=Money)
+        made.globals.update(new_key=uuid7, places=exponent)
         return made
 
     def language(self, request: Request, person: Person | None) -> str:
@@ -180,6 +194,7 @@ class Web:
         shared = {
             "person": person,
             "path": request.url.path,
+            "address_now": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             "status": status,
             "theme": theme if theme in THEMES else None,
             "development": self.settings.environment == "development",
@@ -187,11 +202,21 @@ class Web:
         made = self.environments[self.language(request, person)].get_template(template)
         return HTMLResponse(made.render(shared | facts), status, HEADERS)
 
-    def refusal(self, request: Request, error: RelanceError, person: Person | None = None) -> HTMLResponse:
-        """An error as a page: what happened and what to do, in the reader's language where we have the words."""
+    def refusal(
+        self,
+        request: Request,
+        error: RelanceError,
+        person: Person | None = None,
+        *,
+        back: str = HOME,
+        bare: bool = False,
+    ) -> HTMLResponse:
+        """An error as a page, or `bare` for the form it is about: what happened and what to do, in the reader's
+        language where we have the words."""
         told = error.problem()
-        facts = {"code": told["code"], "detail": told.get("detail", ""), "remedy": told.get("remedy", "")}
-        return self.page(request, "refusal.html", person, int(told["status"]), **facts)
+        facts = {name: told.get(name) or "" for name in ("code", "detail", "remedy", "field")}
+        template = "_refused.html" if bare else "refusal.html"
+        return self.page(request, template, person, int(told["status"]), back=back, **facts)
 
 
 def web_of(request: Request) -> Web:

@@ -1,6 +1,6 @@
 """How a line of the timeline reads: its words, its sign, and whether it is good news."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from libs.common.money import Money
@@ -57,6 +57,18 @@ def worded(t: Texts, line: Mapping[str, Any]) -> dict[str, Any]:
         "why": reason(t, facts["reason"]) if "reason" in facts else "",
         "amount": amount,
     }
+
+
+def noted(t: Texts, note: Mapping[str, Any]) -> dict[str, Any]:
+    """A note as a line of the timeline."""
+    plain = {"type": "Note", "icon": "note", "mood": "", "amount": None, "name": None, "facts": {}}
+    return {**plain, "at": note["at"], "title": t("note.by").format(name=note["author"]), "why": note["text"]}
+
+
+def merged(t: Texts, lines: Iterable[Mapping[str, Any]], notes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What happened and what was noted, the newest first."""
+    told = [worded(t, line) for line in lines] + [noted(t, each) for each in notes]
+    return sorted(told, key=lambda line: line["at"], reverse=True)
 
 
 def reason(t: Texts, code: str) -> str:

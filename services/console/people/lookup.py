@@ -5,7 +5,7 @@ a whole digest, and may be called by the `_api` role alone.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -26,13 +26,16 @@ $$
 """
 
 _SESSION = """
-create or replace function {schema}.find_session(asked_digest text, idle interval, absolute interval)
+create or replace function {schema}.find_session(asked_digest text, idle interval, absolute interval, today date)
 returns table (tenant_id uuid, user_id uuid, csrf text, stale boolean, email text, name text, language text,
-               roles text[], portfolio text)
+               roles text[], portfolio text, covers text[])
 language sql stable security definer set search_path = {schema}, pg_temp
 as $$
   select s.tenant_id, s.user_id, s.csrf, s.seen_at < now() - interval '1 minute', u.email, u.name, u.language,
-         u.roles, u.portfolio
+         u.roles, u.portfolio,
+         array(select c.portfolio from substitute c
+                where c.tenant_id = u.tenant_id and c.user_id = u.user_id and today between c.from_on and c.until_on
+                order by c.portfolio)
     from session s join app_user u on u.tenant_id = s.tenant_id and u.user_id = s.user_id
    where s.token_sha256 = asked_digest
      and u.active
@@ -66,6 +69,18 @@ class Person:
     language: str
     roles: frozenset[str]
     portfolio: str | None
+    covers: tuple[str, ...] = ()
+    """The portfolios that this person looks after today as a substitute."""
+
+    @property
+    def portfolios(self) -> tuple[str, ...]:
+        """Whose accounts are this person's today: the own ones first."""
+        return tuple(dict.fromkeys([*([self.portfolio] if self.portfolio else []), *self.covers]))
+
+    @property
+    def limited(self) -> bool:
+        """Whether this person sees own customers only: a sales owner who has no other role."""
+        return self.roles == {"sales_owner"}
 
     @property
     def actor(self) -> str:
@@ -76,7 +91,7 @@ class Person:
 def lookup_functions(schema: str) -> list[str]:
     """The statements that make both functions, run by the schema's owner."""
     found = [_ACCOUNT.format(schema=schema), _SESSION.format(schema=schema)]
-    for signature in ("find_account(text)", "find_session(text, interval, interval)"):
+    for signature in ("find_account(text)", "find_session(text, interval, interval, date)"):
         found.append(f"revoke all on function {schema}.{signature} from public")
         found.append(f"grant execute on function {schema}.{signature} to {schema}_api")
     return found
@@ -88,12 +103,15 @@ async def account(db: AsyncConnection, email: str) -> Account | None:
     return Account(*found) if found else None
 
 
-async def person(db: AsyncConnection, digest: str) -> Person | None:
-    """Who holds the session with this token digest; None when it ended or its account was closed."""
-    asked = text("select * from find_session(:digest, :idle, :absolute)")
-    given = {"digest": digest, "idle": IDLE, "absolute": ABSOLUTE}
+async def person(db: AsyncConnection, digest: str, today: date) -> Person | None:
+    """Who holds the session with this token digest; None when it ended or its account was closed.
+
+    `today` decides for whom this person stands in.
+    """
+    asked = text("select * from find_session(:digest, :idle, :absolute, :today)")
+    given = {"digest": digest, "idle": IDLE, "absolute": ABSOLUTE, "today": today}
     found = (await db.execute(asked, given)).one_or_none()
     if found is None:
         return None
     told = found._asdict()
-    return Person(**{**told, "roles": frozenset(told["roles"])})
+    return Person(**{**told, "roles": frozenset(told["roles"]), "covers": tuple(told["covers"])})

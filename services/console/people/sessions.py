@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import case, delete, func, insert, text, update
@@ -91,12 +91,12 @@ async def _sweep(db: AsyncConnection, tenant_id: UUID) -> None:
     await db.execute(delete(session).where(session.c.tenant_id == tenant_id, over))
 
 
-async def who(database: Database, token: str | None) -> Person | None:
-    """Who shows this token; at most once a minute the session is noted as in use."""
+async def who(database: Database, token: str | None, today: date) -> Person | None:
+    """Who shows this token, with whom they stand in for today; at most once a minute the session is noted as in use."""
     if not token or len(token) > 100:
         return None
     async with database.transaction() as db:
-        found = await lookup.person(db, digest(token))
+        found = await lookup.person(db, digest(token), today)
     if found is not None and found.stale:
         async with database.transaction(found.tenant_id) as db:
             mine = (session.c.tenant_id == found.tenant_id, session.c.token_sha256 == digest(token))

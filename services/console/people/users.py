@@ -1,5 +1,6 @@
 """Accounts of people: their roles and the portfolio that is their own. A closed account's sessions end at once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -97,3 +98,11 @@ async def listed(db: AsyncConnection, tenant_id: UUID) -> list[dict[str, Any]]:
     """The accounts of a tenant by name; nothing of their passwords."""
     asked = select(*(app_user.c[name] for name in _SHOWN)).where(app_user.c.tenant_id == tenant_id)
     return [dict(row._mapping) for row in await db.execute(asked.order_by(app_user.c.name, app_user.c.user_id))]
+
+
+async def names(db: AsyncConnection, tenant_id: UUID, actors: Collection[str]) -> dict[str, str]:
+    """Actors such as `user:<id>` → the names of the people behind them; machines are left out."""
+    people = {actor.removeprefix("user:"): actor for actor in actors if actor.startswith("user:")}
+    asked = select(app_user.c.user_id, app_user.c.name).where(app_user.c.tenant_id == tenant_id)
+    found = await db.execute(asked.where(app_user.c.user_id.in_([UUID(each) for each in people])))
+    return {people[str(row.user_id)]: row.name for row in found}

@@ -11,6 +11,7 @@ activity   the timeline: one line an event
 from libs.common.consumer import Handler
 from libs.common.events.envelope import Body
 from services.console.projections import activity, follow_up, ledger, people
+from services.console.projections.activity import both
 from services.console.projections.tables import ReadModel
 
 
@@ -18,5 +19,8 @@ def handlers(model: ReadModel) -> dict[type[Body], Handler]:
     """Everything that one set of tables hears."""
     found = {**people.handlers(model), **ledger.handlers(model), **follow_up.handlers(model)}
     for type_, happened in activity.handlers(model).items():
-        found[type_] = activity.both(found[type_], happened) if type_ in found else happened
+        found[type_] = both(found[type_], happened) if type_ in found else happened
     return found
+
+
+__all__ = ["both", "handlers"]

@@ -6,6 +6,8 @@ balance    the aged balance at any date
 customers  the list of customers, and one customer's file
 invoices   the list of invoices, and one invoice
 payments   payments, and what of them is left to allocate
+silence    promises, disputes, holds and exclusions
+notes      what people noted about a customer
 today      what a collector has to do now
 work       the state of the work in figures
 finding    the search over everything

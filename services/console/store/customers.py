@@ -1,5 +1,6 @@
 """Customers: their list with what they owe, and one customer's file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
 from libs.common.money import Money
-from services.console.store.ledger import BUCKETS, buckets, of_debtor, open_items, overdue, owed
+from services.console.store.ledger import BUCKETS, buckets, of_debtor, open_items, overdue, owed, within
 from services.console.store.slices import Found, Question
 from services.console.tables import read_model as model
 
@@ -88,10 +89,12 @@ def _customer(row: Any, day: date) -> Customer:
     )
 
 
-async def one(db: AsyncConnection, tenant_id: UUID, debtor_id: UUID) -> dict[str, Any]:
-    """A customer's identity and contacts. Raises NotFound."""
+async def one(
+    db: AsyncConnection, tenant_id: UUID, debtor_id: UUID, only: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """A customer's identity and contacts. Raises NotFound, also for one outside what somebody may see."""
     table = model.debtor
-    asked = select(table).where(table.c.tenant_id == tenant_id, table.c.debtor_id == debtor_id)
+    asked = select(table).where(table.c.tenant_id == tenant_id, table.c.debtor_id == debtor_id, within(only))
     found = (await db.execute(asked)).one_or_none()
     if found is None:
         raise NotFound("There is no such customer.")
@@ -168,15 +171,6 @@ async def timeline(
     asked = select(activity).where(activity.c.tenant_id == tenant_id, about)
     newest = asked.order_by(activity.c.at.desc(), activity.c.event_id).limit(most)
     return [dict(row._mapping) | {"name": None} for row in await db.execute(newest)]
-
-
-async def silences(db: AsyncConnection, tenant_id: UUID, payer_id: UUID) -> list[dict[str, Any]]:
-    """The holds in force over a payer, the first review first."""
-    hold = model.hold
-    alive = and_(hold.c.tenant_id == tenant_id, hold.c.placed_version >= 0, hold.c.lifted_version < 0)
-    over = or_(hold.c.payer_id == payer_id, hold.c.scope_id == payer_id)
-    asked = select(hold).where(alive, over).order_by(hold.c.review_on)
-    return [dict(row._mapping) for row in await db.execute(asked)]
 
 
 async def waiting(db: AsyncConnection, tenant_id: UUID, payer_id: UUID) -> dict[str, Any] | None:

@@ -1,13 +1,14 @@
 """The search over everything: customers by name or number, invoices by number or reference, amounts to the cent."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.console.store.ledger import named, owed
+from services.console.store.ledger import named, owed, within
 from services.console.tables import read_model as model
 
 MOST = 8
@@ -25,15 +26,19 @@ def cents(words: str) -> int | None:
     return int(whole.replace(".", "")) * 100 + int((fraction + "00")[:2])
 
 
-async def customers(db: AsyncConnection, tenant_id: UUID, words: str) -> list[dict[str, Any]]:
+async def customers(
+    db: AsyncConnection, tenant_id: UUID, words: str, only: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
     """Customers whose name holds the words or whose number begins with them."""
     debtor = model.debtor
     shown = select(debtor.c.debtor_id, debtor.c.name, debtor.c.external_id, debtor.c.profile)
-    mine = shown.where(debtor.c.tenant_id == tenant_id, ~debtor.c.erased, named(words))
+    mine = shown.where(debtor.c.tenant_id == tenant_id, ~debtor.c.erased, named(words), within(only))
     return [dict(row._mapping) for row in await db.execute(mine.order_by(func.lower(debtor.c.name)).limit(MOST))]
 
 
-async def invoices(db: AsyncConnection, tenant_id: UUID, words: str) -> list[dict[str, Any]]:
+async def invoices(
+    db: AsyncConnection, tenant_id: UUID, words: str, only: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
     """Invoices whose number begins with the words, or that are for, or still owe, exactly this amount."""
     invoice, item, debtor = model.invoice, model.item, model.debtor
     plain = words.strip().lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -44,7 +49,9 @@ async def invoices(db: AsyncConnection, tenant_id: UUID, words: str) -> list[dic
         meant += [invoice.c.payable == minor, invoice.c.invoice_id.in_(owing)]
     of_debtor = and_(debtor.c.tenant_id == invoice.c.tenant_id, debtor.c.debtor_id == invoice.c.debtor_id)
     shown = select(invoice.c.invoice_id, invoice.c.number, invoice.c.payable, invoice.c.currency, debtor.c.name)
-    mine = shown.select_from(invoice.outerjoin(debtor, of_debtor)).where(invoice.c.tenant_id == tenant_id, or_(*meant))
+    mine = shown.select_from(invoice.outerjoin(debtor, of_debtor)).where(
+        invoice.c.tenant_id == tenant_id, or_(*meant), within(only)
+    )
     found = await db.execute(mine.order_by(invoice.c.issue_date.desc(), invoice.c.invoice_id).limit(MOST))
     return [dict(row._mapping) for row in found]
 

@@ -1,5 +1,7 @@
 """Invoices: their list, and one invoice with its items and what was done about it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -9,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
 from libs.common.money import Money
-from services.console.store.ledger import Chosen, owed
+from services.console.store.ledger import Chosen, owed, within
 from services.console.store.slices import Found, Question
 from services.console.tables import read_model as model
 
@@ -64,7 +66,7 @@ def _state(due: Any, day: date, state: str) -> list[ColumnElement[bool]]:
 
 def _narrowed(chosen: Chosen) -> list[ColumnElement[bool]]:
     invoice = model.invoice
-    narrowed = Chosen(None, chosen.collector, chosen.profile).debtors()
+    narrowed = replace(chosen, entity=None, words="").debtors()
     if chosen.entity is not None:
         narrowed.append(invoice.c.entity_id == chosen.entity)
     if chosen.words:
@@ -93,12 +95,14 @@ def _told_state(told: dict[str, Any]) -> str:
     return "overdue" if told["late"] > 0 else "open"
 
 
-async def one(db: AsyncConnection, tenant_id: UUID, invoice_id: UUID) -> dict[str, Any]:
-    """One invoice with its debtor's name. Raises NotFound."""
+async def one(
+    db: AsyncConnection, tenant_id: UUID, invoice_id: UUID, only: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """One invoice with its debtor's name. Raises NotFound, also for one outside what somebody may see."""
     invoice, debtor = model.invoice, model.debtor
     of_debtor = and_(debtor.c.tenant_id == invoice.c.tenant_id, debtor.c.debtor_id == invoice.c.debtor_id)
     asked = select(invoice, debtor.c.name, debtor.c.external_id).select_from(invoice.outerjoin(debtor, of_debtor))
-    mine = (invoice.c.tenant_id == tenant_id, invoice.c.invoice_id == invoice_id)
+    mine = (invoice.c.tenant_id == tenant_id, invoice.c.invoice_id == invoice_id, within(only))
     found = (await db.execute(asked.where(*mine))).one_or_none()
     if found is None:
         raise NotFound("There is no such invoice.")
@@ -112,6 +116,22 @@ async def items(db: AsyncConnection, tenant_id: UUID, invoice_id: UUID) -> list[
     left = case((item.c.gone, 0), else_=owed()).label("owed")
     asked = select(item, left).where(*mine).order_by(item.c.sequence)
     return [dict(row._mapping) for row in await db.execute(asked)]
+
+
+async def of_item(db: AsyncConnection, tenant_id: UUID, item_id: UUID) -> UUID | None:
+    """The invoice that an item is an instalment of."""
+    item = model.item
+    asked = select(item.c.invoice_id).where(item.c.tenant_id == tenant_id, item.c.item_id == item_id)
+    found: UUID | None = await db.scalar(asked)
+    return found
+
+
+async def of_notice(db: AsyncConnection, tenant_id: UUID, notice_id: UUID) -> dict[str, Any] | None:
+    """The first item that a notice covers, and when it was told of last."""
+    notice = model.notice
+    asked = select(notice.c.covers, notice.c.told_at).where(notice.c.tenant_id == tenant_id)
+    row = (await db.execute(asked.where(notice.c.notice_id == notice_id))).one_or_none()
+    return {"item_id": row.covers[0]["item_id"], "told_at": row.told_at} if row and row.covers else None
 
 
 async def timeline(db: AsyncConnection, tenant_id: UUID, invoice_id: UUID) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from services.console.tables import read_model as model
@@ -24,12 +24,18 @@ PAGE = 100
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a list is narrowed to; the same words stand in the page's address."""
+    """What a list is narrowed to; the same words stand in the page's address.
+
+    `mine` are the portfolios of whoever looks, when only those are wanted. `only` are the sales owners to whom this
+    person's sight is limited; None where it is not.
+    """
 
     entity: UUID | None = None
     collector: str = ""
     profile: str = ""
     words: str = ""
+    mine: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
 
     def debtors(self) -> list[ColumnElement[bool]]:
         """The conditions on debtors."""
@@ -43,7 +49,16 @@ class Chosen:
             found.append(debtor.c.profile == self.profile)
         if self.words:
             found.append(named(self.words))
+        if self.mine:
+            found.append(or_(debtor.c.collector.in_(self.mine), debtor.c.sales_owner.in_(self.mine)))
+        if self.only is not None:
+            found.append(within(self.only))
         return found
+
+
+def within(only: Sequence[str] | None) -> ColumnElement[bool]:
+    """Debtors that somebody may see who is limited to the accounts of these sales owners; all when it is None."""
+    return true() if only is None else model.debtor.c.sales_owner.in_(list(only))
 
 
 def named(words: str) -> ColumnElement[bool]:
@@ -111,3 +126,9 @@ def of_debtor(items: Subquery) -> ColumnElement[bool]:
     """The join of items and their debtors."""
     debtor = model.debtor
     return and_(debtor.c.tenant_id == items.c.tenant_id, debtor.c.debtor_id == items.c.debtor_id)
+
+
+def of_payer(table: Any) -> ColumnElement[bool]:
+    """The join of a table that names payers and their files."""
+    debtor = model.debtor
+    return and_(debtor.c.tenant_id == table.c.tenant_id, debtor.c.debtor_id == table.c.payer_id)

@@ -1,7 +1,7 @@
 """Today: what a collector has to do now. The count of a tab and the length of its list come from one condition."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 from uuid import UUID
@@ -58,7 +58,7 @@ def _base(tab: Tab, tenant_id: UUID, day: date) -> tuple[Any, list[ColumnElement
 
 
 def _narrowed(table: Any, chosen: Chosen) -> list[ColumnElement[bool]]:
-    found = Chosen(None, chosen.collector, chosen.profile, chosen.words).debtors()
+    found = replace(chosen, entity=None).debtors()
     if chosen.entity is not None:
         found.append(table.c.entity_id == chosen.entity)
     return found

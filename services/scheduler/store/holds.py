@@ -176,7 +176,8 @@ async def owed(db: AsyncConnection, tenant: UUID, item_ids: Collection[UUID]) ->
     return int(await db.scalar(asked) or 0)
 
 
-async def some(db: AsyncConnection, tenant: UUID, ids: Collection[UUID]) -> list[Row]:
-    """These holds, those that exist."""
-    asked = select(hold).where(hold.c.tenant_id == tenant, among(hold.c.hold_id, ids))
+async def some(db: AsyncConnection, tenant: UUID, ids: Collection[UUID], table: Table = hold) -> list[Row]:
+    """These holds, promises or disputes, those that exist."""
+    key = next(column for column in table.primary_key if column.name != "tenant_id")
+    asked = select(table).where(table.c.tenant_id == tenant, among(key, ids))
     return [plain(row) for row in await db.execute(asked)]

@@ -8,7 +8,7 @@ addEventListener("change", (event) => {
 
 // "/" goes to the search; single letters press the button that names them, unless somebody is typing.
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), select, textarea, dialog")) return;
   const button = /^[a-z]$/.test(event.key) && document.querySelector(`[data-key="${event.key}"]`);
   if (event.key === "/") document.getElementById("finder")?.focus();
   else if (button) button.click();
@@ -28,19 +28,94 @@ addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 
-// A form that was sent is not sent twice by a double click.
+// A form that was sent is not sent twice by a double click. One that acts stays where it is when it is refused.
 addEventListener("submit", (event) => {
   const form = event.target;
   if (form.dataset.sent) event.preventDefault();
-  else if (form.method === "post") form.dataset.sent = "yes";
+  else if (form.method === "post") {
+    form.dataset.sent = "yes";
+    if ("act" in form.dataset) {
+      event.preventDefault();
+      act(form, event.submitter);
+    }
+  }
 });
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
-// A dialog opens from its button.
+async function act(form, submitter) {
+  const told = new FormData(form, submitter);
+  try {
+    const action = submitter?.getAttribute("formaction") ?? form.getAttribute("action");
+    const answer = await fetch(action, { method: "post", body: told, headers: { "x-relance-act": "1" } });
+    if (answer.ok && answer.headers.get("content-type")?.includes("json")) {
+      const { next } = await answer.json();
+      if (next === location.pathname + location.search) location.reload();
+      else location.assign(next);
+      return;
+    }
+    if (answer.redirected) return location.reload();
+    show(form, await answer.text());
+  } catch {
+    show(form, document.getElementById("away").innerHTML);
+  }
+  delete form.dataset.sent;
+}
+function show(form, words) {
+  const place = form.querySelector(".refused") ?? form.appendChild(Object.assign(document.createElement("div"), { className: "refused" }));
+  place.replaceChildren(new DOMParser().parseFromString(words, "text/html").body.firstElementChild);
+  const field = place.firstElementChild?.dataset.field;
+  const wrong = field && form.querySelector(`[name="${CSS.escape(field)}"]`);
+  for (const each of form.querySelectorAll("[aria-invalid]")) each.removeAttribute("aria-invalid");
+  wrong?.setAttribute("aria-invalid", "true");
+  place.scrollIntoView({ block: "nearest" });
+}
+
+// A dialog opens from its button, and says which of the ticked lines it is about.
+const commands = "command" in HTMLButtonElement.prototype;
 addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
-  if (opener) document.getElementById(opener.dataset.opens).showModal();
-  if (event.target.closest("[data-closes]")) event.target.closest("dialog").close();
+  const dialog = opener && document.getElementById(opener.dataset.opens);
+  if (dialog) about(dialog);
+  if (dialog && !commands) dialog.showModal();
+  if (event.target.closest("[data-closes]") && (!commands || !event.target.closest("[commandfor]"))) event.target.closest("dialog").close();
+});
+const hashed = location.hash && document.getElementById(location.hash.slice(1));
+if (hashed && hashed.matches("dialog")) {
+  about(hashed);
+  hashed.showModal();
+}
+function about(dialog) {
+  const place = dialog.querySelector("[data-items]");
+  if (!place) return;
+  const ticked = [...document.querySelectorAll("[data-item]:checked")];
+  place.textContent = ticked.length ? place.dataset.some.replace("#", ticked.length) : place.dataset.none;
+  for (const box of ticked) {
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name: "item", value: box.value });
+    place.append(field);
+  }
+  const amount = dialog.querySelector("[data-sum]");
+  if (!amount || !ticked.length) return;
+  const { currency, places } = ticked[0].dataset;
+  const sum = ticked.reduce((total, box) => total + Number(box.dataset.minor), 0);
+  amount.value = (sum / 10 ** places).toFixed(places).replace(".", document.documentElement.lang === "fr" ? "," : ".");
+  dialog.querySelector("[name=currency]").value = currency;
+}
+addEventListener("change", (event) => {
+  const all = event.target.closest("[data-all]");
+  if (!all) return;
+  for (const box of document.querySelectorAll(all.dataset.all === "item" ? "[data-item]" : `[name="${all.dataset.all}"]`)) box.checked = all.checked;
+});
+
+// What a link tells in a few lines opens over the page.
+addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-part]");
+  const dialog = document.getElementById("part");
+  if (!link || !dialog || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  const answer = await fetch(link.href, { headers: { "x-relance-part": "1" } });
+  dialog.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.children);
+  dialog.showModal();
 });
