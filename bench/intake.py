@@ -79,17 +79,18 @@ def invoice(number: str, debtor: int) -> dict[str, Any]:
 class Tenant:
     """One tenant with a key and a source, as the service's own directory knows it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, debtors: int = DEBTORS) -> None:
         self.settings = settings
+        self.debtors = debtors
         self.url = settings.urls[SERVICE]
         self.tenant, self.entity, self.source = uuid7(), uuid7(), uuid7()
         self.secret = "whsec_" + base64.b64encode(os.urandom(24)).decode()
         self.key = directory.new_key("test")
 
     @classmethod
-    async def made(cls, settings: Settings) -> "Tenant":
+    async def made(cls, settings: Settings, debtors: int = DEBTORS) -> "Tenant":
         """Its entries are written as the service's consumer would."""
-        mine = cls(settings)
+        mine = cls(settings, debtors)
         shared: dict[str, Any] = {"tenant_id": mine.tenant, "version": 1, "directory_version": 1}
         entity = EntityConfigured(
             **shared, entity_id=mine.entity, name="Bench", sender_name="Bench", sender_email="bench@example.com"
@@ -115,7 +116,7 @@ class Tenant:
 
     def lines(self, name: str) -> bytes:
         """A list as NDJSON."""
-        told = [json.dumps(invoice(f"{name}-{n}", n % DEBTORS)) for n in range(LINES)]
+        told = [json.dumps(invoice(f"{name}-{n}", n % self.debtors)) for n in range(LINES)]
         return "\n".join(told).encode()
 
     async def _list(self, body: bytes, result: str) -> float:
@@ -143,7 +144,7 @@ class Tenant:
 
     def message(self, number: str) -> bytes:
         """A signed webhook as the bytes of its request."""
-        body = json.dumps(invoice(number, int(number.rpartition("-")[2]) % DEBTORS)).encode()
+        body = json.dumps(invoice(number, int(number.rpartition("-")[2]) % self.debtors)).encode()
         name, now = f"msg_{uuid7().hex}", int(time.time())
         host = self.url.removeprefix("http://")
         return (

@@ -15,12 +15,14 @@ import psutil
 from sqlalchemy import text
 
 from bench.figures import figure
-from bench.intake import DEBTORS, LINES, Tenant, invoice
+from bench.intake import LINES, Tenant, invoice
 from bench.wire import paced, serving
 from libs.common.db import Database
 from libs.common.ids import invoice_id
 from libs.common.settings import PORTS, Settings
 
+DEBTORS = 5_000
+"""Ten open invoices each: what companies with 350,000 open invoices and 40,000 customers have."""
 LISTS = 4
 PACED, PACE = 3_000, 300
 LOOK = 0.01
@@ -36,7 +38,7 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
         ledgers = Ledgers(settings)
         stack.push_async_callback(ledgers.close)
         memory = sum(_resident(process.pid) for process in running)
-        tenant = await Tenant.made(settings)
+        tenant = await Tenant.made(settings, DEBTORS)
         lists = await _lists(tenant)
         await ledgers.hold(tenant.tenant, (LISTS + 1) * LINES)
         late = await _handled(tenant, ledgers)
@@ -76,7 +78,7 @@ async def _handled(tenant: Tenant, ledgers: "Ledgers") -> float:
 
 
 def _id(tenant: Tenant, number: int) -> UUID:
-    told = invoice(f"late-{number}", number % DEBTORS)
+    told = invoice(f"late-{number}", number % tenant.debtors)
     return invoice_id(tenant.tenant, tenant.entity, "invoice", told["number"], int(told["issue_date"][:4]))
 
 

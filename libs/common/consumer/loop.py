@@ -47,8 +47,9 @@ LOOK_EVERY = 1.0
 STALL_EVERY = 20.0
 """Seconds without a record after which a member asks whether there would be some (aiokafka #1037 stops so)."""
 STOPPED_REST = 2.0
-LINGER = 0.02
-"""Seconds between two small batches: commits are shared, and nobody notices."""
+RESTS, RESTS_BEHIND, REST_MOST = 1.0, 0.5, 0.1
+"""After a batch a member rests as long as it worked, half as long while it catches up, 0.1 s at most: records come
+together and share a commit, and the doors of the machine get their turn."""
 REMEMBERED = timedelta(days=400)
 
 Batch = Mapping[TopicPartition, Sequence[Any]]
@@ -178,7 +179,7 @@ class Consumer(ConsumerRebalanceListener):
                 elif batch:
                     self._heard_at = asyncio.get_running_loop().time()
                     await self._take(batch)
-                    await self._linger(batch)
+                    await self._let_others(batch)
                 else:
                     self._taken = 0
                     await self._check_stall(client)
@@ -186,11 +187,11 @@ class Consumer(ConsumerRebalanceListener):
             self._kafka = None
             await client.stop()
 
-    async def _linger(self, batch: Batch) -> None:
-        """After a small batch let a few more records come together."""
+    async def _let_others(self, batch: Batch) -> None:
+        """Rest after a batch, shortly."""
         self._taken = sum(map(len, batch.values()))
-        if not self.behind():
-            await asyncio.sleep(LINGER)
+        took = asyncio.get_running_loop().time() - self._heard_at
+        await asyncio.sleep(min(REST_MOST, took * (RESTS_BEHIND if self.behind() else RESTS)))
 
     async def _take(self, batch: Batch) -> None:
         async with self._busy:
