@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
@@ -105,6 +106,23 @@ async def test_a_sender_that_died_holds_a_stop_no_longer_than_its_lease(database
     waited = await stop(database, tenant, item, Scope(tenant))
     assert waited <= STOP_SECONDS
     assert waited > LEASE_SECONDS / 2
+
+
+async def test_a_database_that_hangs_holds_a_stop_no_longer_than_leases_can_live(
+    database: Database, tenant: UUID
+) -> None:
+    class Hanging:
+        @asynccontextmanager
+        async def transaction(self, *tenants: UUID) -> AsyncIterator[AsyncConnection]:
+            async with database.transaction(*tenants) as db:
+                await db.execute(text("select pg_sleep(60)"))
+                yield db
+
+    began = time.monotonic()
+    await stopping(Hanging(), Scope(tenant))
+    waited = time.monotonic() - began
+    assert LEASE_SECONDS < waited < STOP_SECONDS + 1
+    await asyncio.wait_for(stopping(database, Scope(tenant)), 1)
 
 
 async def test_how_long_a_stop_waited_is_measured(database: Database, tenant: UUID) -> None:
