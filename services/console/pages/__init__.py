@@ -9,7 +9,7 @@ commands, forms         calling the owner of what a button changes; what people 
 signing                 signing in and out, language and theme
 today, approving        the morning's queue, and approving it
 acting, why             what people do about a customer; why something was said or not
-customers invoices balance payments silence finding operations   the pages
+customers invoices balance dso payments silence finding operations   the pages
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from services.console.pages import (
     approving,
     balance,
     customers,
+    dso,
     excel,
     finding,
     invoices,
@@ -50,7 +51,8 @@ def routers() -> list[APIRouter]:
         why,
         invoices,
         balance,
-            payments,
+        dso,
+        payments,
         silence,
         finding,
         operations,

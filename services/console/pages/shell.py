@@ -47,6 +47,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
             Page("/holds", "holds", "nav.holds", "reminders:read"),
         ),
     ),
+    ("nav.steer", (Page("/dso", "dso", "nav.dso", "payments:read"),)),
     ("nav.settings", (Page("/operations", "operations", "nav.operations"),)),
 )
 

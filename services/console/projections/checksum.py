@@ -35,7 +35,7 @@ async def checksum(db: AsyncConnection, model: ReadModel) -> Checksum:
     """What a set of tables holds. A row's hash covers all its columns; their order in the table does not matter."""
     await db.execute(text("set local timezone = 'UTC'"))
     found = {}
-    for table in model.tables:
+    for table in model.facts:
         columns = ", ".join(f'"{column.name}"' for column in table.columns)
         asked = f"select count(*), coalesce(sum(hashtextextended(row({columns})::text, 0)), 0) from {table.name}"  # noqa: S608
         count, total = (await db.execute(text(asked))).one()

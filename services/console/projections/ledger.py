@@ -1,10 +1,11 @@
 """The ledger: invoices and their instalments, payments, credits, feeds, and every move of a residual."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import and_, delete, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.consumer import Handler
@@ -64,12 +65,13 @@ class Ledger:
         await keep(db, self.model.invoice, [_invoice(event) for event in events])
         await keep(db, self.model.item, [row for event in events for row in _items(event)], "told_version")
         await self._drop_others(db, events)
+        await self._tell(db, events)
 
     async def _drop_others(self, db: AsyncConnection, events: list[Event]) -> None:
         """Instalments that only an earlier version of the invoice had are gone, whichever version came last."""
         item, invoice = self.model.item, self.model.invoice
         told = given(invoice, ("tenant_id", "invoice_id"))
-        dropping = update(item).values(gone=True, told_version=invoice.c.version)
+        dropping = update(item).values(gone=True, told_version=invoice.c.version, told_at=invoice.c.changed_at)
         named = (invoice.c.tenant_id == told.c.tenant_id, invoice.c.invoice_id == told.c.invoice_id)
         of_invoice = (item.c.tenant_id == invoice.c.tenant_id, item.c.invoice_id == invoice.c.invoice_id)
         older = (item.c.told_version >= 0, item.c.told_version < invoice.c.version)
@@ -79,9 +81,16 @@ class Ledger:
     async def cancelled(self, db: AsyncConnection, events: list[Event]) -> None:
         """An invoice is void; what came before or comes after with a lower version changes nothing."""
         facts = ("tenant_id", "invoice_id", "version", "entity_id", "debtor_id", "payer_id")
-        rows = [{name: getattr(e.body, name) for name in facts} | {"cancelled": True} for e in events]
+        void = [{"cancelled": True, "changed_at": event.time} for event in events]
+        rows = [{name: getattr(e.body, name) for name in facts} | said for e, said in zip(events, void, strict=True)]
         await keep(db, self.model.invoice, rows)
         await keep(db, self.model.item, [row for event in events for row in _void(event)], "told_version")
+        await self._tell(db, events)
+
+    async def _tell(self, db: AsyncConnection, events: list[Event]) -> None:
+        """What each version said, for the days that it stood."""
+        await add(db, self.model.telling, [_telling(event) for event in events])
+        await reopen(db, self.model, events)
 
     async def credits(self, db: AsyncConnection, events: list[Event]) -> None:
         rows = [
@@ -135,17 +144,21 @@ class Ledger:
             for event in events
         ]
         await self._owe(db, rows)
+        await reopen(db, self.model, events)
 
     async def reopened(self, db: AsyncConnection, events: list[Event]) -> None:
         await self._owe(db, [_owed(event, _told(event), event.body.on) for event in events])
+        await reopen(db, self.model, events)
 
     async def _residuals(self, db: AsyncConnection, events: Iterable[Event]) -> None:
         rows = [_owed(event, told, _on(event)) for event in events for told in event.body.residuals]
         await self._owe(db, rows)
+        await reopen(db, self.model, events)
 
     async def _owe(self, db: AsyncConnection, rows: list[dict[str, Any]]) -> None:
         moved = ("on", "at")
-        items = [{name: value for name, value in row.items() if name not in moved} for row in rows]
+        stays = [{name: value for name, value in row.items() if name not in moved} for row in rows]
+        items = [each | {"moved_at": row["at"]} for each, row in zip(stays, rows, strict=True)]
         await keep(db, self.model.item, items, "item_version")
         move = ("tenant_id", "item_id", "item_version", "on", "residual", "at")
         await add(db, self.model.move, [_only(row, move) for row in rows])
@@ -155,14 +168,50 @@ class Ledger:
         await keep(db, self.model.feed, [_only(event.body.model_dump(), facts) for event in events])
 
 
+async def reopen(db: AsyncConnection, model: ReadModel, events: Iterable[Event]) -> None:
+    """Figures kept of days that are over are worked out anew when something is told of those days: figures as shown
+    by when it was told, those from the books by the dates that it names."""
+    told: dict[UUID, date] = {}
+    dated: dict[UUID, date] = {}
+    for event in events:
+        tenant, on = event.tenant, event.time.date() - timedelta(days=1)
+        told[tenant] = min(on, told.get(tenant, on))
+        named = getattr(event.body, "issue_date", None) or (date.min if hasattr(event.body, "item_ids") else _on(event))
+        dated[tenant] = min(named, dated.get(tenant, named))
+    closing = model.closing.c
+    for tenant in sorted(told):
+        late = or_(and_(~closing.books, closing.day >= told[tenant]), and_(closing.books, closing.day >= dated[tenant]))
+        await db.execute(delete(model.closing).where(closing.tenant_id == tenant, late))
+
+
+def _telling(event: Event) -> dict[str, Any]:
+    body = event.body
+    parts = [] if isinstance(body, InvoiceCancelled) else body.instalments
+    payable = getattr(body, "payable", None)
+    return {
+        "tenant_id": body.tenant_id,
+        "invoice_id": body.invoice_id,
+        "version": body.version,
+        "at": event.time,
+        "entity_id": body.entity_id,
+        "debtor_id": body.debtor_id,
+        "issue_date": getattr(body, "issue_date", None),
+        "currency": payable.currency if payable else None,
+        "payable": payable.minor if payable else None,
+        "items": [[str(part.item_id), part.due_date.isoformat(), part.amount.minor] for part in parts],
+    }
+
+
 def _only(row: Row, names: Iterable[str]) -> dict[str, Any]:
     return {name: row[name] for name in names}
 
 
 def _on(event: Event) -> date:
     """The date that a move belongs to in the books: the money's value date, else the day it was told."""
-    on: date = event.body.value_date if hasattr(event.body, "value_date") else event.time.date()
-    return on
+    for name in ("value_date", "settled_on", "on"):
+        if hasattr(event.body, name):
+            return getattr(event.body, name)  # type: ignore[no-any-return]
+    return event.time.date()
 
 
 def _told(event: Event) -> Residual:
@@ -197,6 +246,7 @@ def _invoice(event: Event) -> dict[str, Any]:
         "not_chased": list(body.not_chased),
         "cancelled": False,
         "told_at": event.time,
+        "changed_at": event.time,
     }
 
 
@@ -217,6 +267,7 @@ def _items(event: Event) -> list[dict[str, Any]]:
             "currency": part.amount.currency,
             "amount": part.amount.minor,
             "gone": False,
+            "told_at": event.time,
         }
         for part in body.instalments
     ]
@@ -234,6 +285,7 @@ def _void(event: Event) -> list[dict[str, Any]]:
             "debtor_id": body.debtor_id,
             "payer_id": body.payer_id,
             "gone": True,
+            "told_at": event.time,
         }
         for item in body.item_ids
     ]

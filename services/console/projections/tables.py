@@ -106,10 +106,16 @@ class ReadModel:
             _flag("take_over"),
             _flag("cancelled"),
             Column("told_at", INSTANT),
+            Column("changed_at", INSTANT),
         )
         self._index(self.invoice, "debtor", "tenant_id", "debtor_id", "issue_date")
         self._index(self.invoice, "number", "tenant_id", sql("lower(number) text_pattern_ops"))
         self._index(self.invoice, "issued", "tenant_id", "issue_date")
+        self._index(self.invoice, "changed", "tenant_id", "changed_at")
+        self._items()
+        self._past()
+
+    def _items(self) -> None:
         self.item = self._table(
             "item",
             "item_id",
@@ -126,12 +132,18 @@ class ReadModel:
             _minor("amount"),
             _minor("residual"),
             _flag("gone"),
+            Column("told_at", INSTANT),
+            Column("moved_at", INSTANT),
         )
         open_now = sql("not gone and coalesce(residual, amount) <> 0")
         self._index(self.item, "open", "tenant_id", "due_date", "item_id", postgresql_where=open_now)
         self._index(self.item, "of_debtor", "tenant_id", "debtor_id", postgresql_where=open_now)
         self._index(self.item, "of_payer", "tenant_id", "payer_id", postgresql_where=open_now)
         self._index(self.item, "of_invoice", "tenant_id", "invoice_id")
+        self._index(self.item, "moved", "tenant_id", "moved_at", postgresql_where=sql("not gone"))
+
+    def _past(self) -> None:
+        """Every move of a residual, every version of an invoice, and the figures of days that are over."""
         self.move = Table(
             self.prefix + "move",
             self.metadata,
@@ -141,6 +153,32 @@ class ReadModel:
             Column("on", Date, nullable=False),
             Column("residual", BigInteger, nullable=False),
             Column("at", INSTANT, nullable=False),
+        )
+        self.telling = Table(
+            self.prefix + "telling",
+            self.metadata,
+            Column("tenant_id", Uuid, primary_key=True),
+            Column("invoice_id", Uuid, primary_key=True),
+            Column("version", BigInteger, primary_key=True),
+            Column("at", INSTANT, nullable=False),
+            _id("entity_id"),
+            _id("debtor_id"),
+            Column("issue_date", Date),
+            _currency(),
+            _minor("payable"),
+            Column("items", JSONB, nullable=False),
+        )
+        self.closing = Table(
+            self.prefix + "closing",
+            self.metadata,
+            Column("tenant_id", Uuid, primary_key=True),
+            Column("day", Date, primary_key=True),
+            Column("entity_id", Uuid, primary_key=True),
+            Column("currency", String(3), primary_key=True),
+            Column("outstanding", BigInteger, nullable=False),
+            Column("not_due", BigInteger, nullable=False),
+            Column("sold", JSONB, nullable=False),
+            _flag("books"),
         )
 
     def _money(self) -> None:
@@ -339,3 +377,8 @@ class ReadModel:
     def tables(self) -> list[Table]:
         """Every table of this set."""
         return [table for table in vars(self).values() if isinstance(table, Table)]
+
+    @property
+    def facts(self) -> list[Table]:
+        """Those that the topics alone fill: all but what was worked out of them and kept."""
+        return [table for table in self.tables if table is not self.closing]

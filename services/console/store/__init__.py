@@ -2,7 +2,9 @@
 
 ledger     what is owed and since when: the pieces that the other questions are made of
 slices     a question that a list asks, and what it gets
-balance    the aged balance at any date
+past       what was owed on a day gone by, as shown that day
+balance    the aged balance at any date, down to a cell's items
+dso        what stood at the end of days, and what was sold until then
 customers  the list of customers, and one customer's file
 invoices   the list of invoices, and one invoice
 payments   payments, and what of them is left to allocate

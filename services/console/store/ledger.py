@@ -1,7 +1,6 @@
 """What is owed and since when: the pieces that the questions about customers, invoices and balances are made of.
 
-An item is open while it owes; it is overdue from the day after its due date. Today's balance reads the items; that of
-a day gone by takes, for each item issued by then, what it owed after its last move dated by that day.
+An item is open while it owes; it is overdue from the day after its due date. Days gone by are those of `past`.
 """
 
 from collections.abc import Sequence
@@ -12,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, func, literal, or_, select, true
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from services.console.tables import read_model as model
 
@@ -83,21 +81,6 @@ def open_items(tenant_id: UUID) -> Select[Any]:
     return _items(owed()).where(alive)
 
 
-def items_on(tenant_id: UUID, day: date) -> Select[Any]:
-    """Every item that owed at the end of a day gone by."""
-    item, move = model.item, model.move
-    last = (
-        select(move.c.item_id, move.c.residual)
-        .where(move.c.tenant_id == tenant_id, move.c.on <= day)
-        .ext(distinct_on(move.c.item_id))
-        .order_by(move.c.item_id, move.c.item_version.desc())
-        .subquery("last_move")
-    )
-    left = func.coalesce(last.c.residual, item.c.amount)
-    told = and_(item.c.tenant_id == tenant_id, ~item.c.gone, item.c.issue_date <= day, left != 0)
-    return _items(left).select_from(item.outerjoin(last, last.c.item_id == item.c.item_id)).where(told)
-
-
 def _items(left: ColumnElement[int]) -> Select[Any]:
     item = model.item
     facts = ("tenant_id", "item_id", "invoice_id", "entity_id", "debtor_id", "issue_date", "due_date", "currency")
@@ -106,14 +89,18 @@ def _items(left: ColumnElement[int]) -> Select[Any]:
 
 def buckets(items: Subquery, day: date) -> Sequence[ColumnElement[int]]:
     """The sums of what is owed by age on a day, not due first."""
-    ages = [day - timedelta(days=edge) for edge in EDGES]
-    ends = [items.c.due_date >= ages[0]]
-    ends += [and_(items.c.due_date < newer, items.c.due_date >= older) for newer, older in pairwise(ages)]
-    ends.append(items.c.due_date < ages[-1])
     zero = literal(0)
     return [
-        func.coalesce(func.sum(items.c.owed).filter(end), zero).label(f"b{index}") for index, end in enumerate(ends)
+        func.coalesce(func.sum(items.c.owed).filter(end), zero).label(f"b{index}")
+        for index, end in enumerate(ends(items, day))
     ]
+
+
+def ends(items: Subquery, day: date) -> Sequence[ColumnElement[bool]]:
+    """The conditions that an item has each of the ages on a day, not due first."""
+    ages = [day - timedelta(days=edge) for edge in EDGES]
+    between = [and_(items.c.due_date < newer, items.c.due_date >= older) for newer, older in pairwise(ages)]
+    return [items.c.due_date >= ages[0], *between, items.c.due_date < ages[-1]]
 
 
 def overdue(items: Subquery, day: date) -> ColumnElement[int]:
