@@ -106,7 +106,7 @@ async def known(loops: Database, handlers: Handlers, tenant: UUID, count: int) -
     account = {"iban": IBAN, "holder": "Verrerie", "effective_at": NOW - timedelta(days=9), "entity_id": entity}
     first = [
         TenantConfigured(**common, name="Léman"),
-        EntityConfigured(**common, entity_id=entity, mode="live", approvals="policy", **creditor),
+        EntityConfigured(**common, entity_id=entity, mode="live", approvals="policy", run_in="waived", **creditor),
         BankDetailsApproved(**common, bank_account_id=named("account", tenant), **account),
     ]
     by_type = handlers.by_type()

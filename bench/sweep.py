@@ -80,6 +80,7 @@ async def _fill(loops: Database, owner: Database) -> UUID:
             sender_email="bench@example.org",
             mode="live",
             approvals="policy",
+            run_in="waived",
             feed_required=False,
         ),
     ]

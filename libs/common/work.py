@@ -1,19 +1,27 @@
 """What a process has left to do, and a way to wake it: for `relance status`, operations, the demo and tests.
 
 The two routes are internal. `rests` counts how often a loop found nothing more to do; one that has rested twice since
-it was nudged has made a whole pass after the nudge.
+it was nudged has made a whole pass after the nudge. A consumer does not rest: its lag tells.
 """
 
+import asyncio
+import time
+from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
 from libs.common.auth import Caller, requires_service
 from libs.common.db import Database
-from libs.common.runtime import App
+from libs.common.runtime import App, Pulse
 from libs.common.tables import dead_letter, outbox, parked
+
+CONSUMER = "consumer"
+WHOLE_PASS = 2
+WITHIN, STEP = 5.0, 0.005
+"""Seconds that a pass is waited for, and between looks."""
 
 
 class LoopState(BaseModel):
@@ -38,7 +46,7 @@ class WorkLeft(BaseModel):
 
 
 def with_work(app: App, loops: Database) -> App:
-    """The same application, with `GET /internal/v1/work` and `POST /internal/v1/work/nudge`."""
+    """The same application, with `GET /internal/v1/work` and `POST /internal/v1/work/rest`."""
     app.http.include_router(_router(app, loops))
     return app
 
@@ -52,14 +60,22 @@ def _router(app: App, loops: Database) -> APIRouter:
         """What is left to do, and how the loops turn."""
         return await _left(app, loops)
 
-    @routes.post("/nudge", status_code=204)
-    async def nudge(caller: ours) -> Response:
-        """Wake every loop of this process: there may be work."""
-        for pulse in app.pulses.values():
-            pulse.nudge()
-        return Response(status_code=204)
+    @routes.post("/rest")
+    async def rest(caller: ours) -> WorkLeft:
+        """Wake every loop until each has made a whole pass, 5 s at most, and tell what is left then."""
+        await _passes([pulse for name, pulse in app.pulses.items() if name != CONSUMER])
+        return await _left(app, loops)
 
     return routes
+
+
+async def _passes(pulses: Sequence[Pulse]) -> None:
+    goals = [(pulse, pulse.rests + WHOLE_PASS) for pulse in pulses]
+    end = time.monotonic() + WITHIN
+    while (late := [pulse for pulse, goal in goals if pulse.rests < goal]) and time.monotonic() < end:
+        for pulse in late:
+            pulse.nudge()
+        await asyncio.sleep(STEP)
 
 
 async def _left(app: App, loops: Database) -> WorkLeft:

@@ -19,7 +19,6 @@ from libs.common.events import HEARD, OWNERS, PARTITIONS
 from libs.common.settings import PORTS, Settings
 from libs.common.webhooks import sign
 
-NUDGE_EVERY = 0.05
 QUIET_ROUNDS = 2
 
 
@@ -140,18 +139,15 @@ class Office:
 
     async def work(self) -> dict[str, dict[str, Any]]:
         """What each service has left to do; a service that does not answer is absent."""
-        answers = await asyncio.gather(
-            *(self._internal("GET", name, "/internal/v1/work") for name in PORTS), return_exceptions=True
-        )
+        return await self._of_each("GET", "/internal/v1/work")
+
+    async def _of_each(self, method: str, path: str) -> dict[str, dict[str, Any]]:
+        answers = await asyncio.gather(*(self._internal(method, name, path) for name in PORTS), return_exceptions=True)
         return {
             name: found.json()
             for name, found in zip(PORTS, answers, strict=True)
             if isinstance(found, httpx.Response) and found.is_success
         }
-
-    async def nudge(self) -> None:
-        """Wake every loop."""
-        await asyncio.gather(*(self._internal("POST", name, "/internal/v1/work/nudge") for name in PORTS))
 
     async def _internal(self, method: str, service: str, path: str) -> httpx.Response:
         token = service_token(self.settings, audience=service, tenant=self.tenant, subject="service:console")
@@ -161,40 +157,23 @@ class Office:
     async def settled(self, timeout: float = 30) -> None:  # noqa: ASYNC109 - a deadline, not a cancellation
         """Return when all that was recorded is handled and nothing comes of it any more.
 
-        Quiet means: no outbox, no lag, nothing in hand, and not one new record while every loop made two whole
-        passes, twice over; so what one loop leaves for the next is seen. Raises TimeoutError with what is left.
+        Quiet means: no outbox, no lag, nothing in hand, and not one new record while every loop made a whole pass,
+        twice over; so what one loop leaves for the next is seen. Raises TimeoutError with what is left.
         """
         end = time.monotonic() + timeout
-        since: dict[str, int] = {}
-        records, quiet, nudged = -1, 0, 0.0
+        records, quiet = -1, 0
         while quiet < QUIET_ROUNDS:
             if time.monotonic() > end:
                 raise TimeoutError(f"Not settled in {timeout} s: {await self.work()}")
-            if time.monotonic() - nudged > NUDGE_EVERY:
-                nudged = time.monotonic()
-                await self.nudge()
-            work = await self.work()
+            work = await self._of_each("POST", "/internal/v1/work/rest")
             busy = len(work) < len(PORTS) or any(_busy(left) for left in work.values())
-            rests = _rests(work)
             lag, recorded = await self.listening.look()
-            if busy or lag or recorded != records:
-                since, records, quiet = rests, recorded, 0
-            elif all(rests[loop] >= count + 2 for loop, count in since.items()):
-                since, quiet = rests, quiet + 1
+            quiet = 0 if busy or lag or recorded != records else quiet + 1
+            records = recorded
 
 
 def _busy(left: dict[str, Any]) -> bool:
     return bool(left["outbox"]) or any(state["held"] for state in left["loops"].values())
-
-
-def _rests(work: dict[str, dict[str, Any]]) -> dict[str, int]:
-    """How often each loop found nothing to do. Consumers do not rest: their lag tells."""
-    return {
-        f"{name}.{loop}": state["rests"]
-        for name, left in work.items()
-        for loop, state in left["loops"].items()
-        if loop != "consumer"
-    }
 
 
 class Listening:

@@ -4,6 +4,7 @@ A day: the ERP posts its invoices, the bank its statements, at half past nine th
 call, customers read their mails. Between two steps the play waits until all that was said has been heard.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import holidays
 from libs.common import ids
 from libs.common.clock import SharedClock
 from libs.common.demo import bank, letters, wire
-from libs.common.demo.company import Group, Sale
+from libs.common.demo.company import Company, Group, Sale
 from libs.common.demo.customers import NUMBER, Customers
 from libs.common.demo.office import COLLECTOR, MANAGER, TREASURER, Office, Person
 from libs.common.demo.stage import Stage
@@ -78,28 +79,28 @@ class Play:
         self.clock.move_to(datetime.combine(day, hour, PARIS).astimezone(UTC))
 
     async def _sell(self, sold: Sequence[Sale]) -> None:
-        for sale in sold:
-            body = wire.invoice(sale, self.stage.entities[sale.entity])
-            response = await self.office.signed(self.stage.sources[sale.entity], body)
-            response.raise_for_status()
+        await asyncio.gather(*(self._sold(sale) for sale in sold))
         self.customers.receive(sold)
         self.happened["factures reçues"] += len(sold)
+
+    async def _sold(self, sale: Sale) -> None:
+        body = wire.invoice(sale, self.stage.entities[sale.entity])
+        (await self.office.signed(self.stage.sources[sale.entity], body)).raise_for_status()
 
     async def _bank(self, day: date) -> None:
         """Yesterday's bookings, as the bank tells them before breakfast."""
         self.sequence += 1
         booked = self.customers.transfers(day)
-        for company in self.group.companies:
-            transfers = booked.get(company.code, [])
-            yesterday = _banking_day_before(day)
-            opening = self.balances[company.code]
-            raw = bank.statement(company.iban, yesterday, self.sequence, opening, transfers)
-            self.balances[company.code] += sum(one.amount for one in transfers)
-            headers = {"content-type": "application/xml"}
-            await self.office.call(
-                "POST", "payment_matching", "/v1/statements", by=TREASURER, content=raw, headers=headers
-            )
-            self.happened["virements"] += len(transfers)
+        day_booked = _banking_day_before(day)
+        told = [(company, booked.get(company.code, [])) for company in self.group.companies]
+        await asyncio.gather(*(self._statement(company, day_booked, transfers) for company, transfers in told))
+
+    async def _statement(self, company: Company, day: date, transfers: Sequence[bank.Transfer]) -> None:
+        raw = bank.statement(company.iban, day, self.sequence, self.balances[company.code], transfers)
+        self.balances[company.code] += sum(one.amount for one in transfers)
+        self.happened["virements"] += len(transfers)
+        headers = {"content-type": "application/xml"}
+        await self.office.call("POST", "payment_matching", "/v1/statements", by=TREASURER, content=raw, headers=headers)
 
     async def _confirm(self) -> None:
         """The treasurer looks at what the machine left open, and confirms what is plain; the rest stays on the desk."""
