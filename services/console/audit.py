@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Row, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.console.tables import audit
@@ -90,6 +90,15 @@ async def page(db: AsyncConnection, tenant_id: UUID, before: int | None = None, 
     if before is not None:
         asked = asked.where(audit.c.seq < before)
     return [dict(row._mapping) for row in await db.execute(asked.order_by(audit.c.seq.desc()).limit(limit))]
+
+
+async def first(db: AsyncConnection, tenant_id: UUID, action: str, subject: object) -> datetime | None:
+    """When this was first done to a thing; None if it never was."""
+    asked = select(func.min(audit.c.at)).where(
+        audit.c.tenant_id == tenant_id, audit.c.action == action, audit.c.subject_id == str(subject)
+    )
+    found: datetime | None = await db.scalar(asked)
+    return found
 
 
 async def verify(db: AsyncConnection, tenant_id: UUID) -> Verdict:

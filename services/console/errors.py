@@ -23,6 +23,15 @@ class NameTaken(Conflict):
     code = "name_taken"
 
 
+class StillInShadow(Conflict):
+    """An entity is watched for a full day before its first reminder may leave."""
+
+    code = "still_in_shadow"
+    remedy = (
+        "Look at what it would say (GET /v1/plan) and release it a day after; or waive its run_in if it was proven."
+    )
+
+
 class PasswordTooWeak(Refused):
     """The password is too short or too common."""
 

@@ -73,7 +73,8 @@ def sent(
     sent_at: datetime,
 ) -> Event:
     about = _about(notice, lines)
-    told = ReminderSent(**about, delivery_id=delivery_id, channel=channel, tone=notice.tone, sent_at=sent_at)
+    people = {"approved": notice.approved_by is not None, "edited": notice.edited_by is not None}
+    told = ReminderSent(**about, delivery_id=delivery_id, channel=channel, tone=notice.tone, sent_at=sent_at, **people)
     return _event(notice, told, at)
 
 

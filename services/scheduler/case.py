@@ -13,6 +13,7 @@ from uuid import UUID
 
 from services.scheduler.calendar import Calendar
 from services.scheduler.policy import GAPPED, LADDER, Policy, Step
+from services.scheduler.running_in import RunIn
 
 MarkState = Literal[
     "released", "proposed", "opened", "uncertain", "completed", "skipped", "stopped", "failed", "rejected", "bounced"
@@ -206,6 +207,8 @@ class Case:
     """The payer's last sign of life: reply, promise, dispute, payment."""
     thanked_on: date | None = None
     """The day of the last thank-you to this payer."""
+    run_in: RunIn | None = None
+    """How far the entity is on its run-in; None when somebody waived it."""
 
     def in_flight(self, kinds: frozenset[str]) -> bool:
         """Whether a reminder of these kinds is released and not ended."""

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from services.scheduler.case import Case, Item, Mark, Reason
-from services.scheduler.grouping import Verdict
+from services.scheduler.case import TO_PAYER, Case, Item, Mark, Reason
+from services.scheduler.grouping import Verdict, confirmed_first
 from services.scheduler.planner import Decision
+from services.scheduler.policy import Step
+from services.scheduler.running_in import WANTED
 
 Language = Literal["fr", "en"]
 
@@ -114,6 +116,14 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Une mise en demeure est prévue le {on} : rien ne la retarde.",
         "A formal notice is planned for {on}: nothing delays it.",
     ),
+    "ramping_up": (
+        "Montée en charge de la société : au plus {most} messages aujourd'hui ; reprise le {until}.",
+        "The entity is ramping up: at most {most} notices today; the next ones on {until}.",
+    ),
+    "confirmed_first": (
+        "Une personne valide chaque message de l'étape « {step} » : {approved} validés sur les {wanted} attendus.",
+        "A person confirms every notice of step “{step}”: {approved} of {wanted} wanted are approved.",
+    ),
     "call_first": ("Un appel passe d'abord.", "A call comes first."),
     "window_closed": ("Hors des heures d'envoi ; reprise le {opens}.", "Outside sending hours; they open {opens}."),
     "tenant_stopped": ("Tous les envois sont arrêtés.", "All sending is stopped."),
@@ -161,7 +171,11 @@ def explain(item: Item, case: Case, decision: Decision) -> Explanation:
         next_step=step,
         next_on=told.on if told else None,
         now=now,
-        reasons=tuple(_reasons(told, first, bool(rows), decision) + _over(item, told)),
+        reasons=(
+            *_reasons(told, first, bool(rows), decision),
+            *_over(item, told),
+            *_run_in(case, rows[0].step if rows else None),
+        ),
         history=tuple(sorted(item.marks, key=lambda mark: (mark.on, mark.cycle, mark.tone))),
     )
 
@@ -169,6 +183,16 @@ def explain(item: Item, case: Case, decision: Decision) -> Explanation:
 def _over(item: Item, told: Verdict | None) -> list[Reason]:
     """What is said of a settled item is a word of thanks: that it is settled goes with it."""
     return [Reason("settled")] if told is not None and told.step is not None and not item.open else []
+
+
+def _run_in(case: Case, step: Step | None) -> list[Reason]:
+    """What a step still has to earn before its notices leave without a person."""
+    if step is None or case.run_in is None or case.approvals == "confirm" or step.kind not in TO_PAYER:
+        return []
+    if step.approval != "none" or not confirmed_first(case, step):
+        return []
+    approved = case.run_in.record(step.key).approved
+    return [Reason("confirmed_first", {"step": step.key, "approved": approved, "wanted": WANTED})]
 
 
 def _soonest(verdicts: list[Verdict]) -> Verdict | None:

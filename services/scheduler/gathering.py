@@ -13,30 +13,18 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.scheduler.calendar import Calendar
 from services.scheduler.case import Case, Item, Mark, Money, Party, Pause
 from services.scheduler.evidence import facts_of, standing
 from services.scheduler.policy import PolicyVersion
+from services.scheduler.situation import Row, Situation
 from services.scheduler.store import facts
 from services.scheduler.store.cases import Pair
 from services.scheduler.store.policies import Policies
 from services.scheduler.store.zones import calendar
+from services.scheduler.trusting import with_run_ins
 
-Row = Mapping[str, Any]
 NOTHING = "{}"
 BUDGET_LOOKS_BACK = timedelta(days=366)
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """One case: its row, its facts, the policy it is on, its entity's calendar. Without a policy it is silent."""
-
-    row: Row
-    case: Case
-    version: PolicyVersion | None
-    calendar: Calendar
-    language: str
-    entity_known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +65,8 @@ async def gather(
     on = await policies.of(
         db, {(row["tenant_id"], row["policy_version_id"]) for row in rows if row["policy_version_id"]}
     )
-    return [_situation(row, found, active, on) for row in rows]
+    situations = [_situation(row, found, active, on) for row in rows]
+    return situations if found.as_of else await with_run_ins(db, situations, found.entities, now)
 
 
 async def _find(

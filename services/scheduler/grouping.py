@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from libs.common.events.reminders import Approval
-from services.scheduler.case import Case, Item, Mark, Reason
+from services.scheduler.case import TO_PAYER, Case, Item, Mark, Reason
 from services.scheduler.policy import STRICTNESS, Step
 
 
@@ -151,6 +151,11 @@ def _owed(items: Iterable[Item]) -> dict[str, int]:
     return sums
 
 
+def confirmed_first(case: Case, step: Step) -> bool:
+    """Whether every notice of a step is confirmed by a person, whatever the policy says."""
+    return case.approvals == "confirm" or (case.run_in is not None and not case.run_in.trusts(step.key))
+
+
 def _oldest(verdict: Verdict) -> tuple[date, str]:
     return verdict.item.due_date, str(verdict.item.item_id)
 
@@ -199,8 +204,6 @@ def _row(verdict: Verdict, completes: bool, listed_by: Step | None = None) -> Ro
 
 
 def _notice(step: Step, anchor: Item, rows: Sequence[Row], case: Case, ends: datetime) -> Notice:
-    floor: Approval = "confirm" if case.approvals == "confirm" and step.kind != "internal_notice" else "none"
-    if step.kind == "task_call":
-        floor = "none"
+    floor: Approval = "confirm" if step.kind in TO_PAYER and confirmed_first(case, step) else "none"
     ordered = sorted(rows, key=lambda row: (row.item.due_date, row.item.number, str(row.item.item_id)))
     return Notice(step, anchor, tuple(ordered), strictest([row.step for row in rows if row.completes], floor), ends)

@@ -2,7 +2,7 @@
 
 no     a release is not the current one; something over it is paused, also in part, since it was released; the tenant
        is stopped, the entity in shadow; another notice of the party is on its way or within the gap
-again  the window is closed: a notice that waited for its approval leaves when it opens
+again  the window is closed, or the entity has said enough on one of its first days: it leaves when it may
 The gap is reserved on the party's locked row, so that of two notices that ask at once only one gets its yes.
 """
 
@@ -16,14 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.clock import Clock
 from libs.common.permits import Answer, Ask, AskedItem, again, no, yes
 from services.scheduler.case import Case, Item
-from services.scheduler.gathering import Situation, gather
+from services.scheduler.gathering import gather
 from services.scheduler.judging import Day, day_of, silence_kept, standing
 from services.scheduler.policy import GAPPED
+from services.scheduler.situation import Situation
 from services.scheduler.store import cases, evidence, facts, sweeping
 from services.scheduler.store.policies import Policies
+from services.scheduler.trusting import Leaving
 
 UNENDED = ("released", "proposed")
-PASSES = frozenset({"window_closed"})
+PASSES = frozenset({"window_closed", "ramping_up"})
 """What time alone changes while the notice lives: it is asked again."""
 STAYS = ("formal_notice", "statement")
 """What may be said to a payer who had a formal notice."""
@@ -49,9 +51,11 @@ class Looking:
         situations = {s.case.payer_id: s for s in await gather(db, rows, self.policies, now, also=also)}
         released = await evidence.occurrences(db, {(tenant, item.occurrence_id) for item in asked})
         gap = _Gap(await facts.parties(db, parties), await facts.said(db, parties, (now - ANY_GAP).date()), now)
+        leaving = await Leaving.of(db, situations.values(), now)
         answers = []
         for ask in asks:
             reason = _refusal(ask, situations.get(ask.payer_id), released, gap, now)
+            reason = reason or await leaving.refusal(tenant, ask)
             answers.append(yes(ask) if reason is None else (again if reason in PASSES else no)(ask, reason))
         await sweeping.reserve(db, [{"tenant_id": tenant, **row} for row in gap.taken.values()])
         return answers

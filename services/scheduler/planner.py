@@ -91,6 +91,15 @@ def _notice_gate(day: Day, *, formal: bool, courtesy: bool) -> tuple[Reason | No
     return None, None
 
 
+def _ramping_up(day: Day) -> tuple[Reason | None, date | None]:
+    """On its first live days an entity says no more than the day's bound."""
+    run_in = day.case.run_in
+    if run_in is None or run_in.room is None or run_in.room > 0:
+        return None, None
+    tomorrow = day.today + timedelta(days=1)
+    return Reason("ramping_up", {"most": run_in.cap, "until": tomorrow}), tomorrow
+
+
 def _contacts(day: Day) -> tuple[date | None, ...]:
     return day.case.party.last_notice_on, day.case.party.reserved_on, day.case.called_on
 
@@ -135,6 +144,8 @@ class _Saying:
         gate, until = _notice_gate(self.day, formal=bool(formal), courtesy=not _is(chosen[0], *GAPPED))
         if gate is None and not formal:
             gate, until = _formal_close_by(self.verdicts, self.day)
+        if gate is None:
+            gate, until = _ramping_up(self.day)
         if gate is not None:
             if until is not None:
                 self.look_on(until)

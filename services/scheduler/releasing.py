@@ -15,10 +15,10 @@ from libs.common.events.reminders import CaseBody, CaseClosed, CaseEscalated, Li
 from libs.common.money import Money
 from services.scheduler import thanking
 from services.scheduler.case import NOTICES, Case
-from services.scheduler.gathering import Situation
 from services.scheduler.grouping import Notice, Row
 from services.scheduler.planner import Decision
 from services.scheduler.policy import GAPPED
+from services.scheduler.situation import Situation
 
 
 @dataclass(frozen=True, slots=True)

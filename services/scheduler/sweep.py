@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -23,20 +23,20 @@ from libs.common.events.reminders import ReminderDue
 from libs.common.metrics import ITEMS_SWEPT, REMINDER_LATE_SECONDS, REMINDERS_RELEASED, SWEEP_SECONDS
 from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
-from services.scheduler.gathering import Situation, gather
-from services.scheduler.planner import Decision, decide
-from services.scheduler.policy import LADDER
+from services.scheduler.gathering import gather
+from services.scheduler.planner import Decision
+from services.scheduler.policy import GAPPED
 from services.scheduler.releasing import Written, written
+from services.scheduler.situation import Situation, look
 from services.scheduler.store import evidence, items, sweeping
 from services.scheduler.store.policies import Policies
+from services.scheduler.trusting import within_bounds
 
 CASES = 200
 """Cases of one transaction: long enough to write sets, short enough that nobody waits long for a lock."""
 REST = 1.0
 BEHIND_FOR = 30.0
 """Seconds that decisions wait for a consumer that is catching up."""
-SILENT_FOR = timedelta(days=1)
-"""A case whose entity or policy nobody knows is looked at again after this."""
 JUMPS_AT = 2
 """Times displaced by another entity after which a case goes first."""
 
@@ -113,7 +113,8 @@ class Sweep:
             return Swept()
         await evidence.lock_parties(db, {(row["tenant_id"], row["party_id"]) for row in rows})
         situations = await gather(db, rows, self.policies, now)
-        found = [written(s, d, now, displaced=out) for s, d, out in decided(situations, now)]
+        decisions = await within_bounds(db, decided(situations, now), now)
+        found = [written(s, d, now, displaced=out) for s, d, out in decisions]
         await _record(db, found, now)
         crash_point("sweep.decided")
         _count(rows, found, now)
@@ -139,19 +140,12 @@ def decided(situations: Sequence[Situation], now: datetime) -> list[tuple[Situat
     return found
 
 
-def look(situation: Situation, now: datetime) -> Decision:
-    """The decision about one case; one whose entity or policy is unknown waits."""
-    if situation.version is None:
-        return Decision((), (), (), None, now + SILENT_FOR, situation.case.state, {}, None)
-    return decide(situation.case, situation.version.policy, situation.calendar, now)
-
-
 def _in_turn(competing: Sequence[Situation], now: datetime) -> list[tuple[Situation, Decision, bool]]:
     ranked = sorted(((situation, look(situation, now)) for situation in competing), key=_rank)
     found: list[tuple[Situation, Decision, bool]] = []
     taken = False
     for situation, first in ranked:
-        speaks = any(notice.step.kind in LADDER for notice in first.notices) and not first.shown_only
+        speaks = any(notice.step.kind in GAPPED for notice in first.notices) and not first.shown_only
         if taken and speaks:
             today = situation.calendar.today(now)
             party = replace(situation.case.party, reserved_on=today)

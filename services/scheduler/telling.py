@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.errors import NotFound
 from services.scheduler.calendar import Calendar
 from services.scheduler.explain import Explanation, explain
-from services.scheduler.gathering import Situation, gather
+from services.scheduler.gathering import gather
 from services.scheduler.planner import Decision
+from services.scheduler.situation import Situation, look
 from services.scheduler.store import cases, items
 from services.scheduler.store.policies import Policies
-from services.scheduler.sweep import look
 
 
 async def of_item(

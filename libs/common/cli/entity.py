@@ -50,12 +50,24 @@ def listed(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """The entities of the tenant."""
     client, _ = administrator(tenant)
     rows = client.get(CONSOLE, PATH)
-    answer_rows(rows, as_json=as_json, columns=["entity_id", "name", "mode", "approvals", "time_zone", "sender_email"])
+    answer_rows(
+        rows, as_json=as_json, columns=["entity_id", "name", "mode", "approvals", "run_in", "time_zone", "sender_email"]
+    )
 
 
 @app.command("mode")
-def mode(entity: UUID, to: str, tenant: Tenant = None, as_json: AsJson = False) -> None:
-    """Let an entity's reminders leave (`live`) or not (`shadow`)."""
+def mode(
+    entity: UUID,
+    to: str,
+    *,
+    approvals: Annotated[str | None, typer.Option(help="`confirm` every notice, or as the `policy` says.")] = None,
+    run_in: Annotated[str | None, typer.Option(help="`required`, or `waived` if its reminders were proven.")] = None,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let an entity's reminders leave (`live`, after a day in shadow) or not (`shadow`)."""
     client, _ = administrator(tenant)
-    changed = client.request("PATCH", CONSOLE, f"{PATH}/{entity}", json={"mode": to})
+    wanted = {"mode": to, "approvals": approvals, "run_in": run_in}
+    told = {name: value for name, value in wanted.items() if value is not None}
+    changed = client.request("PATCH", CONSOLE, f"{PATH}/{entity}", json=told)
     answer(changed, as_json=as_json, line=f"{changed['name']} is {changed['mode']}.")

@@ -42,6 +42,7 @@ class Entity:
     phone: str | None
     mode: Literal["shadow", "live"]
     approvals: Literal["confirm", "policy"]
+    run_in: Literal["required", "waived"]
     policy: str
     feed_required: bool
     version: int

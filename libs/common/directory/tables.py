@@ -48,6 +48,7 @@ directory_entity = _entry(
     _text("phone", nullable=True),
     _text("mode"),
     _text("approvals"),
+    _text("run_in"),
     _text("policy"),
     _flag("feed_required"),
 )

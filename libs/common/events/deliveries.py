@@ -53,6 +53,10 @@ class ReminderSent(NoticeBody):
     channel: Channel
     tone: int
     sent_at: datetime
+    approved: bool = False
+    """A person approved it."""
+    edited: bool = False
+    """A person changed its words or recipients before."""
 
 
 class ReminderFailed(NoticeBody):

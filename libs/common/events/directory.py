@@ -56,6 +56,8 @@ class EntityConfigured(DirectoryBody):
     mode: Literal["shadow", "live"] = "shadow"
     approvals: Literal["confirm", "policy"] = "confirm"
     """A new entity has every notice confirmed by a person; `policy` leaves it to the policy's steps."""
+    run_in: Literal["required", "waived"] = "required"
+    """A new entity's steps earn their `none` and its days their volume; waived: its reminders were proven elsewhere."""
     policy: str = "standard"
     feed_required: bool = True
 

@@ -63,7 +63,11 @@ class NewEntity(Wire):
 
 
 class EntityChange(Wire):
-    """Facts of an entity to change; what is absent stays. `mode` live lets reminders leave."""
+    """Facts of an entity to change; what is absent stays. `mode` live lets reminders leave, after a day in shadow.
+
+    `run_in` waived: its reminders were proven before. It goes live at once, its steps need no more people than the
+    policy says, and no bound doubles from day to day.
+    """
 
     name: Line | None = None
     siren: Siren | None = None
@@ -79,6 +83,7 @@ class EntityChange(Wire):
     policy: Slug | None = None
     feed_required: bool | None = None
     approvals: Literal["confirm", "policy"] | None = None
+    run_in: Literal["required", "waived"] | None = None
 
 
 class EntityOut(BaseModel):
@@ -99,6 +104,7 @@ class EntityOut(BaseModel):
     policy: str
     feed_required: bool
     approvals: str
+    run_in: str
     version: int
 
 

@@ -4,10 +4,21 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from services.scheduler.api import cases, disputes, holds, items, lookups, occurrences, plans, policies, promises
+from services.scheduler.api import (
+    cases,
+    disputes,
+    holds,
+    items,
+    lookups,
+    occurrences,
+    plans,
+    policies,
+    promises,
+    run_ins,
+)
 
 
 def routers() -> Sequence[APIRouter]:
     """All of them."""
-    rooms = (policies, cases, items, holds, promises, plans, disputes, occurrences, lookups)
+    rooms = (policies, cases, items, holds, promises, plans, disputes, occurrences, run_ins, lookups)
     return [room.routes for room in rooms]

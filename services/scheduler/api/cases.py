@@ -13,8 +13,8 @@ from services.scheduler import telling
 from services.scheduler.api.explanations import ItemOut, ReasonOut, facts, reason
 from services.scheduler.api.shared import AboutCase, AmountOut, In, Reads, about, amount_of
 from services.scheduler.explain import REASONS
-from services.scheduler.gathering import Situation
 from services.scheduler.grouping import Notice
+from services.scheduler.situation import Situation
 from services.scheduler.store import cases as store
 
 routes = APIRouter(tags=["cases"])

@@ -25,6 +25,7 @@ from libs.common.ids import named
 from services.scheduler import speaking
 from services.scheduler.calendar import Calendar
 from services.scheduler.evidence import End, Fact, facts_of, joined, kept, standing
+from services.scheduler.running_in import base
 from services.scheduler.store import cases, evidence, holds, zones
 
 ENDS: Mapping[str, End] = {
@@ -152,9 +153,18 @@ def _done(told: Event, cover: Covered) -> Fact:
 async def _parties(db: AsyncConnection, events: Sequence[Event], on: Mapping[UUID, date]) -> None:
     """The notices that left, may have left, or came back; and what each party last heard."""
     ended = [each for each in events if each.type != "ReminderProposed"]
-    said = [_notice_row(each, on[each.id]) for each in ended if ENDS[each.type] in ("sent", "uncertain", "bounced")]
+    said = [_notice_row(each, on[each.id]) for each in ended if _of_notice(each)]
     await _say(db, said)
     await evidence.unreserve(db, {(each.tenant, each.body.reminder_id) for each in ended})
+
+
+def _of_notice(told: Event) -> bool:
+    """What left, may have left or came back; and what a person did not want to leave."""
+    return ENDS[told.type] in ("sent", "uncertain", "bounced") or _rejected(told)
+
+
+def _rejected(told: Event) -> bool:
+    return isinstance(told.body, ReminderStopped) and told.body.reason == "rejected"
 
 
 async def _say(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -173,14 +183,26 @@ def _notice_row(told: Event, on: date) -> dict[str, Any]:
         "notice_id": body.notice_id,
         "party_id": body.party_id,
         "case_id": body.case_id,
+        "entity_id": body.entity_id,
         "reminder_id": body.reminder_id,
         "kind": "call_opened" if body.kind == "task_call" else body.kind,
+        "step_key": _step_of(body),
         "tone": max((cover.tone for cover in body.covers), default=0),
         "said_on": on if end != "bounced" else on - timedelta(days=3650),
         "sent": end == "sent",
         "bounced": end == "bounced",
         "uncertain": end == "uncertain",
+        "approved": isinstance(body, ReminderSent) and body.approved,
+        "edited": isinstance(body, ReminderSent) and body.edited,
+        "rejected": _rejected(told),
     }
+
+
+def _step_of(body: NoticeBody) -> str:
+    """The step that gave the notice its tone: the hardest of those that it completes."""
+    completed = [cover for cover in body.covers if cover.completes] or body.covers
+    hardest = max(completed, key=lambda cover: (cover.tone, cover.step_key), default=None)
+    return base(hardest.step_key) if hardest is not None else ""
 
 
 def _call_row(body: TaskDone, party: UUID) -> dict[str, Any]:
@@ -189,11 +211,12 @@ def _call_row(body: TaskDone, party: UUID) -> dict[str, Any]:
         "notice_id": body.task_id,
         "party_id": party,
         "case_id": body.case_id,
+        "entity_id": body.entity_id,
         "reminder_id": body.reminder_id or body.task_id,
         "kind": "task_call",
+        "step_key": "",
         "tone": 0,
         "said_on": body.done_on,
+        **dict.fromkeys(evidence.FLAGS, False),
         "sent": True,
-        "bounced": False,
-        "uncertain": False,
     }

@@ -17,18 +17,19 @@ from services.scheduler.tables import notice, occurrence, party
 
 _KEY = ("tenant_id", "occurrence_id")
 _STANDING = (*_KEY, "state", "reason", "on_date", "ended_at", "retry_on", "ends")
+FLAGS = ("sent", "bounced", "uncertain", "approved", "edited", "rejected")
 _NOTICE = (
     "tenant_id",
     "notice_id",
     "party_id",
     "case_id",
+    "entity_id",
     "reminder_id",
     "kind",
+    "step_key",
     "tone",
     "said_on",
-    "sent",
-    "bounced",
-    "uncertain",
+    *FLAGS,
 )
 
 
@@ -95,7 +96,7 @@ def _standing() -> Update:
 def _noticing() -> Insert:
     rows = given(notice, _NOTICE)
     told = insert(notice).from_select(list(_NOTICE), select(*rows.c))
-    flags = {name: or_(notice.c[name], told.excluded[name]) for name in ("sent", "bounced", "uncertain")}
+    flags = {name: or_(notice.c[name], told.excluded[name]) for name in FLAGS}
     latest = func.greatest(notice.c.said_on, told.excluded.said_on)
     return told.on_conflict_do_update(index_elements=["tenant_id", "notice_id"], set_={**flags, "said_on": latest})
 

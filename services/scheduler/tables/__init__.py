@@ -10,11 +10,13 @@ from services.scheduler.tables.evidence import notice, occurrence
 from services.scheduler.tables.holds import dispute, hold, plan, promise
 from services.scheduler.tables.money import credit_note, feed, payment
 from services.scheduler.tables.policies import policy_version
+from services.scheduler.tables.running_in import earned_step, ramp_day, ramp_notice
 
 __all__ = [
     "credit_note",
     "debtor",
     "dispute",
+    "earned_step",
     "feed",
     "hold",
     "item",
@@ -26,6 +28,8 @@ __all__ = [
     "plan",
     "policy_version",
     "promise",
+    "ramp_day",
+    "ramp_notice",
     "residual_fact",
     "scheduler",
 ]

@@ -1,4 +1,4 @@
-"""Policy versions, and how far each entity is on its run-in."""
+"""Policy versions: drafts, the active one of each name, retired ones."""
 
 from sqlalchemy import Column, Index, Table, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB

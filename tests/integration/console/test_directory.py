@@ -65,12 +65,29 @@ async def test_only_the_installations_administrator_makes_tenants(console: Conso
 async def test_a_new_entity_is_in_shadow_and_its_change_raises_its_version(console: Console) -> None:
     tenant, _ = await console.tenant()
     entity = await console.entity(tenant)
-    changed = await console.call("PATCH", f"/entities/{entity}", tenant, {"mode": "live", "phone": "+33 1 02 03 04 05"})
-    assert changed.json()["mode"] == "live"
+    facts = {"mode": "live", "run_in": "waived", "phone": "+33 1 02 03 04 05"}
+    changed = await console.call("PATCH", f"/entities/{entity}", tenant, facts)
+    assert (changed.json()["mode"], changed.json()["run_in"]) == ("live", "waived")
     assert changed.headers["etag"] == '"2"'
     events = [each for each in await told(console, tenant) if each["type"] == "relance.EntityConfigured.v1"]
     assert [(each["mode"], each["version"]) for each in events] == [("shadow", 1), ("live", 2)]
     assert events[0]["directory_version"] < events[1]["directory_version"]
+
+
+async def test_a_new_entity_goes_live_after_a_full_day_in_shadow(console: Console) -> None:
+    tenant, _ = await console.tenant()
+    entity = await console.entity(tenant)
+    early = await console.call("PATCH", f"/entities/{entity}", tenant, {"mode": "live"})
+    assert (early.status_code, early.json()["code"], early.json()["field"]) == (409, "still_in_shadow", "mode")
+    console.clock.advance(timedelta(days=1))
+    try:
+        live = await console.call("PATCH", f"/entities/{entity}", tenant, {"mode": "live"})
+        assert (live.json()["mode"], live.json()["run_in"]) == ("live", "required")
+        for mode in ("shadow", "live"):
+            changed = await console.call("PATCH", f"/entities/{entity}", tenant, {"mode": mode})
+            assert changed.json()["mode"] == mode
+    finally:
+        console.clock.advance(-timedelta(days=1))
 
 
 async def test_an_edit_made_from_an_old_version_is_refused(console: Console) -> None:
@@ -256,7 +273,7 @@ async def test_one_address_has_one_account_in_the_whole_installation(console: Co
 async def test_every_change_is_a_line_of_a_chain_that_shows_any_tampering(console: Console) -> None:
     tenant, _ = await console.tenant()
     entity = await console.entity(tenant)
-    await console.call("PATCH", f"/entities/{entity}", tenant, {"mode": "live"})
+    await console.call("PATCH", f"/entities/{entity}", tenant, {"mode": "live", "run_in": "waived"})
     lines = (await console.call("GET", "/audit", tenant)).json()
     assert [each["action"] for each in reversed(lines)] == [
         "tenant.created",
@@ -264,7 +281,8 @@ async def test_every_change_is_a_line_of_a_chain_that_shows_any_tampering(consol
         "entity.created",
         "entity.changed",
     ]
-    assert lines[0]["facts"] == {"mode": {"from": "shadow", "to": "live"}}
+    waived = {"from": "required", "to": "waived"}
+    assert lines[0]["facts"] == {"mode": {"from": "shadow", "to": "live"}, "run_in": waived}
     verdict = (await console.call("GET", "/audit/verify", tenant)).json()
     head = (await console.call("GET", "/audit/head", tenant)).json()
     assert (verdict["whole"], verdict["entries"], verdict["head"]) == (True, 4, head["hash"])

@@ -17,7 +17,8 @@ async def test_what_is_approved_leaves_and_what_is_not_waits(settings):
         body = {"ids": [first["id"]], "as_of": listed["as_of"], "count": 1, "sums": first["sums"]}
         answer = await it.call("POST", "/v1/notices/approve", json=body)
         assert answer.json() == {"approved": [first["id"]], "awaiting_second": []}
-        await it.until("ReminderSent")
+        (sent,) = await it.until("ReminderSent")
+        assert (sent.approved, sent.edited) == (True, False)
         assert len(it.sink.taken) == 1 and [each["id"] for each in await proposed(it)] == [second["id"]]
 
 
@@ -68,7 +69,8 @@ async def test_who_edited_a_notice_is_not_one_of_its_four_eyes(settings):
         assert (await approve_all(it, who="anne")).status_code == 409
         await approve_all(it, who="bruno")
         await approve_all(it, who="chloe")
-        await it.until("ReminderSent")
+        (sent,) = await it.until("ReminderSent")
+        assert (sent.approved, sent.edited) == (True, True)
         assert "Comme convenu." in it.sink.taken[0].mail.get_body(("plain",)).get_content()
 
 

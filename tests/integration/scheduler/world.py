@@ -125,7 +125,7 @@ class World:
 
     def entity_configured(self, **facts: Any) -> EntityConfigured:
         told: dict[str, Any] = {
-            "mode": "live", "approvals": "policy", "feed_required": False, "name": "Entity",
+            "mode": "live", "approvals": "policy", "run_in": "waived", "feed_required": False, "name": "Entity",
             "sender_name": "Entity", "sender_email": "relance@entity.test",
         } | facts  # fmt: skip
         return EntityConfigured(

@@ -153,9 +153,8 @@ def test_a_reopened_item_starts_at_the_level_reached() -> None:
 
 
 def test_every_reason_has_a_sentence_in_french_and_english() -> None:
-    facts = dict.fromkeys(
-        ("why", "until", "step", "on", "wanted", "covered_to", "needed", "since", "last", "notices", "opens"), DUE
-    )
+    names = "why until step on wanted covered_to needed since last notices opens most approved"
+    facts = dict.fromkeys(names.split(), DUE)
     for code in REASONS:
         french, english = sentence(Reason(code, facts), "fr"), sentence(Reason(code, facts), "en")
         assert french != english

@@ -1,0 +1,34 @@
+"""One case with everything its decision rests on, and that decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.scheduler.calendar import Calendar
+from services.scheduler.case import Case
+from services.scheduler.planner import Decision, decide
+from services.scheduler.policy import PolicyVersion
+
+Row = Mapping[str, Any]
+SILENT_FOR = timedelta(days=1)
+"""A case whose entity or policy nobody knows is looked at again after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One case: its row, its facts, the policy it is on, its entity's calendar. Without a policy it is silent."""
+
+    row: Row
+    case: Case
+    version: PolicyVersion | None
+    calendar: Calendar
+    language: str
+    entity_known: bool
+
+
+def look(situation: Situation, now: datetime) -> Decision:
+    """The decision about one case; one whose entity or policy is unknown waits."""
+    if situation.version is None:
+        return Decision((), (), (), None, now + SILENT_FOR, situation.case.state, {}, None)
+    return decide(situation.case, situation.version.policy, situation.calendar, now)
