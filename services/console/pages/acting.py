@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from sqlalchemy import Select, select
+from sqlalchemy import Table, select
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
@@ -57,10 +57,11 @@ async def _debtor(room: Room, person: Person, debtor_id: UUID) -> dict[str, Any]
         return await customers.one(db, person.tenant_id, debtor_id, limits(person))
 
 
-def _row(table: Any, key: str, identity: object, version: str) -> Select[Any]:
-    """The row of the read model that says a thing was begun."""
-    mine = (table.c[key] == UUID(str(identity)), table.c[version] >= 0)
-    return select(table.c[key]).where(*mine)
+async def _heard(room: Room, person: Person, table: Table, identity: object, version: str) -> None:
+    """Wait until the read model has the row that says so: `version` is the column of its beginning or its end."""
+    key = next(column for column in table.primary_key if column.name != "tenant_id")
+    mine = (table.c.tenant_id == person.tenant_id, key == UUID(str(identity)), table.c[version] >= 0)
+    await heard(room, person.tenant_id, select(key).where(*mine))
 
 
 def _undo(path: str, ids: Sequence[object], **more: str) -> str:
@@ -89,7 +90,7 @@ async def hold(request: Request, person: Chaser, form: Posted, debtor_id: UUID) 
         body = {**told, "scope": scope, "scope_id": str(identity)}
         answer = await ask(room, person, "scheduler", "POST", "/v1/holds", json=body, headers=key)
         made.append(answer["hold_id"])
-    await heard(room, person.tenant_id, _row(model.hold, "hold_id", made[-1], "placed_version"))
+    await _heard(room, person, model.hold, made[-1], "placed_version")
     return done(request, form, Told(f"done.hold.{kind}", {}, _undo("/holds/lift", made)))
 
 
@@ -100,7 +101,7 @@ async def lift(request: Request, person: Chaser, form: Posted, ids: Ids) -> Resp
     for identity in ids:
         key = once(key_of(form), identity)
         await ask(room, person, "scheduler", "POST", f"/v1/holds/{identity}/lift", headers=key)
-    await heard(room, person.tenant_id, _row(model.hold, "hold_id", ids[-1], "lifted_version"))
+    await _heard(room, person, model.hold, ids[-1], "lifted_version")
     return done(request, form, Told("done.lifted"))
 
 
@@ -120,7 +121,7 @@ async def promised(room: Room, person: Person, form: FormData, payer_id: UUID) -
     key = once(key_of(form), "promise")
     made = await ask(room, person, "scheduler", "POST", "/v1/promises", json=body, headers=key)
     identity = made["promise_id"]
-    await heard(room, person.tenant_id, _row(model.promise, "promise_id", identity, "made_version"))
+    await _heard(room, person, model.promise, identity, "made_version")
     return Told("done.promise", {}, _undo("/promises/cancel", [identity]))
 
 
@@ -139,7 +140,7 @@ async def cancel(request: Request, person: Chaser, form: Posted, ids: Ids) -> Re
     for identity in ids:
         key = once(key_of(form), identity)
         await ask(room, person, "scheduler", "POST", f"/v1/promises/{identity}/cancel", headers=key)
-    await heard(room, person.tenant_id, _row(model.promise, "promise_id", ids[-1], "ended_version"))
+    await _heard(room, person, model.promise, ids[-1], "ended_version")
     return done(request, form, Told("done.cancelled"))
 
 
@@ -162,7 +163,7 @@ async def dispute(request: Request, person: Chaser, form: Posted, debtor_id: UUI
         body, key = {**told, "item_id": str(each)}, once(key_of(form), each)
         answer = await ask(room, person, "scheduler", "POST", "/v1/disputes", json=body, headers=key)
         made.append(answer["dispute_id"])
-    await heard(room, person.tenant_id, _row(model.dispute, "dispute_id", made[-1], "opened_version"))
+    await _heard(room, person, model.dispute, made[-1], "opened_version")
     return done(request, form, Told("done.dispute", {}, _undo("/disputes/resolve", made, outcome="withdrawn")))
 
 
@@ -174,7 +175,7 @@ async def resolve(request: Request, person: Chaser, form: Posted, ids: Ids, outc
     for identity in ids:
         path, key = f"/v1/disputes/{identity}/resolve", once(key_of(form), identity)
         await ask(room, person, "scheduler", "POST", path, json={"outcome": how}, headers=key)
-    await heard(room, person.tenant_id, _row(model.dispute, "dispute_id", ids[-1], "ended_version"))
+    await _heard(room, person, model.dispute, ids[-1], "ended_version")
     return done(request, form, Told(f"done.dispute.{how}"))
 
 
@@ -195,15 +196,15 @@ async def call(request: Request, person: Noter, form: Posted, debtor_id: UUID) -
 async def called(request: Request, person: Person, form: FormData, payer: UUID, note: Callable[..., Any]) -> Response:
     """Note the outcome of a call by `note(body)`; with a promise, that first: nothing is noted if it is refused."""
     room = here(request)
-    outcome = forms.one_of(form, "outcome", CALLS)
+    outcome = forms.one_of(form, "outcome", (*CALLS, "done"))
     remark = forms.text(form, "remark", most=REMARK)
-    told = Told("done.call")
+    told = Told("done.task" if outcome == "done" else "done.call")
     if outcome == "promise":
         if not allows(person, "reminders:write"):
             raise Refused("Your role does not note promises.", field="outcome")
         told = await promised(room, person, form, payer)
     answer = await note({"outcome": outcome} | ({"remark": remark} if remark else {}))
-    await heard(room, person.tenant_id, _row(model.task, "task_id", answer["task_id"], "done_version"))
+    await _heard(room, person, model.task, answer["task_id"], "done_version")
     onward = f"/customers/{payer}#dispute" if outcome == "dispute" else ""
     return done(request, form, told, to=onward)
 

@@ -20,7 +20,8 @@ Words = Annotated[str, Query(max_length=MOST)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 
 
-def _uuid(text: str) -> UUID | None:
+def uuid_of(text: str) -> UUID | None:
+    """The id that a word is; None when it is none."""
     try:
         return UUID(text)
     except ValueError:
@@ -40,7 +41,7 @@ def chosen_by(person: Person, words: Mapping[str, str]) -> Chosen:
     profile, collector = words.get("profile", ""), words.get("collector", "")[:MOST]
     own = not person.limited and not collector and words.get("mine") != "no"
     return Chosen(
-        _uuid(words.get("entity", "")),
+        uuid_of(words.get("entity", "")),
         collector,
         profile if profile in PROFILES else "",
         words.get("q", "")[:MOST].strip(),

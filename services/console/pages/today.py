@@ -4,26 +4,32 @@ What a notice says is the notifier's to tell: it is asked when a line is opened,
 not answer. Approving sends exactly what was shown: the notifier refuses when the set has changed.
 """
 
+from contextlib import suppress
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.clock import today
 from libs.common.errors import RelanceError
-from services.console.pages.asking import Narrowed, Number, Words, address, paging
+from services.console.pages.acting import proposals
+from services.console.pages.asking import Narrowed, Number, Words, address, paging, uuid_of
 from services.console.pages.commands import ask
 from services.console.pages.guard import PageRoute, allows, may
 from services.console.pages.shell import shown
+from services.console.pages.silence import told_by
 from services.console.pages.web import ZONE
 from services.console.people.lookup import Person
 from services.console.room import Room, here
-from services.console.store import customers
+from services.console.store import customers, silence
 from services.console.store import today as store
 from services.console.store.today import TABS, Tab
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
+Line = dict[str, Any]
 Reader = Annotated[Person, Depends(may("notices:read"))]
 
 
@@ -39,7 +45,9 @@ async def todays(
         counts = await store.counts(db, tenant, day, chosen)
         rows = await store.listed(db, tenant, day, chosen, tab=which, page=page)
         collectors = await customers.collectors(db, tenant)
-    opened = next((row for row in rows if str(row["id"]) == line), rows[0] if rows else None)
+        opened, place = await _opened(db, person, rows, which, line, day=day)
+    beside = rows[place + 1 : place + 2] or rows[max(0, place - 1) : place]
+    after = str(beside[0]["id"]) if beside and beside[0] is not opened else None
     facts: dict[str, Any] = {
         "counts": counts,
         "tabs": TABS,
@@ -49,25 +57,60 @@ async def todays(
         "chosen": chosen,
         "collectors": collectors,
         "opened": opened,
-        "words": await words_of(room, person, which, opened),
         "may_approve": allows(person, "notices:approve"),
+        "may_chase": allows(person, "reminders:write"),
+        "may_note": allows(person, "notices:write"),
         "paging": paging(request, page, counts[which].lines),
         "address": lambda **changes: address(request, **changes),
         "late": lambda due: max(0, (day - due).days),
-        "path_query": request.url.query,
+        "query": request.url.query,
         "here_again": address(request, line=None),
+        "next_line": address(request, line=after),
+        **await _beside(request, person, which, opened),
     }
     return await shown(request, "today.html", person, **facts)
 
 
-async def words_of(room: Room, person: Person, tab: Tab, opened: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What the opened line says, from the notifier; None when there is nothing to ask or no answer."""
-    kind = {"send": "notices", "formal": "notices", "calls": "tasks", "replies": "tasks"}.get(tab)
-    if kind is None or opened is None:
-        return None
-    try:
-        path = f"/v1/{kind}/{opened['id']}"
-        found: dict[str, Any] = await ask(room, person, "notifier", "GET", path)
-    except RelanceError:
-        return None
-    return found
+async def _opened(
+    db: AsyncConnection, person: Person, rows: list[Line], tab: Tab, line: str, *, day: date
+) -> tuple[Line | None, int]:
+    """The line that is open and its place on the page: the one that the address names, else the first."""
+    for place, row in enumerate(rows):
+        if str(row["id"]) == line:
+            return row, place
+    named = uuid_of(line)
+    found = await store.one(db, person.tenant_id, day, tab, named) if named and not person.limited else None
+    return (found, -1) if found else (rows[0] if rows else None, 0)
+
+
+async def _beside(request: Request, person: Person, tab: Tab, opened: Line | None) -> dict[str, Any]:
+    """What stands beside the list: the message, the script or the reply from the notifier, a promise, a hold."""
+    room, tenant = here(request), person.tenant_id
+    day = today(room.clock, ZONE)
+    facts: dict[str, Any] = {"words": None, "contacts": [], "held": None, "seen_at": room.clock.now().isoformat()}
+    facts |= proposals(request, opened["late"] if opened else None)
+    if opened is None:
+        return facts
+    async with room.database.transaction(tenant) as db:
+        if tab == "promises":
+            facts["held"] = await silence.one_promise(db, tenant, opened["id"], day)
+        elif tab == "blocked":
+            facts["held"] = await silence.one_hold(db, tenant, opened["id"], day)
+        else:
+            facts["contacts"] = await customers.contacts(db, tenant, opened["payer_id"])
+    if tab == "promises" and facts["held"]:
+        await told_by("promises", "promise_id")(room, person, [facts["held"]])
+    elif tab == "blocked" and facts["held"]:
+        await told_by("holds", "hold_id")(room, person, [facts["held"]])
+    elif tab not in ("promises", "blocked"):
+        facts["words"] = await _words_of(room, person, tab, opened)
+    return facts
+
+
+async def _words_of(room: Room, person: Person, tab: Tab, opened: Line) -> dict[str, Any] | None:
+    """What the opened line says, from the notifier; None when it does not answer."""
+    kind = "notices" if tab in ("send", "formal") else "tasks"
+    with suppress(RelanceError):  # the pane says that the words are not available
+        found: dict[str, Any] = await ask(room, person, "notifier", "GET", f"/v1/{kind}/{opened['id']}")
+        return found
+    return None

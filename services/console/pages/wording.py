@@ -61,7 +61,7 @@ def worded(t: Texts, line: Mapping[str, Any]) -> dict[str, Any]:
 
 def noted(t: Texts, note: Mapping[str, Any]) -> dict[str, Any]:
     """A note as a line of the timeline."""
-    plain = {"type": "Note", "icon": "note", "mood": "", "amount": None, "name": None, "facts": {}}
+    plain: dict[str, Any] = {"type": "Note", "icon": "note", "mood": "", "amount": None, "name": None, "facts": {}}
     return {**plain, "at": note["at"], "title": t("note.by").format(name=note["author"]), "why": note["text"]}
 
 

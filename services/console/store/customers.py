@@ -101,6 +101,13 @@ async def one(
     return dict(found._mapping)
 
 
+async def contacts(db: AsyncConnection, tenant_id: UUID, debtor_id: UUID) -> list[dict[str, Any]]:
+    """Whom to write to or call at a customer; nobody when the file is not known."""
+    table = model.debtor
+    asked = select(table.c.contacts).where(table.c.tenant_id == tenant_id, table.c.debtor_id == debtor_id)
+    return list(await db.scalar(asked) or [])
+
+
 async def sums(db: AsyncConnection, tenant_id: UUID, debtor_id: UUID, day: date) -> list[dict[str, Any]]:
     """What one customer owes, by currency: total, overdue and the ages."""
     items = open_items(tenant_id).where(model.item.c.debtor_id == debtor_id).subquery("owing")

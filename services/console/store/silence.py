@@ -59,6 +59,13 @@ def _promise(told: dict[str, Any], day: date) -> dict[str, Any]:
     return told | {"money": _money(told), "state": state, "late": late if not told["ended"] else None, "about": items}
 
 
+async def one_promise(db: AsyncConnection, tenant_id: UUID, identity: UUID, day: date) -> dict[str, Any] | None:
+    """One promise, as a line of the list."""
+    _, shown, mine = _promises(tenant_id)
+    row = (await db.execute(shown.where(*mine, model.promise.c.promise_id == identity))).one_or_none()
+    return _promise(dict(row._mapping), day) if row else None
+
+
 async def promises_of(db: AsyncConnection, tenant_id: UUID, payer_id: UUID, day: date) -> list[dict[str, Any]]:
     """The open promises of one payer, the next first."""
     promise = model.promise
@@ -127,15 +134,29 @@ async def disputes_of(db: AsyncConnection, tenant_id: UUID, payer_id: UUID, day:
     return [_dispute(dict(row._mapping), day) for row in rows]
 
 
-async def holds(db: AsyncConnection, question: Question) -> Found:
-    """Holds and exclusions: over a customer, one of their invoices, or more than one customer."""
+def _holds(tenant_id: UUID) -> tuple[Any, Select[Any], list[ColumnElement[bool]]]:
     hold, debtor, item, invoice = model.hold, model.debtor, model.item, model.invoice
     about = func.coalesce(hold.c.payer_id, hold.c.scope_id)
     of_debtor = and_(debtor.c.tenant_id == hold.c.tenant_id, debtor.c.debtor_id == about)
     of_item = and_(item.c.tenant_id == hold.c.tenant_id, item.c.item_id == hold.c.scope_id, hold.c.scope == "item")
     of_invoice = and_(invoice.c.tenant_id == item.c.tenant_id, invoice.c.invoice_id == item.c.invoice_id)
     both = hold.outerjoin(debtor, of_debtor).outerjoin(item, of_item).outerjoin(invoice, of_invoice)
-    mine = [hold.c.tenant_id == question.tenant_id, hold.c.placed_version >= 0, *question.chosen.debtors()]
+    facts = (invoice.c.number, invoice.c.invoice_id, *(debtor.c[name] for name in WHO))
+    return both, select(hold, *facts).select_from(both), [hold.c.tenant_id == tenant_id, hold.c.placed_version >= 0]
+
+
+async def one_hold(db: AsyncConnection, tenant_id: UUID, identity: UUID, day: date) -> dict[str, Any] | None:
+    """One hold, as a line of the list."""
+    _, shown, mine = _holds(tenant_id)
+    row = (await db.execute(shown.where(*mine, model.hold.c.hold_id == identity))).one_or_none()
+    return _hold(dict(row._mapping), day) if row else None
+
+
+async def holds(db: AsyncConnection, question: Question) -> Found:
+    """Holds and exclusions: over a customer, one of their invoices, or more than one customer."""
+    hold, debtor = model.hold, model.debtor
+    both, shown, mine = _holds(question.tenant_id)
+    mine += question.chosen.debtors()
     mine += _hold_state(question.picks["state"], question.day)
     if question.picks["kind"] != "any":
         mine.append(hold.c.kind == question.picks["kind"])
@@ -145,9 +166,7 @@ async def holds(db: AsyncConnection, question: Question) -> Found:
         "placed": hold.c.placed_at,
         "review": hold.c.review_on,
     }
-    facts = (invoice.c.number, invoice.c.invoice_id, *(debtor.c[name] for name in WHO))
-    shown = select(hold, *facts).select_from(both).where(*mine)
-    rows = await db.execute(question.cut(shown, ways, hold.c.hold_id))
+    rows = await db.execute(question.cut(shown.where(*mine), ways, hold.c.hold_id))
     lines = [_hold(dict(row._mapping), question.day) for row in rows]
     count = await db.scalar(select(func.count()).select_from(both).where(*mine))
     return Found(lines, int(count or 0))

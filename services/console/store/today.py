@@ -105,6 +105,14 @@ async def listed(
     return [_line(dict(row._mapping)) for row in await db.execute(ordered)]
 
 
+async def one(db: AsyncConnection, tenant_id: UUID, day: date, tab: Tab, identity: UUID) -> dict[str, Any] | None:
+    """One line of a tab by its id, whatever its page or the filters; None when it is not there."""
+    asked, _ = _asked(tab, tenant_id, day, Chosen())
+    lines = asked.subquery()
+    row = (await db.execute(select(lines).where(lines.c.id == identity))).one_or_none()
+    return _line(dict(row._mapping)) if row else None
+
+
 def _line(told: dict[str, Any]) -> dict[str, Any]:
     currency = told["currency"]
     late = Money(int(told["overdue"]), currency) if currency else None

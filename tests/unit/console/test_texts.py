@@ -4,12 +4,15 @@ import re
 from datetime import date
 from pathlib import Path
 from string import Formatter
+from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import yaml
 
+from libs.common import idempotency
 from libs.common.auth import ROLES
+from libs.common.errors import RelanceError
 from libs.common.events import TYPES, debtors, deliveries, payments, reminders
 from libs.common.events import invoices as ledger
 from libs.common.ids import uuid7
@@ -20,6 +23,11 @@ from services.console.pages.web import HERE, LANGUAGES, Texts
 from services.console.projections.activity import SILENT
 from services.console.store.ledger import Chosen
 from services.console.store.slices import Question
+from services.notifier import errors as notifier_errors
+from services.payment_matching import errors as matching_errors
+from services.scheduler import errors as scheduler_errors
+from services.scheduler.api.disputes import Why
+from services.scheduler.case import MarkState
 
 TEMPLATES = sorted((HERE / "templates").glob("**/*.html"))
 _ASKED = re.compile(r"""\bt\(\s*'([^']+)'\s*(,\s*count=)?""")
@@ -87,6 +95,16 @@ def test_every_event_role_and_service_has_its_words() -> None:
     assert all(f"service.{service}" in words for service in PORTS)
 
 
+@pytest.mark.parametrize("module", [scheduler_errors, notifier_errors, matching_errors, idempotency], ids=str)
+def test_every_refusal_of_an_owner_has_its_words_and_its_remedy(module: ModuleType) -> None:
+    """What only machines can be told is left out: keys, policies, templates and files are no forms of ours."""
+    words = Texts("fr").words
+    codes = {each.code for each in vars(module).values() if isinstance(each, type) and issubclass(each, RelanceError)}
+    told_to_machines = {"policy_invalid", "template_refused", "mail_unreadable", "guard_stopped", "wrong_door"}
+    told_to_machines |= {"invalid_idempotency_key", "released_elsewhere", "error"}
+    assert {code for code in codes - told_to_machines if f"refusal.{code}" not in words} == set()
+
+
 def test_plurals_follow_each_language() -> None:
     assert Texts("fr")("operations.lines", count=0) == "0 ligne"
     assert Texts("en")("operations.lines", count=0) == "0 lines"
@@ -123,6 +141,10 @@ def told(annotation: Any) -> set[str]:
         ("how", told(payments.How)),
         ("contact", told(debtors.ContactRole)),
         ("profile", told(debtors.PayerProfile)),
+        ("mark", told(MarkState)),
+        ("dispute", told(Why)),
+        ("disputes", told(reminders.DisputeResolved.model_fields["outcome"].annotation)),
+        ("scope", told(reminders.HoldScope)),
     ],
 )
 def test_every_word_of_the_events_that_a_page_shows_has_its_text(prefix: str, words: set[str]) -> None:
