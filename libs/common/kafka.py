@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
 from libs.common.events import COMPACTED, OWNERS, PARTITIONS
@@ -32,10 +33,27 @@ def group_of(service: str) -> str:
     return f"relance.{service}"
 
 
+def reaching(settings: Settings) -> dict[str, Any]:
+    """What every client is told about the brokers: their addresses, and how we prove who we are."""
+    told: dict[str, Any] = {"bootstrap_servers": settings.kafka}
+    if settings.kafka_tls:
+        told["ssl_context"] = create_ssl_context(cafile=settings.kafka_ca)
+    if settings.kafka_user is not None:
+        told |= {
+            "sasl_mechanism": settings.kafka_sasl,
+            "sasl_plain_username": settings.kafka_user,
+            "sasl_plain_password": settings.kafka_password,
+        }
+    told["security_protocol"] = ("SASL_" if settings.kafka_user else "") + (
+        "SSL" if settings.kafka_tls else "PLAINTEXT"
+    )
+    return told
+
+
 def producer(settings: Settings) -> AIOKafkaProducer:
     """A producer that calls a record sent when every in-sync replica has it; not started yet."""
     return AIOKafkaProducer(
-        bootstrap_servers=settings.kafka,
+        **reaching(settings),
         acks="all",
         enable_idempotence=False,
         compression_type="zstd",
@@ -51,7 +69,7 @@ def consumer(settings: Settings, group: str | None, topics: Iterable[str] = ()) 
     """
     return AIOKafkaConsumer(
         *topics,
-        bootstrap_servers=settings.kafka,
+        **reaching(settings),
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -77,7 +95,7 @@ def _topic(name: str, replicas: int) -> NewTopic:
 
 async def ensure_topics(settings: Settings) -> None:
     """Make the topics that are missing: 12 partitions, kept for ever or compacted, on three brokers if there are."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    admin = AIOKafkaAdminClient(**reaching(settings))
     await admin.start()
     try:
         brokers = len((await admin.describe_cluster())["brokers"])

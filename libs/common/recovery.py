@@ -90,7 +90,7 @@ async def _database(settings: Settings, service: str) -> AsyncIterator[Database]
 
 @asynccontextmanager
 async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    reader = AIOKafkaConsumer(bootstrap_servers=settings.kafka, enable_auto_commit=False, auto_offset_reset="earliest")
+    reader = AIOKafkaConsumer(**kafka.reaching(settings), enable_auto_commit=False, auto_offset_reset="earliest")
     await reader.start()
     try:
         yield reader

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from libs.common.clock import Clock, SharedClock, SystemClock
 from libs.common.errors import RelanceError
@@ -58,6 +58,12 @@ class Settings:
     admin_url: str | None = field(repr=False)
     """Only for `relance migrate`: a role that may create schemas and roles."""
     kafka: str
+    kafka_tls: bool
+    kafka_ca: str | None
+    """A file of authorities to trust instead of the system's."""
+    kafka_user: str | None
+    kafka_password: str | None = field(repr=False)
+    kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
     service_secret: bytes = field(repr=False)
     seal_keys: Mapping[str, bytes] = field(repr=False)
     ports: Mapping[str, int]
@@ -120,6 +126,7 @@ def _read(environment: Literal["development", "production"], found: Mapping[str,
         owner_password=found.get("RELANCE_OWNER_PASSWORD", ""),
         admin_url=found.get("RELANCE_ADMIN_URL"),
         kafka=found.get("RELANCE_KAFKA", "") or _local(found, "RELANCE_KAFKA", local, base, 92),
+        **_kafka_access(found),
         service_secret=_needed(found, "RELANCE_SERVICE_SECRET").encode(),
         seal_keys=_seal_keys(_needed(found, "RELANCE_SEAL_KEYS")),
         ports=ports,
@@ -134,6 +141,23 @@ def _read(environment: Literal["development", "production"], found: Mapping[str,
         smtp_security=cast(Literal["none", "starttls", "tls"], found.get("RELANCE_SMTP_SECURITY", "none")),
         sending=cast(Literal["catcher", "live"], found.get("RELANCE_SENDING", "catcher")),
     )
+
+
+def _kafka_access(found: Mapping[str, str]) -> dict[str, Any]:
+    """How the brokers are reached. Raises SettingMissing for half of a login or a word that is none of the known."""
+    tls, sasl = found.get("RELANCE_KAFKA_TLS", "off"), found.get("RELANCE_KAFKA_SASL", "SCRAM-SHA-512")
+    if tls not in ("on", "off"):
+        raise SettingMissing("RELANCE_KAFKA_TLS is neither on nor off.")
+    if sasl not in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"):
+        raise SettingMissing("RELANCE_KAFKA_SASL is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512.")
+    user = found.get("RELANCE_KAFKA_USER")
+    return {
+        "kafka_tls": tls == "on",
+        "kafka_ca": found.get("RELANCE_KAFKA_CA"),
+        "kafka_user": user,
+        "kafka_password": _needed(found, "RELANCE_KAFKA_PASSWORD") if user else None,
+        "kafka_sasl": sasl,
+    }
 
 
 def _local(found: Mapping[str, str], name: str, local: bool, base: int, offset: int) -> str:

@@ -185,7 +185,7 @@ class Listening:
         self.places = [TopicPartition(topic, part) for topic in OWNERS for part in range(PARTITIONS)]
 
     async def start(self) -> None:
-        self.admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka)
+        self.admin = AIOKafkaAdminClient(**kafka.reaching(self.settings))
         self.ends = kafka.consumer(self.settings, "relance.office")
         await asyncio.gather(self.admin.start(), self.ends.start())
         self.started = True

@@ -26,7 +26,7 @@ from libs.common.directory.tables import (
 )
 from libs.common.events import PARTITIONS
 from libs.common.events.directory import DirectoryBody
-from libs.common.kafka import group_of
+from libs.common.kafka import group_of, reaching
 from libs.common.retry import is_transient
 from libs.common.runtime import Pulse
 from libs.common.settings import Settings
@@ -146,7 +146,7 @@ class Broker:
 
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
-        reader = AIOKafkaConsumer(bootstrap_servers=self.settings.kafka, group_id=self.group, enable_auto_commit=False)
+        reader = AIOKafkaConsumer(**reaching(self.settings), group_id=self.group, enable_auto_commit=False)
         await reader.start()
         try:
             reader.assign(PLACES)
