@@ -209,6 +209,8 @@ class Case:
     """The day of the last thank-you to this payer."""
     run_in: RunIn | None = None
     """How far the entity is on its run-in; None when somebody waived it."""
+    caught_up: int = 0
+    """Notices that the entity caught up with today."""
 
     def in_flight(self, kinds: frozenset[str]) -> bool:
         """Whether a reminder of these kinds is released and not ended."""

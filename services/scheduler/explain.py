@@ -120,6 +120,14 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Montée en charge de la société : au plus {most} messages aujourd'hui ; reprise le {until}.",
         "The entity is ramping up: at most {most} notices today; the next ones on {until}.",
     ),
+    "spread_out": (
+        "Rattrapage : au plus {most} relances en retard par jour ; reprise le {until}.",
+        "Catching up: at most {most} late reminders a day; the next ones on {until}.",
+    ),
+    "missed": (
+        "L'étape « {step} » du {on} n'a pas pu avoir lieu à temps : elle est passée.",
+        "Step “{step}” of {on} could not be done in time: it is left out.",
+    ),
     "confirmed_first": (
         "Une personne valide chaque message de l'étape « {step} » : {approved} validés sur les {wanted} attendus.",
         "A person confirms every notice of step “{step}”: {approved} of {wanted} wanted are approved.",

@@ -21,7 +21,7 @@ from services.scheduler.store import facts
 from services.scheduler.store.cases import Pair
 from services.scheduler.store.policies import Policies
 from services.scheduler.store.zones import calendar
-from services.scheduler.trusting import with_run_ins
+from services.scheduler.trusting import with_bounds
 
 NOTHING = "{}"
 BUDGET_LOOKS_BACK = timedelta(days=366)
@@ -66,7 +66,7 @@ async def gather(
         db, {(row["tenant_id"], row["policy_version_id"]) for row in rows if row["policy_version_id"]}
     )
     situations = [_situation(row, found, active, on) for row in rows]
-    return situations if found.as_of else await with_run_ins(db, situations, found.entities, now)
+    return situations if found.as_of else await with_bounds(db, situations, found.entities, now)
 
 
 async def _find(

@@ -51,6 +51,8 @@ class Notice:
     rows: tuple[Row, ...]
     approval: Approval
     window_ends_at: datetime
+    late: bool = False
+    """It catches up with a day that was missed, and counts for what may be caught up with in a day."""
 
 
 RIDES = {"not_yet", "below_threshold"}

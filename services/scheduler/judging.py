@@ -172,6 +172,8 @@ def _when(item: Item, step: Step, on: date, day: Day, mark: Mark | None) -> Verd
     """The common end of every step: its day, its conditions, its amounts, and bank data fresh enough."""
     if on > day.today:
         return Verdict(item, step, on, Reason("not_yet", {"on": on, "step": step.key}), on, mark)
+    if step.catch_up == "skip" and day.today > day.calendar.add_business_days(on, day.policy.gap_days):
+        return Verdict(item, step, on, Reason("missed", {"on": on, "step": step.key}), mark=mark)
     unmet = _unmet(item, step, day)
     if unmet is not None:
         return Verdict(item, step, on, unmet, mark=mark)

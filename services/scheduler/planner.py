@@ -16,6 +16,7 @@ from services.scheduler.case import NOTICES, TO_PAYER, UNENDED, Case, Item, Mark
 from services.scheduler.grouping import (
     Notice,
     Verdict,
+    anchor_of,
     covered,
     ladder_notice,
     overdue,
@@ -100,6 +101,25 @@ def _ramping_up(day: Day) -> tuple[Reason | None, date | None]:
     return Reason("ramping_up", {"most": run_in.cap, "until": tomorrow}), tomorrow
 
 
+def _caught_up(day: Day) -> tuple[Reason | None, date | None]:
+    """What an outage left behind is said over several days, so many notices a day and entity."""
+    gate, until = _ramping_up(day)
+    if gate is not None or day.case.caught_up < day.policy.spread.per_day:
+        return gate, until
+    tomorrow = day.today + timedelta(days=1)
+    return Reason("spread_out", {"most": day.policy.spread.per_day, "until": tomorrow}), tomorrow
+
+
+def _late(chosen: Sequence[Verdict], day: Day) -> bool:
+    """Whether a notice that is spread could have been said on a working day before today."""
+    anchor = anchor_of(chosen)
+    if anchor.step is None or anchor.step.catch_up != "spread" or anchor.on is None:
+        return False
+    last = max((on for on in _contacts(day) if on is not None), default=None)
+    possible = anchor.on if last is None else max(anchor.on, day.calendar.add_business_days(last, day.policy.gap_days))
+    return day.calendar.business_days_between(possible, day.today) > 0
+
+
 def _contacts(day: Day) -> tuple[date | None, ...]:
     return day.case.party.last_notice_on, day.case.party.reserved_on, day.case.called_on
 
@@ -144,13 +164,16 @@ class _Saying:
         gate, until = _notice_gate(self.day, formal=bool(formal), courtesy=not _is(chosen[0], *GAPPED))
         if gate is None and not formal:
             gate, until = _formal_close_by(self.verdicts, self.day)
+        late = _late(chosen, self.day)
         if gate is None:
-            gate, until = _ramping_up(self.day)
+            gate, until = _ramping_up(self.day) if not late else _caught_up(self.day)
         if gate is not None:
             if until is not None:
                 self.look_on(until)
             return gate
         gate = self.within_window(chosen)
+        if gate is None and late:
+            self.notices[-1] = replace(self.notices[-1], late=True)
         if gate is None and {v.item.item_id for v in ready} - {row.item.item_id for row in self.notices[-1].rows}:
             self.look_on(self.day.gap_end)
         return gate

@@ -84,6 +84,12 @@ class Repeat(_Strict):
     most: Annotated[int, Field(ge=1, le=60)] = 24
 
 
+class Spread(_Strict):
+    """How many notices an entity catches up with on a day, of the steps that say `catch_up: spread`."""
+
+    per_day: Annotated[int, Field(ge=1, le=100_000)] = 100
+
+
 class Step(_Strict):
     """One rung. `offset` counts from its anchor; `tone` 0 is no tone at all (a task, a word to a colleague)."""
 
@@ -104,7 +110,7 @@ class Step(_Strict):
     grouping: Literal["item", "level", "account", "payer"] = "payer"
     group_level: Literal["oldest", "highest"] = "highest"
     completes_on: Literal["accepted", "presented", "task_done"] = "accepted"
-    catch_up: Literal["single_then_gap", "skip"] = "single_then_gap"
+    catch_up: Literal["single_then_gap", "skip", "spread"] = "single_then_gap"
     repeat: Repeat | None = None
 
     @field_validator("min_amount", "max_amount")
@@ -122,6 +128,10 @@ class Step(_Strict):
             raise ValueError("a notice before the due date, and only that, has a negative offset")
         if (self.kind == "statement") != (self.repeat is not None) or (self.kind == "statement" and self.tone > 2):
             raise ValueError("a statement, and only that, has a repeat; its tone is 0, 1 or 2")
+        if self.catch_up == "skip" and self.kind in GAPPED:
+            raise ValueError("a missed day burns no reminder: catch_up is single_then_gap or spread")
+        if self.catch_up == "spread" and self.kind not in GAPPED:
+            raise ValueError("only reminders are spread: catch_up is single_then_gap or skip")
         if self.kind == "final_notice" and self.approval == "none":
             raise ValueError("a final notice needs the approval confirm or four_eyes")
         if self.kind == "formal_notice" and (self.approval != "four_eyes" or self.conditions.delivered_notices < 2):
@@ -147,6 +157,7 @@ class Policy(_Strict):
     budget: Budget = Budget()
     cash: Cash = Cash()
     window: Window
+    spread: Spread = Spread()
     steps: Annotated[list[Step], Field(min_length=1, max_length=40)]
 
     @field_validator("cash")
@@ -193,6 +204,11 @@ class Policy(_Strict):
     def asides(self) -> tuple[Step, ...]:
         """Calls and words to colleagues: they raise no level and hold nobody up."""
         return tuple(step for step in self.steps if step.kind in {"task_call", "internal_notice"})
+
+    @cached_property
+    def spreads(self) -> bool:
+        """Whether any step catches up over several days."""
+        return any(step.catch_up == "spread" for step in self.steps)
 
     @cached_property
     def thanks(self) -> Step | None:

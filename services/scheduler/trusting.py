@@ -35,10 +35,10 @@ class Started:
     steps: frozenset[str]
 
 
-async def with_run_ins(
+async def with_bounds(
     db: AsyncConnection, situations: Sequence[Situation], entities: Mapping[Pair, Any], now: datetime
 ) -> list[Situation]:
-    """The situations with how far their entities are, where nobody waived it."""
+    """The situations with how far their entities are, where nobody waived it, and with what they caught up today."""
     steps: dict[Pair, set[str]] = {}
     days: dict[Pair, date] = {}
     for each in situations:
@@ -47,11 +47,22 @@ async def with_run_ins(
             steps.setdefault(key, set()).update(waiting(each.version))
             days[key] = each.calendar.today(now)
     started = {key: Started(days[key], entities[key].mode == "live", frozenset(steps[key])) for key in days}
-    found = await run_ins(db, started) if started else {}
-    return [
-        replace(each, case=replace(each.case, run_in=found[key])) if (key := _entity(each)) in found else each
+    spreading = {
+        (*_entity(each), each.calendar.today(now))
         for each in situations
-    ]
+        if each.version is not None and each.version.policy.spreads
+    }
+    if not started and not spreading:
+        return list(situations)
+    found = await run_ins(db, started) if started else {}
+    late = await store.caught_up(db, spreading)
+    return [_bounded(each, found.get(_entity(each)), late.get(_entity(each), 0)) for each in situations]
+
+
+def _bounded(situation: Situation, run_in: RunIn | None, caught_up: int) -> Situation:
+    if run_in is None and not caught_up:
+        return situation
+    return replace(situation, case=replace(situation.case, run_in=run_in, caught_up=caught_up))
 
 
 async def run_ins(db: AsyncConnection, started: Mapping[Pair, Started]) -> dict[Pair, RunIn]:
@@ -86,30 +97,38 @@ def _entity(situation: Situation) -> Pair:
 
 
 async def within_bounds(db: AsyncConnection, decided: Sequence[Decided], now: datetime) -> list[Decided]:
-    """What of these decisions may be handed over today, counted; cases beyond the bound wait for tomorrow."""
+    """What of these decisions may be handed over today, counted; cases beyond a bound wait for tomorrow."""
     await _earn(db, [situation for situation, _, _ in decided], now)
-    bounded = [each for each in decided if _speaks(each) and _room(each[0]) is not None]
-    if not bounded:
+    bounds = [_bounds(each, now) for each in decided]
+    caps = {key: cap for each in bounds for key, cap in each.items()}
+    if not caps:
         return list(decided)
-    caps = {
-        _day(situation, now): situation.case.run_in.cap or 0 for situation, _, _ in bounded if situation.case.run_in
-    }
     rooms = await store.lock_days(db, caps)
-    counts: Counter[store.Day] = Counter()
+    counts: Counter[store.Bound] = Counter()
     found: list[Decided] = []
-    for each in decided:
+    for each, mine in zip(decided, bounds, strict=True):
         situation, _, displaced = each
-        key = _entity(situation)
-        if not _speaks(each) or key not in rooms:
-            found.append(each)
-        elif rooms[key] > 0:
-            rooms[key] -= 1
-            counts[_day(situation, now)] += 1
+        if all(rooms[key] > counts[key] for key in mine):
+            counts.update(mine.keys())
             found.append(each)
         else:
-            waiting = _full(situation)
+            waiting = _full(situation, {key[2] for key in mine if rooms[key] <= counts[key]})
             found.append((waiting, look(waiting, now), displaced))
     await store.handed_over(db, counts)
+    return found
+
+
+def _bounds(decided: Decided, now: datetime) -> dict[store.Bound, int]:
+    """The bounds that what a case says today counts for: the ramp's, and that of what is caught up with."""
+    situation, decision, _ = decided
+    if decision.shown_only or not any(notice.step.kind in TO_PAYER for notice in decision.notices):
+        return {}
+    today, case = situation.calendar.today(now), situation.case
+    found: dict[store.Bound, int] = {}
+    if case.run_in is not None and case.run_in.cap is not None:
+        found[*_entity(situation), store.RAMP, today] = case.run_in.cap
+    if situation.version is not None and any(notice.late for notice in decision.notices):
+        found[*_entity(situation), store.SPREAD, today] = situation.version.policy.spread.per_day
     return found
 
 
@@ -125,24 +144,14 @@ async def _earn(db: AsyncConnection, situations: Collection[Situation], now: dat
         await store.earn(db, {key for key, on in fresh if on == day}, day)
 
 
-def _full(situation: Situation) -> Situation:
-    run_in = situation.case.run_in
-    assert run_in is not None
-    full = replace(run_in, released=run_in.cap or 0)
-    return replace(situation, case=replace(situation.case, run_in=full))
-
-
-def _speaks(decided: Decided) -> bool:
-    _, decision, _ = decided
-    return not decision.shown_only and any(notice.step.kind in TO_PAYER for notice in decision.notices)
-
-
-def _room(situation: Situation) -> int | None:
-    return situation.case.run_in.room if situation.case.run_in is not None else None
-
-
-def _day(situation: Situation, now: datetime) -> store.Day:
-    return (*_entity(situation), situation.calendar.today(now))
+def _full(situation: Situation, bounds: Collection[str]) -> Situation:
+    """The same case on a day on which these bounds are reached."""
+    case = situation.case
+    if store.RAMP in bounds and case.run_in is not None:
+        case = replace(case, run_in=replace(case.run_in, released=case.run_in.cap or 0))
+    if store.SPREAD in bounds and situation.version is not None:
+        case = replace(case, caught_up=situation.version.policy.spread.per_day)
+    return replace(situation, case=case)
 
 
 @dataclass
@@ -161,7 +170,7 @@ class Leaving:
             if each.case.run_in is not None and each.case.run_in.cap is not None:
                 caps[_entity(each)] = each.calendar.today(now), each.case.run_in.cap
         if caps:
-            await store.lock_days(db, {(*key, day): cap for key, (day, cap) in caps.items()})
+            await store.lock_days(db, {(*key, store.RAMP, day): cap for key, (day, cap) in caps.items()})
         return cls(db, now, caps)
 
     async def refusal(self, tenant: UUID, ask: Ask) -> str | None:

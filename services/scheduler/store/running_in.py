@@ -17,11 +17,14 @@ from libs.common.sets import adding, columns, given
 from services.scheduler.policy import GAPPED
 from services.scheduler.running_in import LOOKS_BACK, Ramp, Record, Said
 from services.scheduler.store.cases import Pair
-from services.scheduler.tables import earned_step, notice, ramp_day, ramp_notice
+from services.scheduler.tables import bounded_day, earned_step, notice, ramp_notice
 
 Key = tuple[UUID, UUID, str]
 """Tenant, entity, step."""
 Day = tuple[UUID, UUID, date]
+Bound = tuple[UUID, UUID, str, date]
+"""A day of an entity on which so many notices may be said at most: of its `ramp`, or late ones that are `spread`."""
+RAMP, SPREAD = "ramp", "spread"
 ASKING = (*sorted(GAPPED), "pre_due", "acknowledge")
 
 
@@ -64,15 +67,24 @@ async def said_on(db: AsyncConnection, days: Collection[Day]) -> dict[Day, Said]
     return {(row.tenant_id, row.entity_id, row.said_on): Said(row.sent, row.bounced, row.uncertain) for row in rows}
 
 
-async def lock_days(db: AsyncConnection, caps: Mapping[Day, int]) -> dict[Pair, int]:
-    """Open these days with their bounds if they are new, lock them, and say how much room each entity has now."""
+async def lock_days(db: AsyncConnection, caps: Mapping[Bound, int]) -> dict[Bound, int]:
+    """Open these days with their bounds if they are new, lock them, and say how much room each has now."""
     rows = [{**row, "cap": caps[key]} for row, key in zip(_keys(_DAY, caps), sorted(caps), strict=True)]
-    await db.execute(adding(ramp_day, tuple(rows[0])), columns(rows))
+    await db.execute(adding(bounded_day, tuple(rows[0])), columns(rows))
     found = await db.execute(_locking(), columns(_keys(_DAY, caps)))
-    return {(row.tenant_id, row.entity_id): max(row.cap - row.released, 0) for row in found}
+    return {tuple(getattr(row, name) for name in _DAY): max(row.cap - row.released, 0) for row in found}
 
 
-async def handed_over(db: AsyncConnection, counts: Mapping[Day, int]) -> None:
+async def caught_up(db: AsyncConnection, days: Collection[Day]) -> dict[Pair, int]:
+    """(tenant, entity) → late notices that were handed over on its day."""
+    if not days:
+        return {}
+    asked = [(tenant, entity, SPREAD, day) for tenant, entity, day in days]
+    rows = await db.execute(_bounded(), columns(_keys(_DAY, asked)))
+    return {(row.tenant_id, row.entity_id): row.released for row in rows}
+
+
+async def handed_over(db: AsyncConnection, counts: Mapping[Bound, int]) -> None:
     """So many notices were handed over on these days, which are locked."""
     if counts:
         rows = [{**row, "released": counts[key]} for row, key in zip(_keys(_DAY, counts), sorted(counts), strict=True)]
@@ -93,7 +105,7 @@ async def leaves(db: AsyncConnection, on: Day, reminder: UUID, cap: int) -> bool
     return True
 
 
-_DAY = ("tenant_id", "entity_id", "day")
+_DAY = ("tenant_id", "entity_id", "bound", "day")
 
 
 def _keys(names: tuple[str, ...], keys: Collection[tuple[Any, ...]]) -> list[dict[str, Any]]:
@@ -137,9 +149,10 @@ def _records() -> Select[Any]:
 
 @cache
 def _ramps() -> Select[Any]:
-    asked = given(ramp_day, ("tenant_id", "entity_id"))
-    mine = and_(ramp_day.c.tenant_id == asked.c.tenant_id, ramp_day.c.entity_id == asked.c.entity_id)
-    last = select(ramp_day).where(mine).order_by(ramp_day.c.day.desc()).limit(1).correlate(asked).lateral("last")
+    asked = given(bounded_day, ("tenant_id", "entity_id"))
+    mine = and_(bounded_day.c.tenant_id == asked.c.tenant_id, bounded_day.c.entity_id == asked.c.entity_id)
+    ramp = select(bounded_day).where(mine, bounded_day.c.bound == RAMP)
+    last = ramp.order_by(bounded_day.c.day.desc()).limit(1).correlate(asked).lateral("last")
     return select(last).select_from(asked.join(last, true()))
 
 
@@ -163,18 +176,23 @@ def _said() -> Select[Any]:
 
 
 @cache
+def _bounded() -> Select[Any]:
+    asked = given(bounded_day, _DAY)
+    mine = and_(*(bounded_day.c[name] == asked.c[name] for name in _DAY))
+    return select(bounded_day).join(asked, mine)
+
+
+@cache
 def _locking() -> Executable:
-    asked = given(ramp_day, _DAY)
-    mine = and_(*(ramp_day.c[name] == asked.c[name] for name in _DAY))
-    ordered = select(ramp_day).join(asked, mine).order_by(ramp_day.c.tenant_id, ramp_day.c.entity_id)
-    return ordered.with_for_update(of=ramp_day)
+    ordered = _bounded().order_by(*(bounded_day.c[name] for name in _DAY))
+    return ordered.with_for_update(of=bounded_day)
 
 
 @cache
 def _counting() -> Update:
-    asked = given(ramp_day, (*_DAY, "released"))
+    asked = given(bounded_day, (*_DAY, "released"))
     return (
-        update(ramp_day)
-        .where(*(ramp_day.c[name] == asked.c[name] for name in _DAY))
-        .values(released=ramp_day.c.released + asked.c.released)
+        update(bounded_day)
+        .where(*(bounded_day.c[name] == asked.c[name] for name in _DAY))
+        .values(released=bounded_day.c.released + asked.c.released)
     )

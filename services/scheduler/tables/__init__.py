@@ -10,9 +10,10 @@ from services.scheduler.tables.evidence import notice, occurrence
 from services.scheduler.tables.holds import dispute, hold, plan, promise
 from services.scheduler.tables.money import credit_note, feed, payment
 from services.scheduler.tables.policies import policy_version
-from services.scheduler.tables.running_in import earned_step, ramp_day, ramp_notice
+from services.scheduler.tables.running_in import bounded_day, earned_step, ramp_notice
 
 __all__ = [
+    "bounded_day",
     "credit_note",
     "debtor",
     "dispute",
@@ -28,7 +29,6 @@ __all__ = [
     "plan",
     "policy_version",
     "promise",
-    "ramp_day",
     "ramp_notice",
     "residual_fact",
     "scheduler",

@@ -1,4 +1,4 @@
-"""How far each entity is on its run-in: steps that have earned it, and the days of the ramp."""
+"""How far each entity is on its run-in: steps that have earned it, and days whose notices are bounded."""
 
 from sqlalchemy import Column, Date, Table, Text, Uuid
 
@@ -13,11 +13,12 @@ earned_step = Table(
     Column("earned_on", Date, nullable=False),
 )
 
-ramp_day = Table(
-    "ramp_day",
+bounded_day = Table(
+    "bounded_day",
     scheduler,
     Column("tenant_id", Uuid, primary_key=True),
     Column("entity_id", Uuid, primary_key=True),
+    Column("bound", Text, primary_key=True, comment="ramp, or spread"),
     Column("day", Date, primary_key=True),
     whole("cap", None),
     whole("released"),

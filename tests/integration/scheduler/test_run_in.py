@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from libs.common.events.reminders import ReminderDue
 from libs.common.ids import uuid7
 from services.scheduler.sweep import Sweep
-from services.scheduler.tables import earned_step, notice, ramp_day
+from services.scheduler.tables import bounded_day, earned_step, notice
 from tests.integration.scheduler.test_doors import asked, got, permit
 from tests.integration.scheduler.world import World
 
@@ -43,9 +43,9 @@ async def decided_before(world: World, step: str, approved: int, rejected: int =
 
 async def bounded(world: World, most: int) -> None:
     """Today's bound is this one."""
-    row = {"tenant_id": world.tenant, "entity_id": world.entity, "day": world.clock.now().date(), "cap": most}
+    row = {"tenant_id": world.tenant, "entity_id": world.entity, "bound": "ramp", "cap": most}
     async with world.database.transaction() as db:
-        await db.execute(insert(ramp_day).values(row))
+        await db.execute(insert(bounded_day).values(row | {"day": world.clock.now().date()}))
 
 
 async def test_the_first_live_day_hands_over_100_notices_and_the_next_clean_day_the_rest(
@@ -81,7 +81,7 @@ async def test_two_sweeps_at_once_stay_within_the_bound(world: World) -> None:
 
     await asyncio.gather(*(until_nothing(sweep) for sweep in sweeps))
     assert len(await world.said(ReminderDue)) == 25
-    assert [row["released"] for row in await world.rows(ramp_day)] == [25]
+    assert [row["released"] for row in await world.rows(bounded_day)] == [25]
 
 
 async def test_what_was_approved_later_leaves_within_the_bound_of_the_day_it_leaves_on(

@@ -40,9 +40,7 @@ def test_the_first_live_day_says_100_notices_and_the_bound_doubles_after_each_cl
     assert today(Ramp(DAY, 400, 17), Said(), DAY) == (400, 17)
 
 
-@pytest.mark.parametrize(
-    "said", [Said(), Said(60, uncertain=1), Said(60, bounced=2), Said(200, bounced=5)], ids=str
-)
+@pytest.mark.parametrize("said", [Said(), Said(60, uncertain=1), Said(60, bounced=2), Said(200, bounced=5)], ids=str)
 def test_a_day_on_which_nothing_left_or_too_much_went_wrong_raises_no_bound(said: Said) -> None:
     assert today(Ramp(DAY - timedelta(days=1), 200, 60), said, DAY) == (200, 0)
 
