@@ -80,6 +80,13 @@ class Book:
         self._settle(settled, "payment")
         return made
 
+    def keep(self, payment_id: UUID, payer_id: UUID) -> None:
+        """A person says whose money this is and leaves it on account: the machine only suggests from here on."""
+        payment = self.payments[payment_id]
+        payment.payer_id, payment.by_person = payer_id, True
+        self._raise(payment)
+        self.tell(PaymentMatched(**self._of(payment), how="person", allocations=[], residuals=[]))
+
     def credit(self, credit_note_id: UUID, lines: Sequence[Line], how: How, actor: str) -> None:
         """Apply a part of a credit note. Raises OverAllocated when it does not fit."""
         note = self.credits[credit_note_id]

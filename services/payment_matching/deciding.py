@@ -1,4 +1,4 @@
-"""What a person decides: giving money to items, taking it back, and what the bank took back, told by hand.
+"""What a person decides: giving money to items or leaving it on account, taking that back, and what the bank took back.
 
 Protects: a decision is made under the locks of what it touches, kept with who and when, and never changed by the
 machine; an account that a person matched is known as its payer's from then on.
@@ -24,6 +24,7 @@ _AGAIN = text("""
     update payment set pending = true where tenant_id = :tenant and payment_id = :payment and unapplied_minor > 0
 """)
 _CLEAR = text("delete from suggestion where tenant_id = :tenant and payment_id = :payment")
+_BY_PERSON = text("update payment set by_person = :by where tenant_id = :tenant and payment_id = :payment")
 _IBAN = text("select payer_iban from payment where tenant_id = :tenant and payment_id = :payment")
 
 
@@ -93,6 +94,47 @@ def _lines(book: Book, wanted: Sequence[Wanted], available: int, currency: str) 
     return lines
 
 
+async def put_on_account(db: AsyncConnection, at: datetime, decision: Decision, debtor: UUID) -> None:
+    """Leave what is left on the account of who pays for this debtor. Raises NotFound, or Conflict when none is left."""
+    tenant, book = decision.tenant_id, Book(at)
+    payers = await debtors.payers(db, [(tenant, debtor)])
+    if (tenant, debtor) not in payers:
+        raise NotFound(f"There is no debtor {debtor}.", field="debtor_id")
+    await books.lock_payments(db, book, [(tenant, decision.payment_id)])
+    payment = payments.known(book, decision.payment_id)
+    if payment.unapplied <= 0:
+        raise Conflict("Nothing of this payment is left.")
+    payer = payers[tenant, debtor]
+    book.keep(decision.payment_id, payer)
+    await books.write(db, book)
+    await db.execute(_CLEAR, {"tenant": tenant, "payment": decision.payment_id})
+    await _known_as(db, at, decision, payer)
+
+
+async def reject(db: AsyncConnection, at: datetime, decision: Decision) -> None:
+    """None of what was suggested is right: the machine keeps still about this payment. Raises NotFound."""
+    tenant, book = decision.tenant_id, Book(at)
+    await books.lock_payments(db, book, [(tenant, decision.payment_id)])
+    payments.known(book, decision.payment_id)
+    asked = {"tenant": tenant, "payment": decision.payment_id}
+    await db.execute(_BY_PERSON, asked | {"by": True})
+    await db.execute(_CLEAR, asked)
+
+
+async def look_again(db: AsyncConnection, at: datetime, decision: Decision) -> None:
+    """Forget that a person put it on account or rejected what was suggested: it is tried anew. Raises NotFound, or
+    Conflict when a person gave a part of it to items."""
+    tenant, book = decision.tenant_id, Book(at)
+    await books.lock_payments(db, book, [(tenant, decision.payment_id)])
+    payment = payments.known(book, decision.payment_id)
+    if payment.unapplied < payment.amount - payment.returned:
+        raise Conflict("A part of this payment is given to items.", remedy="Take that back first.")
+    payment.by_person = False
+    book.received(payment, None)
+    await books.write(db, book)
+    await db.execute(_AGAIN, {"tenant": tenant, "payment": decision.payment_id})
+
+
 async def take_back(db: AsyncConnection, at: datetime, decision: Decision, allocation: UUID) -> list[UUID]:
     """Undo one allocation; answers the items that owe again. Raises NotFound or NotAllocated."""
     book = Book(at)
@@ -123,7 +165,12 @@ async def _after(db: AsyncConnection, decision: Decision) -> None:
 
 async def _learn(db: AsyncConnection, at: datetime, decision: Decision, book: Book, lines: Sequence[Line]) -> None:
     payers = {book.items[line.item_id].payer_id for line in lines}
+    if len(payers) == 1:
+        await _known_as(db, at, decision, payers.pop())
+
+
+async def _known_as(db: AsyncConnection, at: datetime, decision: Decision, payer: UUID) -> None:
+    """The account that the money came from is this payer's: a person said so."""
     iban = await db.scalar(_IBAN, {"tenant": decision.tenant_id, "payment": decision.payment_id})
-    if iban and len(payers) == 1:
-        known = Identity(decision.tenant_id, "iban", iban, payers.pop(), "person", 1, at.date())
-        await debtors.know(db, [known])
+    if iban:
+        await debtors.know(db, [Identity(decision.tenant_id, "iban", iban, payer, "person", 1, at.date())])

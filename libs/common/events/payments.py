@@ -56,7 +56,7 @@ class PaymentReceived(PaymentBody):
 
 
 class PaymentMatched(PaymentBody):
-    """A payment was given to items; `residuals` are theirs after it."""
+    """A payment was given to items; `residuals` are theirs after it. Without any it was put on its payer's account."""
 
     how: How
     allocations: list[Allocation]

@@ -23,6 +23,8 @@ class Asked(Wire):
 
     payments: Ids = []
     items: Ids = []
+    suggestions: Ids = []
+    """Payments whose likeliest suggestion is wanted."""
 
 
 class Found(BaseModel):
@@ -30,20 +32,27 @@ class Found(BaseModel):
 
     payments: dict[UUID, wire.PaymentOut]
     items: dict[UUID, wire.ItemOut]
+    suggestions: dict[UUID, wire.SuggestionOut]
 
 
 @routes.post("/internal/v1/lookups")
 async def look_up(asked: Asked, caller: Annotated[Caller, Depends(requires_service())], room: Here) -> Found:
-    """Payments with payer, text and allocations; items."""
-    if len(asked.payments) + len(asked.items) > MOST:
-        raise Refused(f"At most {MOST} ids a call.", field="body", remedy="Ask in several calls.")
+    """Payments with payer, text and allocations; items; the likeliest suggestion of a payment."""
+    if len(asked.payments) + len(asked.items) + len(asked.suggestions) > 2 * MOST:
+        raise Refused(f"At most {2 * MOST} ids a call.", field="body", remedy="Ask in several calls.")
     tenant = caller.tenant_id
     async with room.database.transaction(tenant) as db:
         rows = await lists.some_payments(db, tenant, asked.payments)
         names = await lists.external_ids(db, tenant, asked.payments)
         given = await lists.allocations(db, tenant, asked.payments)
-        items = await lists.some_items(db, tenant, asked.items)
+        best = await lists.first_suggestions(db, tenant, asked.suggestions)
+        meant = {item for row in best for item in row.items}
+        items = await lists.some_items(db, tenant, {*asked.items, *meant})
     payments = {
         row.payment_id: wire.payment(row, names.get(row.payment_id), given.get(row.payment_id, ())) for row in rows
     }
-    return Found(payments=payments, items={one: wire.item(row) for one, row in items.items()})
+    return Found(
+        payments=payments,
+        items={one: wire.item(row) for one, row in items.items() if one in set(asked.items)},
+        suggestions={row.payment_id: wire.suggestion(row, items, row.currency, "fr") for row in best},
+    )

@@ -1,7 +1,7 @@
 """Payments: taken in one by one or in lists, read, matched and un-matched by people, reversed."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -206,6 +206,53 @@ async def unallocate(payment_id: UUID, allocation_id: UUID, caller: Writes, room
         return await shown(db, caller.tenant_id, payment_id)
 
     found = await room.commit(work, caller.tenant_id)
+    await room.stopped(caller.tenant_id)
+    return found
+
+
+@routes.post("/v1/payments/{payment_id}/account")
+async def put_on_account(payment_id: UUID, told: wire.OnAccount, caller: Writes, room: Here) -> wire.PaymentOut:
+    """Say whose it is and leave it unapplied: reminders wait for it, and the machine only suggests from here on."""
+
+    async def work(db: AsyncConnection) -> None:
+        decision = deciding.Decision(caller.tenant_id, payment_id, caller.subject)
+        await deciding.put_on_account(db, room.clock.now(), decision, told.debtor_id)
+
+    return await _decided(room, caller, payment_id, work)
+
+
+@routes.post("/v1/payments/{payment_id}/suggestions/reject")
+async def reject_suggestions(payment_id: UUID, caller: Writes, room: Here) -> wire.PaymentOut:
+    """None of them is right: the machine keeps still about this payment."""
+
+    async def work(db: AsyncConnection) -> None:
+        decision = deciding.Decision(caller.tenant_id, payment_id, caller.subject)
+        await deciding.reject(db, room.clock.now(), decision)
+
+    return await _decided(room, caller, payment_id, work)
+
+
+@routes.post("/v1/payments/{payment_id}/retry")
+async def look_again(payment_id: UUID, caller: Writes, room: Here) -> wire.PaymentOut:
+    """Take back that it is on account, or that what was suggested is not right: it is tried anew."""
+
+    async def work(db: AsyncConnection) -> None:
+        decision = deciding.Decision(caller.tenant_id, payment_id, caller.subject)
+        await deciding.look_again(db, room.clock.now(), decision)
+
+    return await _decided(room, caller, payment_id, work)
+
+
+async def _decided(
+    room: Room, caller: Caller, payment_id: UUID, work: Callable[[AsyncConnection], Awaitable[None]]
+) -> wire.PaymentOut:
+    """Carry a decision out and show the payment as it stands then."""
+
+    async def decide(db: AsyncConnection) -> wire.PaymentOut:
+        await work(db)
+        return await shown(db, caller.tenant_id, payment_id)
+
+    found = await room.commit(decide, caller.tenant_id)
     await room.stopped(caller.tenant_id)
     return found
 

@@ -160,6 +160,12 @@ class AllocationsIn(Wire):
     credits: Annotated[list[CreditUsed], Field(max_length=50)] = []
 
 
+class OnAccount(Wire):
+    """Whose money it is."""
+
+    debtor_id: UUID
+
+
 class AllocationOut(BaseModel):
     """A part of a payment that stands on an item."""
 

@@ -42,6 +42,12 @@ _SUGGESTIONS = text("""
     select s.rank, s.shape, s.items, s.amounts, s.credits, s.credit_amounts, s.score, s.share, s.evidence, s.unsure
       from suggestion s where s.tenant_id = :tenant and s.payment_id = :payment order by s.rank
 """)
+_FIRST = text("""
+    select s.payment_id, p.currency, s.rank, s.shape, s.items, s.amounts, s.credits, s.credit_amounts, s.score, s.share,
+           s.evidence, s.unsure
+      from suggestion s join payment p on p.tenant_id = s.tenant_id and p.payment_id = s.payment_id
+     where s.tenant_id = :tenant and s.payment_id = any(cast(:payments as uuid[])) and s.rank = 1
+""")
 _ITEM = """i.item_id, i.invoice_id, i.entity_id, i.debtor_id, i.payer_id, i.number, i.sequence, i.issued_on, i.due_on,
            i.currency, i.amount_minor, i.residual_minor, i.version, i.cancelled, i.settled_on, i.tried"""
 _ITEMS = text(f"""
@@ -107,6 +113,11 @@ async def external_ids(db: AsyncConnection, tenant: UUID, payments_: Collection[
 async def suggestions(db: AsyncConnection, tenant: UUID, payment: UUID) -> list[Any]:
     """The suggestions of a payment, the best first."""
     return list(await db.execute(_SUGGESTIONS, {"tenant": tenant, "payment": payment}))
+
+
+async def first_suggestions(db: AsyncConnection, tenant: UUID, payments_: Collection[UUID]) -> list[Any]:
+    """The likeliest suggestion of each of these payments that has one."""
+    return list(await db.execute(_FIRST, {"tenant": tenant, "payments": list(payments_)}))
 
 
 async def open_items(db: AsyncConnection, tenant: UUID, most: int, **chosen: Any) -> list[Any]:

@@ -4,7 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from tests.integration.payment_matching.till import Till
+from libs.common import ids
+from tests.integration.payment_matching.till import Till, eur
 
 
 async def test_a_payment_that_names_its_invoice_settles_it(till: Till) -> None:
@@ -156,3 +157,34 @@ async def test_two_payments_of_one_batch_never_take_the_same_item(till: Till) ->
     assert await till.owed("FA-2026-0001") == 0
     assert len(await till.events("PaymentMatched")) == 1
     await till.balanced()
+
+
+async def test_money_that_a_person_leaves_on_account_is_its_payers_and_no_machines(till: Till) -> None:
+    await till.hear(till.customer("Dupont"), till.issued("FA-2026-0001", "Dupont", 10_000))
+    payment = await till.pay("P1", 7_000, "acompte", payer_iban="FR7612345678901234567890123")
+    body = {"debtor_id": str(till.debtor("Dupont"))}
+    kept = await till.post(f"/v1/payments/{payment}/account", body)
+    assert (kept["state"], kept["payer_id"]) == ("unmatched", str(till.debtor("Dupont")))
+    told = (await till.events("PaymentMatched"))[-1]
+    assert (told["how"], told["allocations"], told["unapplied"]) == ("person", [], eur(7_000))
+    await till.hear(till.issued("FA-2026-0002", "Dupont", 7_000))
+    await till.settle()
+    assert await till.state(payment) == "unmatched", "the machine keeps still"
+    again = await till.post(f"/v1/payments/{payment}/retry", {})
+    assert again["unapplied"] == eur(7_000)
+    await till.settle()
+    assert (await till.events("PaymentReceived"))[-1]["payer_id"] == str(till.debtor("Dupont"))
+    await till.post(f"/v1/payments/{payment}/account", {"debtor_id": str(ids.uuid7())}, status=404)
+
+
+async def test_suggestions_that_a_person_rejects_are_gone_until_they_want_another_look(till: Till) -> None:
+    await till.hear(till.customer("Dupont"), till.issued("A1", "Dupont", 12_345))
+    payment = await till.pay("P1", 12_345, "virement")
+    asked = {"suggestions": [str(payment)]}
+    first = (await till.ask("/internal/v1/lookups", asked))["suggestions"][str(payment)]
+    assert [one["number"] for one in first["items"]] == ["A1"]
+    await till.post(f"/v1/payments/{payment}/suggestions/reject", {})
+    assert (await till.get(f"/v1/payments/{payment}/suggestions"))["suggestions"] == []
+    await till.post(f"/v1/payments/{payment}/retry", {})
+    await till.settle()
+    assert (await till.get(f"/v1/payments/{payment}/suggestions"))["suggestions"]
