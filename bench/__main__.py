@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -56,6 +57,7 @@ def _cell(told: Any) -> str:
 
 def main(arguments: list[str]) -> None:
     rooms = tuple(arguments) or ROOMS
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers are stopped then too
     rows = asyncio.run(measure(rooms))
     keep(rows, whole=rooms == ROOMS)
     show(rows)
