@@ -1,17 +1,20 @@
 """Days and hours: business days of a country, banking days of TARGET2, and send windows in a time zone.
 
 The rule it protects: a date is a date in the creditor's zone, an instant is UTC, and no window opens twice or never
-because a clock changed. Holidays come from the `holidays` library; a country it does not know has weekends only.
+because a clock changed. Holidays come from the `holidays` library; where it knows none, or nobody knows the zone, the
+calendar says so (`unknown`) and nothing is said by it.
 """
 
 from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
+
+from libs.common.workdays import has_calendar
 
 DAY = timedelta(days=1)
 TARGET2 = "XECB"
@@ -78,10 +81,17 @@ class Calendar:
     _added: dict[tuple[date, int], date] = field(default_factory=dict, repr=False, compare=False)
     _openings: dict[tuple[date, time], datetime] = field(default_factory=dict, repr=False, compare=False)
 
+    @cached_property
+    def unknown(self) -> str | None:
+        """The country without a calendar, or the zone without a clock; None when both are known."""
+        if not has_calendar(self.country):
+            return self.country
+        return None if _zone(self.zone) is not None else self.zone
+
     @property
     def clock(self) -> ZoneInfo:
-        """The zone; UTC when nobody knows its name."""
-        return _zone(self.zone)
+        """The zone; UTC when nobody knows its name, and then nothing is said."""
+        return _zone(self.zone) or ZoneInfo("UTC")
 
     def today(self, now: datetime) -> date:
         """The date at this instant."""
@@ -158,11 +168,11 @@ class Calendar:
 
 
 @cache
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
+        return None
 
 
 def promise_until(promised_for: date) -> date:

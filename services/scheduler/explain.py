@@ -136,6 +136,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "window_closed": ("Hors des heures d'envoi ; reprise le {opens}.", "Outside sending hours; they open {opens}."),
     "tenant_stopped": ("Tous les envois sont arrêtés.", "All sending is stopped."),
     "payer_unknown": ("La fiche du payeur n'est pas encore connue.", "The payer's file is not known yet."),
+    "calendar_unknown": (
+        "Aucun calendrier de jours fériés ou fuseau horaire n'est connu pour « {what} » : rien ne part.",
+        "No calendar of holidays and no clock is known for “{what}”: nothing leaves.",
+    ),
     "shadow": ("Société en observation : rien ne part.", "The entity is in shadow: nothing leaves."),
     "no_policy": ("La politique de la société est introuvable.", "The entity's policy does not exist."),
     "outside_group": ("Elle attend le message suivant.", "It waits for the next message."),

@@ -100,7 +100,7 @@ def _refusal(
         return "case_unknown"
     case, policy = situation.case, situation.version.policy
     day = day_of(case, policy, situation.calendar, situation.calendar.today(now))
-    closed = _of_case(ask, case)
+    closed = "calendar_unknown" if situation.calendar.unknown else _of_case(ask, case)
     if closed is not None:
         return closed
     known = {item.item_id: item for item in case.items}

@@ -223,6 +223,8 @@ def _what_is_ready(saying: _Saying) -> Reason | None:
         return Reason("tenant_stopped")
     if not case.payer_known:
         return Reason("payer_unknown")
+    if (unknown := saying.day.calendar.unknown) is not None:
+        return Reason("calendar_unknown", {"what": unknown})
     gate = saying.say(ready)
     if case.mode == "shadow":
         saying.look_on(saying.day.today + timedelta(days=1))

@@ -12,6 +12,7 @@ from libs.common import directory
 from libs.common.errors import RelanceError
 from libs.common.http import Line, Wire, check_match, tag
 from libs.common.money import exponent
+from libs.common.workdays import has_calendar
 from services.console.api.shared import Administrator, Email, In, routes_of
 from services.console.directory import entities
 
@@ -22,6 +23,14 @@ def _zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError("This is no time zone of the IANA list, such as Europe/Paris.")
     return name
+
+
+def _country(code: str) -> str:
+    if not has_calendar(code):
+        raise ValueError(
+            "No calendar of public holidays is known for it; give the two letters of ISO 3166-1."
+        )
+    return code
 
 
 def _currency(code: str) -> str:
@@ -41,7 +50,7 @@ def _siren(text: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Siren = Annotated[str, StringConstraints(max_length=14), AfterValidator(_siren)]
-Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
+Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$"), AfterValidator(_country)]
 Slug = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_-]{0,59}$")]
 
 

@@ -104,6 +104,8 @@ async def test_an_edit_made_from_an_old_version_is_refused(console: Console) -> 
     [
         ({"time_zone": "Mars/Olympus"}, "time_zone"),
         ({"currency": "XXQ"}, "currency"),
+        ({"country": "ZZ"}, "country"),
+        ({"country": "EU"}, "country"),
         ({"siren": "123456789"}, "siren"),
         ({"sender_email": "nobody"}, "sender_email"),
         ({"country": "fr"}, "country"),

@@ -3,9 +3,11 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.common.workdays import has_calendar
 from services.scheduler.calendar import (
     Calendar,
     add_banking_days,
@@ -13,8 +15,10 @@ from services.scheduler.calendar import (
     previous_banking_day,
     promise_until,
 )
+from services.scheduler.explain import explain
+from services.scheduler.planner import decide
 from services.scheduler.policy import Window
-from tests.unit.scheduler.world import PARIS, STANDARD
+from tests.unit.scheduler.world import PARIS, STANDARD, at, case, item
 
 WINDOW = STANDARD.window
 ZONES = ["Europe/Paris", "Africa/Casablanca", "America/Guadeloupe", "Indian/Reunion", "America/New_York", "UTC"]
@@ -45,7 +49,7 @@ def test_a_window_opens_at_its_local_hour_before_and_after_the_clock_changes() -
     assert october == datetime(2026, 10, 26, 8, tzinfo=UTC)
 
 
-def test_a_zone_or_country_nobody_knows_has_utc_and_weekends() -> None:
+def test_a_zone_or_country_nobody_knows_counts_in_utc_by_weekends_and_says_so() -> None:
     nowhere = Calendar("XX", "Mars/Olympus")
     assert nowhere.clock == ZoneInfo("UTC")
     assert nowhere.is_business_day(date(2026, 12, 25))
@@ -87,3 +91,20 @@ def test_a_window_that_is_open_closes_later_the_same_local_day(calendar: Calenda
 def test_a_saturday_window_is_open_on_a_saturday_that_is_no_holiday() -> None:
     shop = Window.model_validate({"days": ["sat"], "opens": "10:00", "closes": "12:00"})
     assert PARIS.opening(date(2026, 8, 14), shop).date() == date(2026, 8, 22)  # 15 August is a holiday
+
+
+@pytest.mark.parametrize(
+    ("country", "zone", "unknown"), [("ZZ", "Europe/Paris", "ZZ"), ("FR", "Mars/Olympus", "Mars/Olympus")]
+)
+def test_nothing_is_said_by_a_calendar_that_nobody_knows(country: str, zone: str, unknown: str) -> None:
+    calendar, late = Calendar(country, zone), item("A", date(2026, 9, 1))
+    decision = decide(case(late), STANDARD, calendar, at(date(2026, 9, 3)))
+    assert decision.notices == ()
+    told = explain(late, case(late), decision).reasons
+    assert [(reason.code, reason.facts["what"]) for reason in told] == [("calendar_unknown", unknown)]
+
+
+def test_every_country_of_the_union_has_a_calendar() -> None:
+    union = "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE"
+    assert all(has_calendar(country) for country in [*union.split(), "GB", "CH", "NO", "MA", "TN", "US"])
+    assert not any(has_calendar(country) for country in ("ZZ", "EU", "FRA", "fr", ""))
