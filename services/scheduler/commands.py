@@ -1,4 +1,4 @@
-"""What people do to keep silent or go on: holds, promises, plans, disputes, take-over. Each returns its rows.
+"""What people do to keep silent or go on: holds, promises, plans, disputes. Each returns its rows.
 
 The rule it protects: a pause covers its scope and amount and nothing else, has a review date, and a part of an item
 that is released unpaid raises the item's cycle. Whoever calls a stopping command waits for the permits afterwards.
@@ -22,7 +22,7 @@ from libs.common.money import Money
 from libs.common.permits import Scope
 from services.scheduler import speaking
 from services.scheduler.calendar import Calendar, promise_until
-from services.scheduler.errors import AlreadyEnded, AmountTooLarge, NotInTakeOver, ReviewDateInvalid, ScopeUnknown
+from services.scheduler.errors import AlreadyEnded, AmountTooLarge, ReviewDateInvalid, ScopeUnknown
 from services.scheduler.store import cases, holds, items, zones
 from services.scheduler.tables import dispute, hold, plan, promise
 
@@ -87,8 +87,8 @@ async def place_hold(
         target = await item_target(asker, scope_id)
         _fits(amount, target.items[0])
     calendar = await asker.calendar(touched[0]["entity_id"] if touched else None)
-    _ahead(review_on, calendar.today(asker.now))
-    row = _hold_row(asker, scope, scope_id, kind, review_on) | {
+    ahead(review_on, calendar.today(asker.now))
+    row = hold_row(asker, scope, scope_id, kind, review_on) | {
         "entity_id": touched[0]["entity_id"] if one or scope == "entity" else None,
         "case_id": one["case_id"] if one else None,
         "payer_id": one["payer_id"] if one else None,
@@ -140,11 +140,11 @@ async def promised(
     """A promise to pay: nothing leaves for the case, or for its items, until its date and two banking days."""
     calendar = await asker.calendar(target.case["entity_id"])
     today = calendar.today(asker.now)
-    _ahead(promised_for, today - timedelta(days=1), "promised_for")
+    ahead(promised_for, today - timedelta(days=1), "promised_for")
     until = promise_until(promised_for)
     scopes = [("item", row["item_id"]) for row in target.items] if pause == "part" else []
     rows = [
-        _hold_row(asker, scope, scope_id, "promise", until) | target.about | {"reason": "promise"}
+        hold_row(asker, scope, scope_id, "promise", until) | target.about | {"reason": "promise"}
         for scope, scope_id in scopes or [("case", target.case["case_id"])]
     ]
     row = target.about | {
@@ -185,10 +185,10 @@ async def planned(asker: Asker, target: Target, parts: Sequence[tuple[date, Mone
     """An instalment plan over items: they are not chased until its last date and two banking days."""
     calendar = await asker.calendar(target.case["entity_id"])
     today = calendar.today(asker.now)
-    _ahead(min(day for day, _ in parts), today - timedelta(days=1), "instalments")
+    ahead(min(day for day, _ in parts), today - timedelta(days=1), "instalments")
     until = promise_until(max(day for day, _ in parts))
     rows = [
-        _hold_row(asker, "item", each["item_id"], "plan", until)
+        hold_row(asker, "item", each["item_id"], "plan", until)
         | target.about
         | {"reason": "plan", "lift_at_review": True}
         for each in target.items
@@ -217,10 +217,10 @@ async def disputed(asker: Asker, target: Target, amount: Money | None, reason: s
     each = target.items[0]
     _fits(amount, each)
     review = review_on or calendar.add_business_days(today, CREDIT_IN)
-    _ahead(review, today)
+    ahead(review, today)
     minor = amount.minor if amount else _owed(each)
     sums = {"amount_minor": minor, "currency": each["currency"]}
-    held = _hold_row(asker, "item", each["item_id"], "dispute", review) | target.about | sums | {"reason": reason}
+    held = hold_row(asker, "item", each["item_id"], "dispute", review) | target.about | sums | {"reason": reason}
     row = (
         target.about
         | sums
@@ -257,19 +257,6 @@ async def resolve_dispute(asker: Asker, dispute_id: UUID, outcome: Literal["uphe
     now = await found(asker, dispute, dispute_id)
     await asker.say(speaking.resolved(now))
     return now
-
-
-async def take_over(asker: Asker, item_id: UUID, decision: Literal["release", "statement"]) -> Row:
-    """An item of imported history goes to the ladder, at once or after a statement of account. Raises NotInTakeOver."""
-    target = await item_target(asker, item_id)
-    each = target.items[0]
-    if not each["take_over"] or each["take_over_decision"] is not None:
-        raise NotInTakeOver(f"Item {item_id} does not wait in take-over.")
-    today = (await asker.calendar(target.case["entity_id"])).today(asker.now)
-    told = "released" if decision == "release" else "statement"
-    await items.taken_over(asker.db, asker.tenant, item_id, told, today)
-    await cases.look_at(asker.db, {(asker.tenant, target.case["case_id"])}, asker.now)
-    return (await item_target(asker, item_id)).items[0]
 
 
 async def item_target(asker: Asker, *item_ids: UUID) -> Target:
@@ -331,7 +318,8 @@ def stops(scope: str, scope_id: UUID, touched: Sequence[Row], tenant: UUID) -> S
     return Scope(tenant)
 
 
-def _hold_row(asker: Asker, scope: str, scope_id: UUID, kind: str, review_on: date) -> dict[str, Any]:
+def hold_row(asker: Asker, scope: str, scope_id: UUID, kind: str, review_on: date) -> dict[str, Any]:
+    """A hold's columns but those of what it is about."""
     return {
         "tenant_id": asker.tenant,
         "hold_id": uuid7(),
@@ -368,6 +356,7 @@ def _fits(amount: Money | None, row: Row) -> None:
         raise AmountTooLarge(f"The item owes {Money(_owed(row), row['currency'])}.", field="amount")
 
 
-def _ahead(day: date, today: date, field: str = "review_on") -> None:
+def ahead(day: date, today: date, field: str = "review_on") -> None:
+    """Raises ReviewDateInvalid for a day that is not ahead, or more than a year."""
     if not today < day <= today + REVIEW_WITHIN:
         raise ReviewDateInvalid(f"{day} is not after {today} and within a year.", field=field)

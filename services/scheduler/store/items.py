@@ -4,7 +4,7 @@ The rule it protects: the highest version wins, and a fact about an item that no
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -135,12 +135,6 @@ async def of_invoice(db: AsyncConnection, tenant: UUID, invoice: UUID) -> list[M
     """The items of an invoice."""
     asked = select(item).where(item.c.tenant_id == tenant, item.c.invoice_id == invoice)
     return [plain(row) for row in await db.execute(asked.order_by(item.c.item_id))]
-
-
-async def taken_over(db: AsyncConnection, tenant: UUID, item_id: UUID, decision: str, day: date) -> None:
-    """What a person decided about an item of imported history."""
-    chosen = update(item).where(item.c.tenant_id == tenant, item.c.item_id == item_id)
-    await db.execute(chosen.values(take_over_decision=decision, take_over_on=day))
 
 
 def _upserting(names: tuple[str, ...]) -> Insert:
