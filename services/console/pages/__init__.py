@@ -9,7 +9,8 @@ commands, forms         calling the owner of what a button changes; what people 
 signing                 signing in and out, language and theme
 today, approving        the morning's queue, and approving it
 acting, why             what people do about a customer; why something was said or not
-customers invoices balance dso payments silence finding operations   the pages
+customers invoices balance dso payments silence finding operations   the pages of the work
+policies, ladder, templates   the pages of the set-up
 """
 
 from collections.abc import Sequence
@@ -28,8 +29,10 @@ from services.console.pages import (
     lists,
     operations,
     payments,
+    policies,
     signing,
     silence,
+    templates,
     today,
     why,
 )
@@ -55,6 +58,8 @@ def routers() -> list[APIRouter]:
         payments,
         silence,
         finding,
+        policies,
+        templates,
         operations,
     )
     plain = (customers.LISTING, invoices.LISTING)

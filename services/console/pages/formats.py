@@ -140,6 +140,8 @@ def filters(language: str, zone: str) -> Mapping[str, Callable[..., Any]]:
         "short_day": lambda value: short_day(value, language),
         "moment": lambda value: moment(value, language, zone),
         "clock": lambda value: clock(value, zone),
+        "told": datetime.fromisoformat,
+        "signed_days": lambda value: f"{'−' if value < 0 else '+' if value else ''}{abs(value)}",
         "one_decimal": lambda value: one_decimal(value, language),
         "signed": lambda value: signed(value, language),
         "tick": lambda value: tick(value, language),

@@ -48,7 +48,14 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
         ),
     ),
     ("nav.steer", (Page("/dso", "dso", "nav.dso", "payments:read"),)),
-    ("nav.settings", (Page("/operations", "operations", "nav.operations"),)),
+    (
+        "nav.settings",
+        (
+            Page("/policies", "policies", "nav.policies", "reminders:read"),
+            Page("/templates", "templates", "nav.templates", "notices:read"),
+            Page("/operations", "operations", "nav.operations"),
+        ),
+    ),
 )
 
 

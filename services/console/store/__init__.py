@@ -13,4 +13,6 @@ notes      what people noted about a customer
 today      what a collector has to do now
 work       the state of the work in figures
 finding    the search over everything
+people     whose name stands behind an actor
+notices    the newest notices, to look at a text on
 """

@@ -31,6 +31,7 @@ addEventListener("click", (event) => {
 // A form that was sent is not sent twice by a double click. One that acts stays where it is when it is refused.
 addEventListener("submit", (event) => {
   const form = event.target;
+  if (event.submitter?.formTarget) return; // a look in a frame
   if (form.dataset.sent) event.preventDefault();
   else if (form.method === "post") {
     form.dataset.sent = "yes";

@@ -1,0 +1,139 @@
+"""Policies: each ladder on its day axis, its versions, who uses it; drafts are activated by another person.
+
+Versions are the scheduler's and asked for when a page is drawn. Which policy an entity uses is the directory's.
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import yaml
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.console.directory import entities
+from services.console.pages import forms
+from services.console.pages.commands import Told, ask, done, key_of, once
+from services.console.pages.guard import PageRoute, Posted, allows, may
+from services.console.pages.ladder import Ladder, ladder
+from services.console.pages.shell import shown
+from services.console.pages.web import Texts, web_of
+from services.console.people.lookup import Person
+from services.console.room import Room, here
+from services.console.store import people
+
+routes = APIRouter(route_class=PageRoute, include_in_schema=False)
+Reader = Annotated[Person, Depends(may("reminders:read"))]
+Writer = Annotated[Person, Depends(may("reminders:write"))]
+Administrator = Annotated[Person, Depends(may("directory:admin"))]
+OWNER = "scheduler"
+MOST = 100_000
+
+
+async def versions(room: Room, person: Person) -> list[dict[str, Any]]:
+    """Every version of every policy, by name, the newest first."""
+    found: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        params = {"limit": 200} | ({"cursor": cursor} if cursor else {})
+        told = await ask(room, person, OWNER, "GET", "/v1/policies", params=params)
+        found += told["items"]
+        cursor = told["next"]
+        if cursor is None:
+            return sorted(found, key=lambda each: (each["name"], -each["number"]))
+
+
+def drawn(t: Texts, policy: dict[str, Any]) -> Ladder:
+    """The ladder with its steps named in the reader's language."""
+    return ladder(policy["steps"], {step["key"]: step_name(t, step) for step in policy["steps"]})
+
+
+def step_name(t: Texts, step: dict[str, Any]) -> str:
+    """What people call a step: by its kind, and by its tone where the kind has several."""
+    kind = step["kind"]
+    known = (f"step.key.{step['key']}", f"step.{kind}.{step['tone']}", f"step.{kind}")
+    return next((t(key) for key in known if t.has(key)), str(step["key"]))
+
+
+@routes.get("/policies")
+async def policy_list(request: Request, person: Reader) -> Response:
+    """The policies in use, and the drafts that wait for a second person."""
+    room, t = here(request), web_of(request).texts_for(request, person)
+    found = await versions(room, person)
+    async with room.database.transaction(person.tenant_id) as db:
+        names = await people.names(db, person.tenant_id, [each["author"] for each in found])
+    active = [each for each in found if each["state"] == "active"]
+    facts: dict[str, Any] = {
+        "policies": [{**each, "ladder": drawn(t, each["policy"])} for each in active],
+        "drafts": [each for each in found if each["state"] == "draft"],
+        "names": names,
+        "may_choose": allows(person, "directory:admin"),
+        "may_activate": allows(person, "notices:approve"),
+        "slugs": [each["name"] for each in active],
+    }
+    return await shown(request, "policies.html", person, **facts)
+
+
+@routes.get("/policies/{version_id}")
+async def one_policy(request: Request, person: Reader, version_id: UUID) -> Response:
+    """One version: its ladder, every step with its conditions, and the other versions of its name."""
+    room, t = here(request), web_of(request).texts_for(request, person)
+    found = await ask(room, person, OWNER, "GET", f"/v1/policies/{version_id}")
+    others = [each for each in await versions(room, person) if each["name"] == found["name"]]
+    async with room.database.transaction(person.tenant_id) as db:
+        actors = [each[name] for each in others for name in ("author", "activated_by") if each[name]]
+        names = await people.names(db, person.tenant_id, actors)
+    facts: dict[str, Any] = {
+        "version": found,
+        "policy": found["policy"],
+        "ladder": drawn(t, found["policy"]),
+        "others": others,
+        "names": names,
+        "step_name": lambda step: step_name(t, step),
+        "may_write": allows(person, "reminders:write"),
+        "may_activate": allows(person, "notices:approve"),
+        "mine": found["author"] == person.actor,
+        "yaml": _yaml(found["policy"]),
+    }
+    return await shown(request, "policy.html", person, **facts)
+
+
+def _yaml(policy: dict[str, Any]) -> str:
+    told: str = yaml.safe_dump(_told(policy), allow_unicode=True, sort_keys=False, width=100)
+    return told
+
+
+def _told(policy: dict[str, Any]) -> dict[str, Any]:
+    """Without what stands for nothing."""
+    steps = [{name: value for name, value in step.items() if value not in (None, {}, [])} for step in policy["steps"]]
+    return {**policy, "steps": steps}
+
+
+@routes.post("/policies")
+async def write_draft(request: Request, person: Writer, form: Posted) -> Response:
+    """Keep a text as the next draft of its name; every mistake is told with its place."""
+    body = {"yaml": forms.needed(form, "yaml", most=MOST)}
+    made = await ask(here(request), person, OWNER, "POST", "/v1/policies", json=body, headers=once(key_of(form)))
+    told = Told("done.policy.draft", {"name": made["name"], "number": made["number"]})
+    return done(request, form, told, to=f"/policies/{made['version_id']}")
+
+
+@routes.post("/policies/{version_id}/activate")
+async def activate(
+    request: Request, person: Annotated[Person, Depends(may("notices:approve"))], form: Posted, version_id: UUID
+) -> Response:
+    """Make a draft the version that new cases get; the scheduler refuses its author."""
+    path = f"/v1/policies/{version_id}/activate"
+    made = await ask(here(request), person, OWNER, "POST", path, headers=once(key_of(form)))
+    return done(request, form, Told("done.policy.active", {"name": made["name"], "number": made["number"]}))
+
+
+@routes.post("/policies/of/{entity_id}")
+async def choose(request: Request, person: Administrator, form: Posted, entity_id: UUID) -> Response:
+    """Let an entity follow another policy; cases under way stay on theirs until they are clear."""
+    room = here(request)
+    known = [each["name"] for each in await versions(room, person) if each["state"] == "active"]
+    slug = forms.one_of(form, "policy", known)
+    async with room.changing(person.tenant_id, person.actor) as change:
+        changed = await entities.alter(change, entity_id, {"policy": slug})
+    return done(request, form, Told("done.policy.chosen", {"entity": changed.name, "policy": slug}))

@@ -1,0 +1,131 @@
+"""Policies and templates as pages, before the real scheduler and notifier."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+
+from libs.common import directory
+from tests.integration.console.street import Resident, Street, street  # noqa: F401 - the fixture itself
+
+DRAFT = """
+name: douce
+gap_days: 7
+window: {days: [tue, thu], opens: "10:00", closes: "12:00"}
+steps:
+  - {key: friendly, kind: reminder, tone: 2, offset: 5, template: friendly, audience: [accounts_payable]}
+  - {key: firm, kind: reminder, tone: 3, offset: 20, template: firm, audience: [accounts_payable], approval: confirm}
+"""
+
+
+@dataclass
+class Company:
+    """A tenant with one entity and its people."""
+
+    tenant: UUID
+    entity: UUID
+    administrator: Resident
+    manager: Resident
+    auditor: Resident
+
+
+@pytest.fixture(scope="module")
+async def company(street: Street) -> AsyncIterator[Company]:  # noqa: F811
+    tenant, _ = await street.console.tenant()
+    entity = await street.console.entity(tenant)
+    await street.spread(tenant)
+    people = [await street.person(tenant, role) for role in ("administrator", "manager", "auditor")]
+    yield Company(tenant, entity, *people)
+    for each in people:
+        await each.client.aclose()
+
+
+async def test_the_standard_ladder_is_shown_on_its_day_axis(company: Company) -> None:
+    page = await company.auditor.page("/policies")
+    assert 'class="chart ladder"' in page
+    assert "J−5 Prévenance" in page
+    assert "J+30 Mise en demeure" in page
+    version = re.search(r'href="(/policies/[0-9a-f-]{36})"', page)
+    assert version is not None
+    detail = await company.auditor.page(version[1])
+    assert "deux personnes" in detail
+    assert "2 e-mails sans réponse" in detail
+    assert "1\u00a0000,00\u00a0€" in detail[detail.index("≥") :]
+
+
+async def test_a_draft_is_activated_by_another_person_and_chosen_for_an_entity(
+    street: Street,  # noqa: F811
+    company: Company,
+) -> None:
+    first = re.search(r'href="(/policies/[0-9a-f-]{36})"', await company.manager.page("/policies"))
+    assert first is not None
+    made = await company.manager.send("/policies", {"yaml": DRAFT}, at=first[1])
+    assert made.status_code == 303, made.text[-2_000:]
+    draft = made.headers["location"]
+    assert "brouillon" in await company.manager.page(draft)
+    refused = await company.manager.send(f"{draft}/activate", {}, at="/policies")
+    assert refused.status_code == 409
+    assert "Une autre personne que son auteur" in refused.text
+    assert (await company.administrator.send(f"{draft}/activate", {}, at="/policies")).status_code == 303
+    page = await company.administrator.page("/policies")
+    assert "douce v1 est active" in page
+    chosen = await company.administrator.send(f"/policies/of/{company.entity}", {"policy": "douce"}, at="/policies")
+    assert chosen.status_code == 303
+    async with street.databases["console"].transaction() as db:
+        assert (await directory.entity(db, company.tenant, company.entity)).policy == "douce"
+    assert "suit la politique douce" in await company.administrator.page("/policies")
+
+
+async def test_a_mistake_is_told_with_its_place_and_roles_are_kept(company: Company) -> None:
+    wrong = DRAFT.replace("offset: 20", "offset: twenty")
+    answer = await company.manager.send("/policies", {"yaml": wrong}, at="/policies")
+    assert answer.status_code == 422
+    assert "steps" in answer.text
+    assert (await company.auditor.send("/policies", {"yaml": DRAFT}, at="/policies")).status_code == 403
+    path = f"/policies/of/{company.entity}"
+    assert (await company.manager.send(path, {"policy": "standard"}, at="/policies")).status_code == 403
+    assert "Appliquer" not in await company.manager.page("/policies")
+    unknown = await company.administrator.send(path, {"policy": "elsewhere"}, at="/policies")
+    assert unknown.status_code == 422
+
+
+async def test_a_text_is_previewed_in_a_frame_that_runs_nothing(company: Company) -> None:
+    page = await company.manager.page("/templates/firm/fr")
+    assert '<iframe class="letter" name="preview" sandbox=""' in page
+    hostile = {"subject": "Bonjour", "body": "<script>alert(1)</script> [[lines]]"}
+    answer = await company.manager.send("/templates/firm/fr/preview", hostile, at="/templates/firm/fr")
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert "sandbox" in policy
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert "<script>" not in answer.text
+    wrong = await company.manager.send(
+        "/templates/firm/fr/preview", {"subject": "x", "body": "{{ nobody }"}, at="/templates/firm/fr"
+    )
+    assert wrong.status_code == 200
+    assert "ne peut pas être lu" in wrong.text
+
+
+async def test_a_new_version_is_saved_with_its_author_and_a_reader_cannot(company: Company) -> None:
+    at = "/templates/thanks/fr"
+    text = {"subject": "Merci {{ debtor }}", "body": "Merci de votre règlement."}
+    assert (await company.manager.send(at, text, at=at)).status_code == 303
+    page = await company.manager.page(at)
+    assert "Version 1 enregistrée" in page
+    assert "Yanis Benali" in page
+    assert "Merci [debtor]" in await company.auditor.page("/templates")
+    assert (await company.auditor.send(at, text, at=at)).status_code == 403
+    assert "readonly" in await company.auditor.page(at)
+
+
+@pytest.mark.parametrize("path", ["/templates/nothing/fr", "/policies/00000000-0000-7000-8000-000000000000"])
+async def test_what_is_not_there_is_said_to_be_not_there(company: Company, path: str) -> None:
+    await company.auditor.page(path, 404)
+
+
+@pytest.mark.parametrize("path", ["/templates/../../secret/fr", "/templates/firm/xx", "/policies/x"])
+async def test_an_address_that_is_none_is_refused(company: Company, path: str) -> None:
+    assert (await company.auditor.client.get(path)).status_code in (404, 422)
