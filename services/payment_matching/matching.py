@@ -4,7 +4,8 @@ Protects: money is tried before any permit can be given and a match is made unde
 between look and lock waits for the next turn. Any number of processes may run it.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -45,6 +46,12 @@ class Plan:
     expected: dict[UUID, int] = field(default_factory=dict)
     waiting: list[dict[str, Any]] | None = None
     keys: tuple[str, ...] = ()
+    seconds: float = 0.0
+    """What weighing it alone took, without the look-ups and writes that the batch shares."""
+
+
+Watch = Callable[[Sequence[Plan]], None]
+"""Is shown what was done with the payments of a batch, before it is committed."""
 
 
 async def try_opened(db: AsyncConnection) -> int:
@@ -60,7 +67,7 @@ async def leave_to_a_person(db: AsyncConnection) -> int:
     return len(claimed)
 
 
-async def try_payments(db: AsyncConnection, at: datetime, most: int = BATCH) -> int:
+async def try_payments(db: AsyncConnection, at: datetime, most: int = BATCH, watch: Watch | None = None) -> int:
     """Try the payments that wait longest; answers how many were claimed."""
     await tries.enter(db)
     claimed = await claim(db, most)
@@ -68,13 +75,23 @@ async def try_payments(db: AsyncConnection, at: datetime, most: int = BATCH) -> 
         return 0
     world = await look(db, claimed)
     named = await erp.find(db, world)
-    plans = [_plan(world, n, named.get(n, [])) for n in range(len(claimed))]
+    plans = [_timed(world, n, named.get(n, [])) for n in range(len(claimed))]
     book = Book(at)
     await _open(db, book, plans)
     held = [plan for plan in plans if not _carry_out(book, plan)]
-    await _write(db, book, [plan for plan in plans if plan not in held])
+    done = [plan for plan in plans if plan not in held]
+    await _write(db, book, done)
+    if watch is not None:
+        watch(done)
     crash_point("matching.decided")
     return len(claimed)
+
+
+def _timed(world: World, n: int, named: Sequence[UUID]) -> Plan:
+    began = time.perf_counter()
+    plan = _plan(world, n, named)
+    plan.seconds = time.perf_counter() - began
+    return plan
 
 
 def _plan(world: World, n: int, named: Sequence[UUID]) -> Plan:

@@ -25,6 +25,7 @@ NOUNS = (
     "source",
     "invoices",
     "statements",
+    "match",
     "explain",
     "webhook",
     "mail",
