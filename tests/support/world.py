@@ -106,8 +106,9 @@ class World:
         await self._listed("/v1/debtors/batch", [self.file(name) | {"external_id": name} for name in names])
 
     async def invoices_in_one(self, bodies: Iterable[Mapping[str, Any]]) -> list[UUID]:
-        """Canonical invoices in one list, every one of them new; their ids in order."""
-        told = await self._listed("/v1/invoices/batch", [{**body, "entity_id": str(self.entity)} for body in bodies])
+        """Canonical invoices in one list, every one of them new, as our ERP's source tells them; their ids in order."""
+        ours = {"entity_id": str(self.entity), "source": self.invoices.path.rpartition("/")[2]}
+        told = await self._listed("/v1/invoices/batch", [{**body, **ours} for body in bodies])
         return [UUID(line["id"]) for line in told]
 
     async def _listed(self, path: str, lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

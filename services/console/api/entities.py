@@ -27,9 +27,7 @@ def _zone(name: str) -> str:
 
 def _country(code: str) -> str:
     if not has_calendar(code):
-        raise ValueError(
-            "No calendar of public holidays is known for it; give the two letters of ISO 3166-1."
-        )
+        raise ValueError("No calendar of public holidays is known for it; give the two letters of ISO 3166-1.")
     return code
 
 

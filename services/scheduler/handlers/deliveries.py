@@ -36,6 +36,8 @@ ENDS: Mapping[str, End] = {
     "ReminderUncertain": "uncertain",
     "ReminderBounced": "bounced",
 }
+UNSENT = frozenset({"not_sent", "unsent", "refused"})
+"""Reasons of a stop that ends a doubt: a person, or the mail server's late word, says that it did not arrive."""
 
 
 async def noticed(db: AsyncConnection, events: Sequence[Event]) -> None:
@@ -159,12 +161,16 @@ async def _parties(db: AsyncConnection, events: Sequence[Event], on: Mapping[UUI
 
 
 def _of_notice(told: Event) -> bool:
-    """What left, may have left or came back; and what a person did not want to leave."""
-    return ENDS[told.type] in ("sent", "uncertain", "bounced") or _rejected(told)
+    """What left, may have left or came back; and what a person did not want to leave, or knows that it did not."""
+    return ENDS[told.type] in ("sent", "uncertain", "bounced") or _rejected(told) or _unsent(told)
 
 
 def _rejected(told: Event) -> bool:
     return isinstance(told.body, ReminderStopped) and told.body.reason == "rejected"
+
+
+def _unsent(told: Event) -> bool:
+    return isinstance(told.body, ReminderStopped) and told.body.reason in UNSENT
 
 
 async def _say(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -192,6 +198,7 @@ def _notice_row(told: Event, on: date) -> dict[str, Any]:
         "sent": end == "sent",
         "bounced": end == "bounced",
         "uncertain": end == "uncertain",
+        "unsent": _unsent(told),
         "approved": isinstance(body, ReminderSent) and body.approved,
         "edited": isinstance(body, ReminderSent) and body.edited,
         "rejected": _rejected(told),

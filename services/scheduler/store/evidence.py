@@ -17,7 +17,7 @@ from services.scheduler.tables import notice, occurrence, party
 
 _KEY = ("tenant_id", "occurrence_id")
 _STANDING = (*_KEY, "state", "reason", "on_date", "ended_at", "retry_on", "ends")
-FLAGS = ("sent", "bounced", "uncertain", "approved", "edited", "rejected")
+FLAGS = ("sent", "bounced", "uncertain", "unsent", "approved", "edited", "rejected")
 _NOTICE = (
     "tenant_id",
     "notice_id",
@@ -114,9 +114,9 @@ def _locking() -> Select[Any]:
 
 
 def counts() -> Any:
-    """Whether a notice starts the gap: a reminder or a call that was made, not come back, or may have left."""
+    """Whether a notice starts the gap: a reminder or a call that was made, or may have left, and did not come back."""
     heard = notice.c.kind.in_((*sorted(GAPPED), "task_call"))
-    return and_(heard, ~notice.c.bounced, or_(notice.c.sent, notice.c.uncertain))
+    return and_(heard, ~notice.c.bounced, or_(notice.c.sent, and_(notice.c.uncertain, ~notice.c.unsent)))
 
 
 @cache

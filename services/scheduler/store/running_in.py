@@ -167,7 +167,7 @@ def _said() -> Select[Any]:
             *(asked.c[name] for name in names),
             func.count().label("sent"),
             func.count().filter(notice.c.bounced).label("bounced"),
-            func.count().filter(notice.c.uncertain).label("uncertain"),
+            func.count().filter(and_(notice.c.uncertain, ~notice.c.unsent)).label("uncertain"),
         )
         .join(notice, mine)
         .where(left)

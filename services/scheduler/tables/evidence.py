@@ -60,6 +60,7 @@ notice = Table(
     flag("sent"),
     flag("bounced"),
     flag("uncertain"),
+    flag("unsent"),
     flag("approved"),
     flag("edited"),
     flag("rejected"),

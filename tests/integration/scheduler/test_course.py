@@ -184,6 +184,15 @@ async def test_what_nobody_can_tell_is_never_sent_again_by_itself(world: World) 
     assert (await world.states())["F1", "friendly"] == "completed"
 
 
+async def test_what_somebody_knows_was_not_sent_is_released_again_and_starts_no_gap(world: World) -> None:
+    await world.tell(world.issued("F1", DUE))
+    due = (await world.day(date(2026, 9, 3)))[0]
+    await world.tell(world.uncertain(due))
+    await world.tell(world.stopped(due, "not_sent"))
+    assert (await world.rows(party))[0]["last_notice_on"] is None
+    assert [again.lines[0].release for again in await world.sweep()] == [2]
+
+
 async def test_an_escalated_case_gets_a_statement_of_account_that_is_permitted(
     world: World, doors: httpx.AsyncClient
 ) -> None:
