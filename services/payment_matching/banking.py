@@ -171,7 +171,9 @@ def covered(chain: Sequence[Link]) -> tuple[date | None, date | None]:
 
     The chain starts at the oldest statement and goes on while each one opens with what the one before closed with.
     """
-    left = sorted(chain, key=lambda link: (link.closing_on, link.opening_on))
+    # Two formats may tell the same day; they differ in which day they say it opened on.
+    once = {(link.closing_on, link.opening, link.closing): link for link in chain}
+    left = sorted(once.values(), key=lambda link: (link.closing_on, link.opening_on))
     if not left:
         return None, None
     here = left.pop(0)

@@ -29,6 +29,7 @@ from libs.common.money import Money
 from services.payment_matching.allocation import Line, Standing, fitting, taken_back
 from services.payment_matching.errors import AlreadyReversed
 from services.payment_matching.pages import CreditPage, Given, ItemPage, PaymentPage
+from services.payment_matching.statements.told import KINDS
 
 Reopening = Literal["unallocated", "returned", "refused_by_debtor", "amended"]
 
@@ -349,4 +350,4 @@ class Book:
 
 
 def _source(source: str) -> Literal["statement", "api", "webhook"]:
-    return "statement" if source.startswith("camt") else "webhook" if source.startswith("webhook") else "api"
+    return "statement" if source in KINDS else "webhook" if source.startswith("webhook") else "api"

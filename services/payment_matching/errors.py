@@ -2,6 +2,7 @@
 
 Refused
 ├── UnreadableStatement   the file is not a statement we can prove
+├── UnknownFormat         the file is of no format known here, or no saved mapping fits the table
 ├── UnknownAccount        the file tells of an account that belongs to no entity here
 └── OverAllocated         more money was to be given than there is, or than is owed
 Conflict
@@ -17,6 +18,13 @@ class UnreadableStatement(Refused):
 
     code = "unreadable_statement"
     remedy = "Ask the bank for the file again; if it is the same, send it to support with this message."
+
+
+class UnknownFormat(Refused):
+    """The file is of no format known here, or no saved mapping fits the table."""
+
+    code = "unknown_format"
+    remedy = "For a table (CSV, XLSX) save the account's mapping; else ask the bank for camt.053, MT940 or CFONB 120."
 
 
 class UnknownAccount(Refused):

@@ -1,7 +1,7 @@
 """A bank file taken in, whole or not at all: accounts, statements, receipts, returns, and how far each feed reaches.
 
-Protects: money is taken once, whichever messages tell it; a lump gives way to its details; only a proved camt.053
-moves a feed.
+Protects: money is taken once, whichever messages tell it; a lump gives way to its details; only a proved whole
+statement moves a feed.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from services.payment_matching import returning
 from services.payment_matching.banking import Account, booked, lump_name
 from services.payment_matching.book import Book
 from services.payment_matching.errors import UnknownAccount
-from services.payment_matching.statements.told import Balance, File, Statement
+from services.payment_matching.statements.told import WHOLE, Balance, File, Statement
 from services.payment_matching.store import books, feeds, payments
 
 
@@ -38,7 +38,7 @@ async def take_file(db: AsyncConnection, at: datetime, upload: Upload, file: Fil
         await _take_statement(db, at, accounts[told.account], upload.file_id, told)
         for told in sorted(file.statements, key=_in_order)
     ]
-    for account in {told.account for told in file.statements if told.kind == "camt.053"}:
+    for account in {told.account for told in file.statements if told.kind in WHOLE}:
         await feeds.reach(db, at, accounts[account])
     return {"format": file.kind, "version": file.version, "message_id": file.message_id[:140], "statements": lines}
 
@@ -54,7 +54,7 @@ async def _accounts(
     known = await feeds.accounts(db, tenant, wanted)
     for account in sorted(wanted.keys() - known.keys()):
         if entity is None:
-            raise UnknownAccount(f"Nobody here has the account {account}.", field="Acct.Id")
+            raise UnknownAccount(f"Nobody here has the account {account}.", field="account")
         await feeds.place(db, feeds.Place(tenant, account, entity, wanted[account]))
     return known if len(known) == len(wanted) else await feeds.accounts(db, tenant, wanted)
 

@@ -31,7 +31,8 @@ from services.payment_matching import filing
 from services.payment_matching.errors import UnreadableStatement
 from services.payment_matching.receiving import NewPayment
 from services.payment_matching.statements import reading
-from services.payment_matching.store import feeds, files, payments
+from services.payment_matching.statements.plain import spellings
+from services.payment_matching.store import feeds, files, mappings, payments
 from services.payment_matching.store.payments import Taken
 
 Made = TypeVar("Made")
@@ -127,10 +128,13 @@ class Room:
 
     # Files
 
-    async def take_file(self, tenant: UUID, actor: str, body: bytes, entity: UUID | None) -> tuple[files.Opened, bool]:
-        """Take a bank file; answers it with its result, and whether it is new.
+    async def take_file(
+        self, tenant: UUID, actor: str, body: bytes, entity: UUID | None, bank_account: UUID | None = None
+    ) -> tuple[files.Opened, bool]:
+        """Take a bank file; answers it with its result, and whether it is new. `bank_account` is a table's.
 
-        Raises UnreadableStatement or UnknownAccount, with the feed marked; Unavailable while the same file is read.
+        Raises UnreadableStatement or UnknownAccount, with the feed marked; UnknownFormat; Unavailable while the same
+        file is read.
         """
         facts = {"sha256": hashlib.sha256(body).digest(), "actor": actor, "size": len(body)}
         opened = await self.commit(lambda db: files.open_file(db, tenant, uuid7(), facts), tenant)
@@ -140,7 +144,7 @@ class Room:
             return opened, False
         upload = filing.Upload(tenant, opened.file_id, entity, actor)
         try:
-            result = await self._read(upload, body)
+            result = await self._read(upload, body, bank_account)
         except Exception as error:
             await self._refuse(upload, body, error)
             raise
@@ -149,8 +153,10 @@ class Room:
         STATEMENTS.labels(str(result["format"]), "taken").inc()
         return files.Opened(opened.file_id, "taken", result), True
 
-    async def _read(self, upload: filing.Upload, body: bytes) -> dict[str, object]:
-        file = await reading.read(body)
+    async def _read(self, upload: filing.Upload, body: bytes, bank_account: UUID | None) -> dict[str, object]:
+        async with self.database.transaction(upload.tenant_id) as db:
+            layouts = await mappings.known(db, upload.tenant_id, bank_account)
+        file = await reading.read(body, layouts)
 
         async def work(db: AsyncConnection) -> dict[str, object]:
             result = await filing.take_file(db, self.clock.now(), upload, file)
@@ -168,7 +174,7 @@ class Room:
             await files.close_file(db, upload.tenant_id, upload.file_id, "refused", problem)
             if isinstance(error, UnreadableStatement):
                 every = await feeds.every_account(db, upload.tenant_id)
-                named = {account for account in every if account.encode() in body}
+                named = {account for account in every if any(one.encode() in body for one in spellings(account))}
                 await feeds.mark_unreadable(db, self.clock.now(), upload.tenant_id, named or every)
 
         await self.commit(work, upload.tenant_id)

@@ -310,6 +310,7 @@ bank_account = Table(
     Column("gap_after", Date),
     Column("chain_from", Date, comment="coverage is counted from the first statement received, or an accepted gap, on"),
     _flag("unreadable"),
+    Column("table_mapping", JSONB, comment="how the bank writes CSV and XLSX files of this account"),
     Column("approved_version", BigInteger, nullable=False, server_default=text("0")),
     _version(),
     PrimaryKeyConstraint("tenant_id", "account"),

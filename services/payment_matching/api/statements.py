@@ -15,13 +15,18 @@ from libs.common.paging import Cursor, Limit, cursor, cut, place
 from services.payment_matching.api import wire
 from services.payment_matching.api.payments import Here, Reads, Writes
 from services.payment_matching.banking import last_banking_day_before
-from services.payment_matching.store import feeds, files, lists
+from services.payment_matching.room import Room
+from services.payment_matching.statements.layout import Layout
+from services.payment_matching.store import feeds, files, lists, mappings
 
 routes = APIRouter(tags=["statements"])
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/xml": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("application/octet-stream", "application/xml", "text/plain", "text/csv")
+        },
     }
 }
 
@@ -83,13 +88,24 @@ class FilePage(BaseModel):
     responses={200: {"model": FileTaken, "description": "This file was taken before."}},
 )
 async def take_statement(
-    request: Request, caller: Writes, room: Here, response: Response, entity_id: UUID | None = None
+    request: Request,
+    caller: Writes,
+    room: Here,
+    response: Response,
+    *,
+    entity_id: UUID | None = None,
+    bank_account_id: UUID | None = None,
 ) -> FileTaken:
-    """Take a camt.052, camt.053 or camt.054 file, raw. `entity_id` says whose an account is that nobody knows yet."""
+    """Take a bank file, raw: camt.052/053/054, MT940, MT942, CFONB 120, CODA, OFX, BAI2, or a table (CSV, XLSX).
+
+    The bytes say which; the declared type is not asked. `entity_id` says whose an account is that nobody knows yet,
+    `bank_account_id` whose mapping reads a table that several fit.
+    """
     entity = None
     if entity_id is not None or len(await room.entities(caller.tenant_id)) == 1:
         entity = (await room.entity(caller.tenant_id, entity_id)).entity_id
-    opened, new = await room.take_file(caller.tenant_id, caller.subject, await request.body(), entity)
+    body = await request.body()
+    opened, new = await room.take_file(caller.tenant_id, caller.subject, body, entity, bank_account_id)
     response.status_code = 201 if new else 200
     return FileTaken(result="created" if new else "unchanged", id=opened.file_id, **(opened.result or {}))
 
@@ -119,6 +135,34 @@ async def list_accounts(caller: Reads, room: Here) -> list[wire.BankAccountOut]:
         fresh = not row.unreadable and row.covered_to is not None and row.covered_to >= needed
         shown.append(wire.BankAccountOut.model_validate({**row._mapping, "fresh": fresh}))
     return shown
+
+
+@routes.get("/v1/bank-accounts/{bank_account_id}/table-mapping")
+async def read_mapping(bank_account_id: UUID, caller: Reads, room: Here) -> Layout:
+    """How the tables (CSV, XLSX) of this account are read."""
+    async with room.database.transaction(caller.tenant_id) as db:
+        found = await mappings.known(db, caller.tenant_id, bank_account_id)
+    if not found:
+        raise NotFound(f"No mapping is saved for the bank account {bank_account_id}.")
+    return found[0].layout
+
+
+@routes.put("/v1/bank-accounts/{bank_account_id}/table-mapping")
+async def save_mapping(bank_account_id: UUID, mapping: Layout, caller: Writes, room: Here) -> Layout:
+    """Save how the tables of this account are read; it replaces the mapping before."""
+    await _save(room, caller.tenant_id, bank_account_id, mapping)
+    return mapping
+
+
+@routes.delete("/v1/bank-accounts/{bank_account_id}/table-mapping", status_code=204)
+async def drop_mapping(bank_account_id: UUID, caller: Writes, room: Here) -> None:
+    """Forget the mapping; what was read by it stays."""
+    await _save(room, caller.tenant_id, bank_account_id, None)
+
+
+async def _save(room: Room, tenant: UUID, bank_account: UUID, layout: Layout | None) -> None:
+    if await room.commit(lambda db: mappings.save(db, tenant, bank_account, layout), tenant) is None:
+        raise NotFound(f"There is no bank account {bank_account}.")
 
 
 @routes.post("/v1/bank-accounts/{bank_account_id}/accept-gap")

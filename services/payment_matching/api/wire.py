@@ -276,6 +276,8 @@ class BankAccountOut(BaseModel):
     unreadable: bool
     fresh: bool
     """Whether it covers the last TARGET2 day."""
+    mapped: bool
+    """Whether a mapping for its tables (CSV, XLSX) is saved."""
 
 
 def allocation(row: Any) -> AllocationOut:

@@ -1,1 +1,3 @@
-"""Bank statements: what the bank told (told), how it is written (camt), and how it is read safely (reading)."""
+"""Bank statements: what the bank told (told), its formats (formats: camt, swift, cfonb, coda, ofx, bai2, table), and
+how a file is read safely (reading).
+"""

@@ -1,4 +1,4 @@
-"""Reading a file beside the doors: a small one in a thread, a big one in a child process with limits.
+"""Reading a file beside the doors: a small one in a thread, a big or packed one in a child process with limits.
 
 Protects: a file that is made to hurt ends its own reader and nothing else.
 """
@@ -6,10 +6,14 @@ Protects: a file that is made to hurt ends its own reader and nothing else.
 import asyncio
 import pickle
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
+
 from services.payment_matching.errors import UnreadableStatement
-from services.payment_matching.statements import camt
+from services.payment_matching.statements import camt, formats, table
+from services.payment_matching.statements.layout import Known
 from services.payment_matching.statements.told import File
 
 SMALL = 400_000
@@ -17,10 +21,12 @@ SECONDS = 90.0
 _ROOT = Path(__file__).parents[3]
 
 
-async def read(body: bytes) -> File:
-    """The proved file. Raises UnreadableStatement, also when reading takes too much memory or time."""
-    if len(body) <= SMALL or len(body) > camt.MAX_BYTES:
-        return await asyncio.to_thread(camt.read, body)
+async def read(body: bytes, layouts: Sequence[Known] = ()) -> File:
+    """The proved file. Raises UnknownFormat or UnreadableStatement, also when reading takes too much memory or time."""
+    packed = body.startswith(table.XLSX)
+    if (len(body) <= SMALL and not packed) or len(body) > camt.MAX_BYTES:
+        return await asyncio.to_thread(formats.read, body, layouts)
+    told = orjson.dumps([known.model_dump(mode="json") for known in layouts])
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -32,7 +38,7 @@ async def read(body: bytes) -> File:
     )
     try:
         async with asyncio.timeout(SECONDS):
-            said, _ = await child.communicate(body)
+            said, _ = await child.communicate(told + b"\n" + body)
     except TimeoutError:
         child.kill()
         await child.wait()
@@ -42,5 +48,5 @@ async def read(body: bytes) -> File:
     answer = await asyncio.to_thread(pickle.loads, said)
     if isinstance(answer, File):
         return answer
-    detail, field = answer
-    raise UnreadableStatement(detail, field=field)
+    kind, detail, field, remedy = answer
+    raise kind(detail, field=field, remedy=remedy)

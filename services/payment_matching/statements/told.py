@@ -7,12 +7,22 @@ the signed details of an entry, with its charges, sum to the entry. Amounts are 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 from services.payment_matching.errors import UnreadableStatement
 
 Status = Literal["booked", "pending", "information"]
-Kind = Literal["camt.052", "camt.053", "camt.054"]
+Kind = Literal[
+    "camt.052", "camt.053", "camt.054", "mt940", "mt942", "cfonb120", "coda", "ofx", "bai2", "csv", "xlsx"
+]  # fmt: skip
+KINDS: frozenset[str] = frozenset(get_args(Kind))
+"""Every kind of file, which is also the channel and the source of the money that it tells."""
+WHOLE: frozenset[str] = KINDS - {"camt.052", "camt.054", "mt942"}
+"""The kinds that tell a period to its end: with both balances they are links of the account's chain."""
+OPEN_ENDED: frozenset[str] = frozenset({"csv", "xlsx", "ofx"})
+"""The kinds that somebody exports at any hour: more may be booked on their last day, so they cover it not."""
+_PROVES_ITSELF = frozenset({"camt.053", "mt940", "cfonb120", "coda"})
+"""The kinds that always have both balances; a file of the others may leave them out, and then moves no feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +125,11 @@ def prove_entry(total: int, parts: Sequence[int], charges: Sequence[int], where:
 
 
 def prove_balances(statement: Statement) -> None:
-    """Opening + booked entries = closing, to the cent. A camt.053 must have both. Raises UnreadableStatement."""
+    """Opening + booked entries = closing, to the cent. Kinds with both balances must. Raises UnreadableStatement."""
     where = f"statement {statement.reference}"
     opening, closing = statement.opening, statement.closing
     if opening is None or closing is None:
-        if statement.kind == "camt.053":
+        if statement.kind in _PROVES_ITSELF:
             missing = "opening" if opening is None else "closing"
             raise UnreadableStatement(f"{where}: no {missing} balance, so nothing proves that it is whole.")
         return

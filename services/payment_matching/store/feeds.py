@@ -17,11 +17,13 @@ from libs.common.events.payments import FeedAdvanced
 from libs.common.ids import named
 from libs.common.sets import adding, columns
 from services.payment_matching.banking import Account, EntryTold, Link, covered
-from services.payment_matching.statements.told import Statement
+from services.payment_matching.statements.told import OPEN_ENDED, WHOLE, Statement
 from services.payment_matching.tables import statement as statement_table
 from services.payment_matching.tables import statement_entry
 
 _LINKS = 400
+_WHOLE = sorted(WHOLE)
+_OPEN_ENDED = sorted(OPEN_ENDED)
 _ACCOUNTS = text("""
     select b.tenant_id, b.entity_id, b.bank_account_id, b.account from bank_account b
      where b.tenant_id = :tenant and b.account = any(cast(:accounts as text[]))
@@ -39,8 +41,11 @@ _PLACE = text("""
     returning b.account
 """)
 _CHAIN = text("""
-    select s.opening_minor, s.opening_on, s.closing_minor, s.closing_on from statement s
-     where s.tenant_id = :tenant and s.account = :account and s.kind = 'camt.053' and s.closing_on is not null
+    select s.opening_minor, s.opening_on, s.closing_minor,
+           s.closing_on - cast(s.kind = any(cast(:open_ended as text[])) as int) as closing_on
+      from statement s
+     where s.tenant_id = :tenant and s.account = :account and s.kind = any(cast(:whole as text[]))
+       and s.closing_on is not null
        and s.opening_on is not null
        and s.closing_on >= (select coalesce(b.chain_from, '-infinity') from bank_account b
                              where b.tenant_id = s.tenant_id and b.account = s.account)
@@ -50,7 +55,8 @@ _BEGIN = text("""
     update bank_account b
        set chain_from = case when cast(:anew as boolean) then s.newest else coalesce(b.chain_from, s.oldest) end
       from (select min(s.closing_on) as oldest, max(s.closing_on) as newest from statement s
-             where s.tenant_id = :tenant and s.account = :account and s.kind = 'camt.053') s
+             where s.tenant_id = :tenant and s.account = :account and s.kind = any(cast(:whole as text[]))
+               and s.opening_on is not null and s.closing_on is not null) s
      where b.tenant_id = :tenant and b.account = :account
 """)
 _REACH = text("""
@@ -176,7 +182,8 @@ async def reach(db: AsyncConnection, at: datetime, account: Account, *, anew: bo
 
     It starts with the first statement ever received; `anew` starts it at the newest: a person accepts what is missing.
     """
-    await db.execute(_BEGIN, {"tenant": account.tenant_id, "account": account.account, "anew": anew})
+    begun = {"tenant": account.tenant_id, "account": account.account, "anew": anew, "whole": _WHOLE}
+    await db.execute(_BEGIN, begun)
     chain = await _chain(db, account)
     covered_to, gap_after = covered(chain)
     told = {
@@ -192,7 +199,8 @@ async def reach(db: AsyncConnection, at: datetime, account: Account, *, anew: bo
 
 
 async def _chain(db: AsyncConnection, account: Account) -> list[Link]:
-    asked = {"tenant": account.tenant_id, "account": account.account, "most": _LINKS}
+    asked = {"tenant": account.tenant_id, "account": account.account, "most": _LINKS, "whole": _WHOLE}
+    asked |= {"open_ended": _OPEN_ENDED}
     found = await db.execute(_CHAIN, asked)
     return list(dict.fromkeys(Link(*row) for row in found))
 

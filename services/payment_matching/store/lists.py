@@ -7,6 +7,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.payment_matching.statements.told import KINDS
+
 _STATE = """case when p.pending then 'pending' when p.returned_minor >= p.amount_minor then 'reversed'
                  when p.unapplied_minor = 0 then 'matched'
                  when p.unapplied_minor = p.amount_minor - p.returned_minor then 'unmatched' else 'partly' end"""
@@ -67,7 +69,7 @@ _SOME_ITEMS = text(f"""
 """)  # noqa: S608 - the pieces are our own constants
 _ACCOUNTS = text("""
     select b.bank_account_id, b.entity_id, b.account, b.currency, b.required, b.effective_at, b.covered_to,
-           b.gap_after, b.unreadable, b.version
+           b.gap_after, b.unreadable, b.version, b.table_mapping is not null as mapped
       from bank_account b where b.tenant_id = :tenant order by b.account
 """)
 
@@ -107,7 +109,7 @@ async def allocations(db: AsyncConnection, tenant: UUID, payments_: Collection[U
 async def external_ids(db: AsyncConnection, tenant: UUID, payments_: Collection[UUID]) -> dict[UUID, str]:
     """The names under which an ERP or a webhook told these payments."""
     rows = await db.execute(_NAMES, {"tenant": tenant, "ids": list(payments_)})
-    return {row.payment_id: row.name for row in rows if not row.channel.startswith("camt.")}
+    return {row.payment_id: row.name for row in rows if row.channel not in KINDS}
 
 
 async def suggestions(db: AsyncConnection, tenant: UUID, payment: UUID) -> list[Any]:
