@@ -27,6 +27,7 @@ from services.console.pages import (
     finding,
     invoices,
     lists,
+    matching,
     operations,
     payments,
     policies,
@@ -40,7 +41,7 @@ from services.console.pages import (
 
 def listings() -> Sequence[lists.Listing]:
     """Every list: each has its page, and its Excel file at the page's address with `.xlsx`."""
-    return (customers.LISTING, invoices.LISTING, silence.PROMISES, silence.DISPUTED, silence.HOLDS)
+    return (customers.LISTING, invoices.LISTING, payments.LISTING, silence.PROMISES, silence.DISPUTED, silence.HOLDS)
 
 
 def routers() -> list[APIRouter]:
@@ -56,6 +57,7 @@ def routers() -> list[APIRouter]:
         balance,
         dso,
         payments,
+        matching,
         silence,
         finding,
         policies,

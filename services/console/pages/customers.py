@@ -81,7 +81,7 @@ async def customer_file(request: Request, person: Reader, debtor_id: UUID) -> Re
             "promises": await silence.promises_of(db, tenant, payer, day),
             "disputes": await silence.disputes_of(db, tenant, payer, day),
             "waiting": await customers.waiting(db, tenant, payer),
-            "payments": await payments.of_payer(db, tenant, payer),
+            "payments": await payments.by_payer(db, tenant, payer),
         }
         lines = await customers.timeline(db, tenant, debtor_id, payer)
         noted = await notes.of_debtors(db, tenant, {debtor_id, payer})

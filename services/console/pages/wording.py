@@ -47,6 +47,8 @@ def worded(t: Texts, line: Mapping[str, Any]) -> dict[str, Any]:
     icon, mood = SIGNS.get(line["type"], ("note", ""))
     key = f"event.{line['type']}"
     facts = line["facts"]
+    if line["type"] == "PaymentMatched" and facts.get("allocations") == 0:
+        key += ".account"
     words = t.words.get(key, t("event.other"))
     amount = Money(line["amount"], line["currency"]) if line["currency"] and line["amount"] is not None else None
     return {

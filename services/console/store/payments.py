@@ -1,72 +1,120 @@
-"""Payments: what came in, and what of it nobody has given to an invoice yet."""
+"""Payments: what came in, what of it nobody has given to an invoice yet, and the items it may be meant for."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
-from services.console.store.ledger import PAGE, Chosen, named
+from services.console.store.finding import cents
+from services.console.store.ledger import named, of_payer, owed
+from services.console.store.slices import Found, Question
 from services.console.tables import read_model as model
 
-State = Literal["left", "matched", "reversed", "all"]
+STATES = ("left", "account", "matched", "reversed", "all")
 
 
-@dataclass(frozen=True, slots=True)
-class Payments:
-    """A page of payments, how many match, and what of them is left, one sum a currency."""
-
-    lines: list[dict[str, Any]]
-    count: int
-    left: list[Money]
-
-
-async def listed(
-    db: AsyncConnection, tenant_id: UUID, chosen: Chosen, state: State = "left", page: int = 1
-) -> Payments:
-    """Payments, the newest first."""
+async def listed(db: AsyncConnection, question: Question) -> Found:
+    """Payments by state; sums are what of those that match is left. `account` is what a person left on account."""
     payment, debtor = model.payment, model.debtor
-    of_payer = and_(debtor.c.tenant_id == payment.c.tenant_id, debtor.c.debtor_id == payment.c.payer_id)
-    both = payment.outerjoin(debtor, of_payer)
-    mine = [payment.c.tenant_id == tenant_id, *_state(state), *_narrowed(chosen)]
+    both = payment.outerjoin(debtor, of_payer(payment))
+    mine = [payment.c.tenant_id == question.tenant_id, *_state(question.picks["state"])]
+    mine += _narrowed(question)
     shown = select(payment, debtor.c.name, debtor.c.external_id).select_from(both).where(*mine)
-    newest = shown.order_by(payment.c.value_date.desc(), payment.c.payment_id).limit(PAGE).offset((page - 1) * PAGE)
+    ways = {
+        "customer": func.lower(debtor.c.name),
+        "date": payment.c.value_date,
+        "amount": payment.c.amount,
+        "left": payment.c.unapplied,
+    }
+    rows = await db.execute(question.cut(shown, ways, payment.c.payment_id))
     sums = select(payment.c.currency, func.count(), func.sum(payment.c.unapplied)).select_from(both).where(*mine)
     totals = list(await db.execute(sums.group_by(payment.c.currency)))
-    lines = [_line(dict(row._mapping)) for row in await db.execute(newest)]
-    return Payments(lines, sum(row[1] for row in totals), [Money(int(row[2]), row[0]) for row in totals])
+    lines = [_line(dict(row._mapping)) for row in rows]
+    left = [Money(int(row[2]), row[0]) for row in totals]
+    return Found(lines, sum(row[1] for row in totals), sorted(left, key=lambda each: -each.minor))
 
 
 def _line(told: dict[str, Any]) -> dict[str, Any]:
     currency = told["currency"]
-    return told | {"money": Money(told["amount"], currency), "rest": Money(told["unapplied"], currency)}
+    money, rest = Money(told["amount"], currency), Money(told["unapplied"], currency)
+    return told | {"money": money, "rest": rest, "shown_state": _told_state(told)}
 
 
-def _state(state: State) -> list[ColumnElement[bool]]:
+def _told_state(told: dict[str, Any]) -> str:
+    if told["state"] == "reversed":
+        return "reversed"
+    if not told["unapplied"]:
+        return "matched"
+    return "account" if told["how"] == "person" and told["state"] == "matched" else "left"
+
+
+def _state(state: str) -> list[ColumnElement[bool]]:
     payment = model.payment
     alive = payment.c.state != "reversed"
+    by_person = and_(payment.c.how.is_not_distinct_from("person"), payment.c.state == "matched")
     return {
-        "left": [payment.c.unapplied != 0, alive],
+        "left": [payment.c.unapplied != 0, alive, ~by_person],
+        "account": [payment.c.unapplied != 0, alive, by_person],
         "matched": [payment.c.unapplied == 0, alive],
         "reversed": [~alive],
         "all": [],
     }[state]
 
 
-def _narrowed(chosen: Chosen) -> list[ColumnElement[bool]]:
+def _narrowed(question: Question) -> list[ColumnElement[bool]]:
+    chosen, payment = question.chosen, model.payment
     found = []
     if chosen.entity is not None:
-        found.append(model.payment.c.entity_id == chosen.entity)
+        found.append(payment.c.entity_id == chosen.entity)
     if chosen.words:
-        found.append(named(chosen.words))
+        exact, minor = [named(chosen.words)], cents(chosen.words)
+        if minor is not None:
+            exact += [payment.c.amount == minor, payment.c.unapplied == minor]
+        found.append(or_(*exact))
     return found
 
 
-async def of_payer(db: AsyncConnection, tenant_id: UUID, payer_id: UUID, most: int = 20) -> list[dict[str, Any]]:
+async def candidates(
+    db: AsyncConnection, tenant_id: UUID, payment: dict[str, Any], words: str, most: int = 40
+) -> list[dict[str, Any]]:
+    """Open items in the payment's currency that it may be meant for: those of who paid, or those that the words name.
+
+    Words are a customer, an invoice number, or an amount. Items of exactly the amount come first.
+    """
+    item, invoice, debtor = model.item, model.invoice, model.debtor
+    of_invoice = and_(invoice.c.tenant_id == item.c.tenant_id, invoice.c.invoice_id == item.c.invoice_id)
+    of_debtor = and_(debtor.c.tenant_id == item.c.tenant_id, debtor.c.debtor_id == item.c.debtor_id)
+    both = item.join(invoice, of_invoice).outerjoin(debtor, of_debtor)
+    facts = (item.c.item_id, item.c.invoice_id, item.c.due_date, item.c.currency, item.c.payer_id, item.c.debtor_id)
+    shown = select(*facts, owed().label("owed"), invoice.c.number, debtor.c.name).select_from(both)
+    mine = [item.c.tenant_id == tenant_id, ~item.c.gone, owed() > 0, item.c.currency == payment["currency"]]
+    if words:
+        plain = words.strip().lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        minor = cents(words)
+        meant = [func.lower(invoice.c.number).like(f"%{plain}%"), named(words)]
+        mine.append(or_(*meant, owed() == minor) if minor is not None else or_(*meant))
+    elif payment["payer_id"] is not None:
+        mine.append(item.c.payer_id == payment["payer_id"])
+    else:
+        mine.append(owed() == payment["unapplied"])
+    exact = (owed() == payment["unapplied"]).desc()
+    rows = await db.execute(shown.where(*mine).order_by(exact, item.c.due_date, item.c.item_id).limit(most))
+    return [dict(row._mapping) | {"money": Money(row.owed, row.currency)} for row in rows]
+
+
+async def by_payer(db: AsyncConnection, tenant_id: UUID, payer_id: UUID, most: int = 20) -> list[dict[str, Any]]:
     """One payer's payments, the newest first."""
     payment = model.payment
     asked = select(payment).where(payment.c.tenant_id == tenant_id, payment.c.payer_id == payer_id)
     newest = asked.order_by(payment.c.value_date.desc(), payment.c.payment_id).limit(most)
     return [_line(dict(row._mapping)) for row in await db.execute(newest)]
+
+
+async def owing(db: AsyncConnection, tenant_id: UUID, items: Collection[UUID]) -> dict[UUID, int]:
+    """What these items owe now, in minor units."""
+    item = model.item
+    asked = select(item.c.item_id, owed()).where(item.c.tenant_id == tenant_id, ~item.c.gone)
+    return {row[0]: row[1] for row in await db.execute(asked.where(item.c.item_id.in_(list(items))))}

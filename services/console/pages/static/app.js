@@ -9,7 +9,8 @@ addEventListener("change", (event) => {
 // "/" goes to the search; single letters press the button that names them, unless somebody is typing.
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), select, textarea, dialog")) return;
-  const button = /^[a-z]$/.test(event.key) && document.querySelector(`[data-key="${event.key}"]`);
+  const named = /^[a-z]$/.test(event.key) ? `[data-key="${event.key}"]` : event.key === "Enter" && event.target === document.body ? "[data-enter]" : "";
+  const button = named && document.querySelector(named);
   if (event.key === "/") document.getElementById("finder")?.focus();
   else if (button) button.click();
   else if (event.key === "j" || event.key === "k") {
@@ -119,4 +120,23 @@ addEventListener("click", async (event) => {
   const answer = await fetch(link.href, { headers: { "x-relance-part": "1" } });
   dialog.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.children);
   dialog.showModal();
+});
+
+// Parts of a payment: what is left over runs along with what is ticked and typed.
+const places = Number(document.querySelector("[data-left]")?.dataset.places ?? 2);
+const minor = (words) => Math.round(Number(words.replace(/[\s\u00a0']/g, "").replace(",", ".")) * 10 ** places) || 0;
+const typed = (amount) => (amount / 10 ** places).toFixed(places).replace(".", document.documentElement.lang === "fr" ? "," : ".");
+addEventListener("input", (event) => {
+  const form = event.target.closest("form[data-splits]");
+  if (!form) return;
+  const rows = [...form.querySelectorAll("tbody tr")].map((row) => ({ box: row.querySelector("[type=checkbox]"), amount: row.querySelector(".amount") }));
+  const row = rows.find(({ box, amount }) => event.target === box || event.target === amount);
+  const whole = Number(document.querySelector("[data-left]").dataset.minor);
+  const others = rows.reduce((sum, { box, amount }) => (box.checked && amount !== row?.amount ? sum + minor(amount.value) : sum), 0);
+  if (event.target === row?.box) row.amount.value = row.box.checked ? typed(Math.max(0, Math.min(Number(row.box.dataset.owed), whole - others))) : "";
+  else if (event.target === row?.amount) row.box.checked = row.amount.value.trim() !== "";
+  const left = whole - others - (row?.box.checked ? minor(row.amount.value) : 0);
+  const told = form.querySelector("[data-remains]");
+  told.textContent = typed(left);
+  told.classList.toggle("bad", left < 0);
 });
