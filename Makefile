@@ -12,7 +12,7 @@ help:
 	@echo "make up      start the same stack empty; its data stays between runs"
 	@echo "make down    stop it, and nothing else"
 	@echo "make test    every test but the torture · make check  lint, types, house rules · make bench  measured figures"
-	@echo "make torture kills every part while invoices flow, replays every topic, races stops against sends (7 min)"
+	@echo "make torture kills every part while invoices flow, replays every topic, races stops against sends (15 min)"
 
 setup:
 	@$(SETUP) requirements-dev.lock

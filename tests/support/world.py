@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import holidays
+import httpx
 
 from libs.common import ids
 from libs.common.clock import SharedClock
@@ -103,21 +104,26 @@ class World:
 
     async def debtors(self, names: Iterable[str]) -> None:
         """Such a file for each of these, in one list."""
-        await self._listed("/v1/debtors/batch", [self.file(name) | {"external_id": name} for name in names])
+        files = [self.file(name) | {"external_id": name} for name in names]
+        response = await self._listed("/v1/debtors/batch", files)
+        assert response.json()["counts"] == {"created": len(files)}, response.text
 
     async def invoices_in_one(self, bodies: Iterable[Mapping[str, Any]]) -> list[UUID]:
-        """Canonical invoices in one list, every one of them new, as our ERP's source tells them; their ids in order."""
-        ours = {"entity_id": str(self.entity), "source": self.invoices.path.rpartition("/")[2]}
-        told = await self._listed("/v1/invoices/batch", [{**body, **ours} for body in bodies])
-        return [UUID(line["id"]) for line in told]
+        """Canonical invoices in one list, every one of them new; their ids in order."""
+        response = await self.list_of_invoices(bodies)
+        told = response.json()
+        assert set(told["counts"]) == {"created"}, response.text
+        return [UUID(line["id"]) for line in told["results"]]
 
-    async def _listed(self, path: str, lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    async def list_of_invoices(self, bodies: Iterable[Mapping[str, Any]]) -> httpx.Response:
+        """Canonical invoices in one list, as our ERP's source tells them; the raw answer."""
+        ours = {"entity_id": str(self.entity), "source": self.invoices.path.rpartition("/")[2]}
+        return await self._listed("/v1/invoices/batch", [{**body, **ours} for body in bodies])
+
+    async def _listed(self, path: str, lines: Iterable[Mapping[str, Any]]) -> httpx.Response:
         raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
         headers = {"content-type": "application/x-ndjson"}
-        told = await self.office.call("POST", "invoice_ingest", path, content=raw, headers=headers)
-        assert told["counts"] == {"created": len(lines)}, told["counts"]
-        results: list[dict[str, Any]] = told["results"]
-        return results
+        return await self.office.ask("POST", "invoice_ingest", path, content=raw, headers=headers)
 
     def file(self, name: str) -> dict[str, Any]:
         """A debtor's file as its ERP tells it."""

@@ -1,7 +1,7 @@
-"""A company whose ERP and bank tell by signed webhooks and do not give up: the load of the kill tests."""
+"""A company whose ERP and bank tell by signed webhooks and lists and do not give up: the load of the kill tests."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,6 +17,8 @@ from tests.support.world import World
 
 AT_ONCE = 12
 PATIENCE = 90.0
+LIST_OF = 50
+"""Invoices in one list."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,8 @@ class Company:
     """Number → the machine's clock right after the 2xx of the payment that settled it."""
     retried: int = 0
 
-    async def debtors(self, names: Sequence[str]) -> None:
-        """Open the files of these debtors, each with one contact."""
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def opened(name: str) -> None:
-            async with room:
-                await self.world.debtor(name)
-
-        await asyncio.gather(*(opened(name) for name in names))
-
     async def invoices(self, count: int, debtors: Sequence[str], due: date) -> list[Told]:
-        """Tell so many new invoices, spread over these debtors, until each has its 2xx."""
+        """Tell so many new invoices, spread over these debtors: half one by one, half in lists, until each is taken."""
         fresh = []
         for _ in range(count):
             number = f"K{len(self.told):05d}"
@@ -61,7 +53,11 @@ class Company:
             fresh.append(Told(number, debtors[len(self.told) % len(debtors)], due, amount))
             self.told.append(fresh[-1])
         room = asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(*(self._invoice(one, room) for one in fresh))
+        alone, listed = fresh[: count // 2], fresh[count // 2 :]
+        lists = [listed[start : start + LIST_OF] for start in range(0, len(listed), LIST_OF)]
+        await asyncio.gather(
+            *(self._invoice(one, room) for one in alone), *(self._invoices(some, room) for some in lists)
+        )
         return fresh
 
     async def payments(self, wanted: Sequence[Told]) -> None:
@@ -91,12 +87,22 @@ class Company:
             await self._until_taken(self.world.payments, body, f"pay-{one.number}")
         self.paid[one.number] = datetime.now(UTC)
 
+    async def _invoices(self, some: Sequence[Told], room: asyncio.Semaphore) -> None:
+        bodies = [self.world.body(one.number, one.debtor, one.due, str(one.amount)) for one in some]
+        async with room:
+            response = await self._until_answered(lambda: self.world.list_of_invoices(bodies))
+        for one, line in zip(some, response["results"], strict=True):
+            assert line["result"] in ("created", "unchanged"), line
+            self.created[UUID(line["id"])] = one.number
+
     async def _until_taken(self, source: Source, body: dict[str, Any], name: str) -> dict[str, Any]:
         """The answer of the first 2xx; until then the same message with the same webhook-id, again and again."""
+        return await self._until_answered(lambda: self.world.office.signed(source, body, webhook_id=name))
 
+    async def _until_answered(self, ask: Callable[[], Awaitable[httpx.Response]]) -> dict[str, Any]:
         async def once() -> httpx.Response | None:
             try:
-                response = await self.world.office.signed(source, body, webhook_id=name)
+                response = await ask()
             except httpx.TransportError:
                 response = None
             if response is None or response.status_code in (429, 503, 504):
