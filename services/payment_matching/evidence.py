@@ -18,8 +18,8 @@ from uuid import UUID
 from services.payment_matching import references
 
 KeyKind = Literal["number", "digits", "group", "reference", "order"]
-Strength = Literal["checked", "full", "digits", "order", "group"]
-STRENGTHS: dict[str, int] = {"checked": 5, "full": 4, "digits": 3, "order": 2, "group": 1}
+Strength = Literal["checked", "full", "digits", "order", "group", "near"]
+STRENGTHS: dict[str, int] = {"checked": 5, "full": 4, "digits": 3, "order": 2, "group": 1, "near": 0}
 
 MOST_KEYS = 120
 MOST_PIECES = 60
@@ -238,7 +238,8 @@ def _strength(read: Read, hit: Hit) -> Strength:
 
 
 def _rank(quote: Quoted) -> tuple[int, int, int]:
-    return STRENGTHS[quote.strength], len(quote.key), -quote.count
+    """Of two quotes as strong, the rarer says more: the serial, and not the year beside it."""
+    return STRENGTHS[quote.strength], -quote.count, len(quote.key)
 
 
 def _covered(quote: Quoted, others: Iterable[Quoted]) -> bool:
@@ -257,12 +258,17 @@ def overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
 
 def unread(read: Read, spans: Iterable[tuple[int, int]], amount: int) -> tuple[str, ...]:
     """Numbers of four digits or more that no quote covers and that are no date and not the amount itself."""
+    return tuple(read.pieces[place] for place in unread_places(read, spans, amount))
+
+
+def unread_places(read: Read, spans: Iterable[tuple[int, int]], amount: int) -> list[int]:
+    """Where in the text those numbers stand."""
     covered = {place for start, end in spans for place in range(start, end)}
-    return tuple(
-        piece
+    return [
+        place
         for place, piece in enumerate(read.pieces[: read.said])
         if place not in covered and piece.isdigit() and len(piece) >= 4 and not _explained(piece, amount)
-    )
+    ]
 
 
 def _explained(piece: str, amount: int) -> bool:

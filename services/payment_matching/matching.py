@@ -20,7 +20,7 @@ from services.payment_matching.allocation import Line, netted
 from services.payment_matching.book import Book
 from services.payment_matching.hypotheses import propose
 from services.payment_matching.scoring import Decision, Weighed, decide
-from services.payment_matching.store import books, debtors, tries
+from services.payment_matching.store import books, debtors, habits, tries
 from services.payment_matching.store.candidates import Claimed, claim
 from services.payment_matching.store.debtors import Identity
 from services.payment_matching.world import World, evidence_of, look, receipt_of
@@ -46,6 +46,7 @@ class Plan:
     expected: dict[UUID, int] = field(default_factory=dict)
     waiting: list[dict[str, Any]] | None = None
     keys: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     seconds: float = 0.0
     """What weighing it alone took, without the look-ups and writes that the batch shares."""
 
@@ -107,7 +108,7 @@ def _plan(world: World, n: int, named: Sequence[UUID]) -> Plan:
     receipt, evidence = receipt_of(world, n), evidence_of(world, n)
     decision = decide(receipt, evidence, propose(receipt, evidence))
     plan.payer_id = one.payer_id or decision.payer_id
-    plan.shown = decision.suggestions
+    plan.shown, plan.unread = decision.suggestions, evidence.unread
     if decision.auto and not one.by_person:
         _act(world, plan, decision)
     return plan
@@ -175,6 +176,7 @@ async def _write(db: AsyncConnection, book: Book, plans: Sequence[Plan]) -> None
     await tries.suggest(db, shown)
     keys = [(plan.claimed.tenant_id, key, plan.claimed.payment_id) for plan in left for key in plan.keys]
     await tries.wait(db, keys)
+    await habits.said(db, {(p.claimed.tenant_id, number, p.claimed.payment_id) for p in plans for number in p.unread})
     await debtors.know(db, [identity for plan in plans if (identity := _learned(book, plan))])
 
 

@@ -17,6 +17,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "une partie du numéro {number} trouvée dans le libellé",
         "a part of number {number} found in the text",
     ),
+    "quoted_near": (
+        "numéro {number} trouvé à une faute près",
+        "number {number} found but for a slip",
+    ),
     "payer_named": ("client indiqué par la source", "customer named by the source"),
     "payer_iban": ("compte bancaire connu pour ce client", "bank account known for this customer"),
     "payer_name": ("nom du donneur d'ordre égal à celui du client", "payer's name equals the customer's"),

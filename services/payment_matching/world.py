@@ -25,9 +25,10 @@ from services.payment_matching.evidence import (
     overlap,
     quotes,
     read,
-    unread,
+    unread_places,
 )
-from services.payment_matching.store import candidates, debtors
+from services.payment_matching.near import near
+from services.payment_matching.store import candidates, debtors, habits
 from services.payment_matching.store.candidates import HITS, Claimed, KeyHit
 
 Key = tuple[UUID, UUID]
@@ -46,6 +47,8 @@ class World:
     payers: dict[int, list[Known]] = field(default_factory=dict)
     like_amount: dict[int, list[UUID]] = field(default_factory=dict)
     of_payer: dict[Key, list[UUID]] = field(default_factory=dict)
+    habit: set[habits.Number] = field(default_factory=set)
+    """Numbers that payers write again and again and that name nothing."""
 
     def take(self, tenant: UUID, lines: Iterable[Line]) -> dict[UUID, int]:
         """Take these parts off; answers the version that each must have before."""
@@ -59,7 +62,7 @@ class World:
 
 
 async def look(db: AsyncConnection, claimed: Sequence[Claimed]) -> World:
-    """Four look-ups for the whole batch: keys, identities, equal amounts, and what the payers found owe."""
+    """Five look-ups for the whole batch: keys, identities, equal amounts, habits, and what the payers found owe."""
     reads = [read(one.remittance, one.structured, one.end_to_end_id) for one in claimed]
     world = World(list(claimed), reads)
     asked = [(n, one.tenant_id, reads[n].keys) for n, one in enumerate(claimed)]
@@ -70,7 +73,18 @@ async def look(db: AsyncConnection, claimed: Sequence[Claimed]) -> World:
     for n, item in await candidates.like_amount(db, amounts):
         world.like_amount.setdefault(n, []).append(item)
     await _items(db, world)
+    numbers = [
+        (one.tenant_id, world.reads[n].pieces[place]) for n, one in enumerate(claimed) for place in _loose(world, n)
+    ]
+    world.habit = await habits.common(db, numbers)
     return world
+
+
+def _loose(world: World, n: int) -> list[int]:
+    """Places of numbers that no key found covers."""
+    text = world.reads[n]
+    spans = [text.keys[hit.key] for hit in world.hits.get(n, []) if hit.kind != "group"]
+    return unread_places(text, spans, world.claimed[n].unapplied)
 
 
 async def _payers(db: AsyncConnection, world: World) -> None:
@@ -137,6 +151,10 @@ def evidence_of(world: World, n: int) -> Evidence:
     quoted = quotes(text, hits, owing)
     paid = _paid(text, world.hits.get(n, []), found, quoted)
     spans = [*(quote.span for quote in quoted.values()), *(text.keys[hit.key] for hit, _ in paid)]
+    loose = [place for place in unread_places(text, spans, one.unapplied) if not _habit(world, n, place)]
+    slips = _slips(text, loose, payers, [owing[i] for i in mine if i in owing and i not in quoted])
+    quoted |= {quote.item_id: quote for quote in slips}
+    read_too = {place for quote in slips for place in range(*quote.span)}
     same = sum(1 for i in like if owing.get(i) and owing[i].residual == one.unapplied)
     return Evidence(
         items=owing,
@@ -144,8 +162,19 @@ def evidence_of(world: World, n: int) -> Evidence:
         closed=tuple(dict.fromkeys(item.number for _, item in paid)),
         payers=tuple(payers),
         same_amount=same,
-        unread=unread(text, spans, one.unapplied),
+        unread=tuple(text.pieces[place] for place in loose if place not in read_too),
     )
+
+
+def _habit(world: World, n: int, place: int) -> bool:
+    return (world.claimed[n].tenant_id, world.reads[n].pieces[place]) in world.habit
+
+
+def _slips(text: Read, loose: Sequence[int], payers: Sequence[Known], items: Sequence[Item]) -> list[Quoted]:
+    """What slips of a payer whom we know for certain may mean, among what it owes."""
+    sure = {known.payer_id for known in payers if known.confirmed}
+    theirs = [item for item in items if item.payer_id in sure and not item.credit]
+    return near(text, loose, theirs) if loose and theirs else []
 
 
 def _once(payers: Sequence[Known]) -> list[Known]:

@@ -21,9 +21,11 @@ from sqlalchemy.exc import DBAPIError
 from libs.common.db import driver_url, make_engine
 from libs.common.devstack.postgres import ADMIN, PASSWORD, Postgres
 from libs.common.migrate import migrate
-from libs.common.settings import Settings
+from libs.common.settings import SCHEMAS, Settings
 
 SERVICE = "payment_matching"
+_LIMITS = ("idle_in_transaction_session_timeout", "statement_timeout", "transaction_timeout")
+"""Of sessions in this database alone: a busy machine must not end a measurement."""
 
 
 @asynccontextmanager
@@ -69,6 +71,8 @@ async def _database(settings: Settings, admin: str) -> AsyncIterator[Settings]:
         own = replace(settings, database_url=there, admin_url=as_admin)
         # In a thread: migrations drive an event loop of their own.
         await asyncio.to_thread(lambda: asyncio.run(migrate(own, [SERVICE])))
+        for limit in _LIMITS:
+            await command(admin, f"alter role {SCHEMAS[SERVICE]}_loop in database {name} set {limit} = 0")
         yield own
     finally:
         await command(admin, f"drop database if exists {name} with (force)")

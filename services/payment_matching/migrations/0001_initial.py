@@ -6,6 +6,7 @@ from alembic import op
 from sqlalchemy import Table, Uuid, text
 
 from libs.common.migrate import create_all
+from services.payment_matching import tables_learned  # noqa: F401 - its table is one of matching's
 from services.payment_matching.tables import matching
 
 revision = "0001"
@@ -17,7 +18,7 @@ _SEED = text("""
         'inherited', false, 'version', 180000,
         'null_frac', 0::real, 'avg_width', 16, 'n_distinct', cast(:distinct as real))
 """)
-_RARE = frozenset({"key", "value", "name", "reference", "account", "fingerprint", "external_id"})
+_RARE = frozenset({"key", "value", "name", "reference", "account", "fingerprint", "external_id", "number"})
 
 
 def upgrade() -> None:

@@ -24,7 +24,7 @@ def ledger(dice: Random, knobs: Knobs, count: int) -> tuple[list[Debtor], list[I
         debtor = dice.choices(order, cum_weights=weights)[0]
         scheme = knobs.schemes[debtor.scheme_seed % len(knobs.schemes)]
         serials[scheme] += dice.choice((1, 1, 1, 2, 3))
-        cents = dice.choice(prices) if dice.random() < knobs.priced else _amount(dice)
+        cents = dice.choice(prices) if dice.random() < knobs.catalogue else _amount(dice)
         number = _number(scheme, debtor, serials[scheme], days)
         items.append(_item(dice, knobs, Item(f"I{place:07d}", debtor, number, serials[scheme], cents, 0, days, 0)))
     return debtors, items

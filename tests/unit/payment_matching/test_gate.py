@@ -150,6 +150,30 @@ def test_head_office_pays_for_three_shops_in_one_transfer() -> None:
     assert paid_by(told("règlement novembre", 6_000, shops, BY_IBAN)) == {1: 1_000, 2: 2_000, 3: 3_000}
 
 
+def test_head_office_names_what_it_and_its_shop_owe() -> None:
+    """The shop's own account is not known for the head office; the invoices are named in full, to the cent."""
+    shop = [item(7, 4_000, payer=MARTIN)]
+    assert paid_by(told("FA-2026-000123 FA-2026-000007", 14_000, [*THREE, *shop], BY_IBAN)) == {123: 10_000, 7: 4_000}
+    assert told("000123 000007", 14_000, [*THREE, *shop], BY_IBAN).auto is None
+
+
+def test_neighbours_are_taken_from_a_known_account_if_nothing_else_gives_the_sum() -> None:
+    items = [item(n, amount, days=n) for n, amount in enumerate((10_011, 20_302, 30_704, 41_105), 1)]
+    assert paid_by(told("", 51_006, items, BY_IBAN)) == {2: 20_302, 3: 30_704}
+    assert told("", 51_006, items, BY_NAME).auto is None
+    rounded = [item(n, amount, days=n) for n, amount in enumerate((10_000, 20_000, 31_000, 41_500), 1)]
+    assert told("", 51_000, rounded, BY_IBAN).auto is None
+
+
+def test_all_that_is_due_is_taken_from_a_name_if_nothing_else_gives_the_sum() -> None:
+    assert paid_by(told("solde", 75_000, THREE, BY_NAME)) == {123: 10_000, 124: 25_000, 125: 40_000}
+
+
+def test_money_is_no_overpayment_if_it_is_more_than_twice_what_is_owed_or_more_is_named() -> None:
+    assert told("FA-2026-000123", 21_000, THREE, BY_IBAN).auto is None
+    assert told("FA-2026-000123 et fact 125", 15_000, THREE, BY_IBAN).auto is None
+
+
 def test_the_payer_is_known_even_when_what_it_pays_is_not() -> None:
     assert told("", 77, THREE, BY_IBAN).payer_id == DUPONT
     assert told("", 77, THREE, BY_IBAN, Known(MARTIN, "iban", True)).payer_id is None

@@ -1,0 +1,189 @@
+"""The gate: whether the machine may act alone on the likeliest hypothesis.
+
+Protects: precision before recall. Odds alone are over-confident, so the gate asks for structure (notes/matching.md
+§4.6): two independent kinds of evidence among reference, payer and amount, no rival, no second solution, and nothing
+left unread that could name something else. A difference is taken only from a payer known by its account.
+"""
+
+from typing import Literal
+from uuid import UUID
+
+from services.payment_matching.evidence import STRENGTHS, Evidence, Known, Quoted, Receipt
+from services.payment_matching.hypotheses import Hypothesis
+
+MARGIN = 3.0
+"""Log-odds by which the best must lead every other set (20 to 1)."""
+TELLING = 5
+"""Characters of a part of a number, or of an order, that names an invoice without its payer."""
+ROUND = 1_000
+"""Money given on account is a round amount, and sums of round prices meet it by chance."""
+
+Kind = Literal["reference", "payer", "amount"]
+_UNSTRUCTURED = ("extended", "amount_only", "subset", "neighbours")
+_STRUCTURED = ("all_due", "oldest_first", "month")
+_BY = ("named", "iban", "name")
+
+
+def guards(one: Hypothesis, receipt: Receipt, evidence: Evidence, lead: float) -> list[str]:
+    """Codes of what speaks against acting alone; `lead` is the log-odds over the next best set."""
+    found = []
+    if len(kinds_of(one, evidence)) < 2:
+        found.append("one_kind_of_evidence")
+    if lead < MARGIN:
+        found.append("rival")
+    if one.solutions > 1:
+        found.append("several_solutions")
+    if evidence.closed:
+        found.append("closed_item_quoted")
+    if left_out(one, evidence):
+        found.append("more_is_quoted")
+    if evidence.quoted.keys() & one.items and not all_quoted(one, evidence):
+        found.append("not_all_quoted")
+    if {evidence.items[item].entity_id for item in one.items} != {receipt.entity_id}:
+        found.append("other_entity")
+    if all_quoted(one, evidence):
+        found += _reference_guards(one, evidence)
+    else:
+        found += _shape_guards(one, receipt, evidence) + _identity_guards(one, evidence)
+    return found + (_difference_guards(one, receipt, evidence) if one.shape in ("partial", "over") else [])
+
+
+def kinds_of(one: Hypothesis, evidence: Evidence) -> list[Kind]:
+    """The independent kinds of evidence that agree."""
+    found: list[Kind] = []
+    if all_quoted(one, evidence):
+        found.append("reference")
+    if payer_of(one, evidence) is not None:
+        found.append("payer")
+    if one.shape not in ("partial", "over"):
+        found.append("amount")
+    return found
+
+
+def all_quoted(one: Hypothesis, evidence: Evidence) -> bool:
+    """Whether the text names every item that is paid."""
+    return bool(one.items) and all(item in evidence.quoted for item in one.items)
+
+
+def payers_of(one: Hypothesis, evidence: Evidence) -> set[UUID]:
+    """Who owes what is paid: one payer, or a head office and its shops."""
+    return {evidence.items[item].payer_id for item in one.items}
+
+
+def payer_of(one: Hypothesis, evidence: Evidence) -> Known | None:
+    """The surest evidence that whoever owes this paid: said by the source, a confirmed account, or the name.
+
+    Where several owe it, all of them must be known by the same evidence.
+    """
+    payers = payers_of(one, evidence)
+    for by in _BY:
+        agreeing = [known for known in evidence.payers if known.by == by and known.confirmed]
+        if payers and payers <= {known.payer_id for known in agreeing}:
+            return min((known for known in agreeing if known.payer_id in payers), key=lambda known: known.times)
+    return None
+
+
+def left_out(one: Hypothesis, evidence: Evidence) -> set[UUID]:
+    """Invoices surely named by the text that this hypothesis does not touch."""
+    return _untouched(one, evidence, [q for q in evidence.quoted.values() if _rank(q) >= STRENGTHS["digits"]])
+
+
+def _untouched(one: Hypothesis, evidence: Evidence, quotes: list[Quoted]) -> set[UUID]:
+    touched = {evidence.items[item].invoice_id for item in (*one.items, *(line.item_id for line in one.credits))}
+    keys = {evidence.quoted[item].key for item in one.items if item in evidence.quoted}
+    found = {evidence.items[quote.item_id].invoice_id for quote in quotes if quote.key not in keys}
+    return found - touched
+
+
+def _rank(quote: Quoted) -> int:
+    return STRENGTHS[quote.strength]
+
+
+def _reference_guards(one: Hypothesis, evidence: Evidence) -> list[str]:
+    """A name must be sure where the payer is not, and may not contradict a payer who is."""
+    quotes = [evidence.quoted[item] for item in one.items]
+    weakest = min(map(_rank, quotes))
+    if payer_of(one, evidence) is not None:
+        return []
+    found = []
+    weak = weakest < STRENGTHS["digits"] and not all(_tells(quote, evidence) for quote in quotes)
+    if weak or any(_shared(quote, evidence) for quote in quotes):
+        found.append("weak_reference")
+    if _another_pays(one, evidence, weakest):
+        found.append("other_payer")
+    return found
+
+
+def _tells(quote: Quoted, evidence: Evidence) -> bool:
+    """Whether so much of a name tells the item: nobody else's has it, and few owe as much."""
+    rare = quote.count == 1 and evidence.same_amount <= 2 and not evidence.unread
+    return _rank(quote) >= STRENGTHS["digits"] or (
+        _rank(quote) >= STRENGTHS["group"] and rare and len(quote.key) >= TELLING
+    )
+
+
+def _another_pays(one: Hypothesis, evidence: Evidence, weakest: int) -> bool:
+    """Whether somebody else is known to have paid. A head office named in full with one of its shops is not."""
+    known = [known for known in evidence.payers if known.confirmed and known.by in ("named", "iban")]
+    payers = payers_of(one, evidence)
+    whole = weakest >= STRENGTHS["full"]
+    if known:
+        return not (whole and len(payers) > 1 and payers & {one.payer_id for one in known})
+    return bool(evidence.payers) and not whole
+
+
+def _shared(quote: Quoted, evidence: Evidence) -> bool:
+    """Whether the same key names items of another invoice too."""
+    mine = evidence.items[quote.item_id].invoice_id
+    return any(
+        other.key == quote.key and evidence.items[other.item_id].invoice_id != mine
+        for other in evidence.quoted.values()
+    )
+
+
+def _shape_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list[str]:
+    """A sum of neighbours is taken only if the account is known, no other sum gives it and it is not round."""
+    if one.shape not in _UNSTRUCTURED:
+        return []
+    payer = payer_of(one, evidence)
+    sure = payer is not None and payer.by != "name" and receipt.amount % ROUND != 0
+    return [] if one.shape == "neighbours" and sure else ["unstructured"]
+
+
+def _identity_guards(one: Hypothesis, evidence: Evidence) -> list[str]:
+    """Payer and amount alone: coincidences are common, so nothing may be unread and the payer must be certain."""
+    payer = payer_of(one, evidence)
+    found = []
+    if evidence.unread:
+        found.append("unread_numbers")
+    if payer is None or (payer.by == "name" and not _name_is_enough(one, evidence)):
+        found.append("unsure_payer")
+    if payer is not None and len({known.payer_id for known in evidence.payers if known.by == payer.by}) > 1:
+        found.append("several_payers")
+    return found
+
+
+def _name_is_enough(one: Hypothesis, evidence: Evidence) -> bool:
+    """One item that nobody else owes as much as, or a whole list of what is due."""
+    return evidence.same_amount <= 1 if len(one.lines) == 1 else one.shape in _STRUCTURED
+
+
+def _difference_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list[str]:
+    """A difference is taken only from a payer we are sure of, one invoice named in full, nothing cut off or unread."""
+    payer = payer_of(one, evidence)
+    found = []
+    if payer is None or payer.by == "name":
+        found.append("difference_unsure_payer")
+    if not all_quoted(one, evidence) or len({evidence.items[item].invoice_id for item in one.items}) > 1:
+        found.append("difference_not_one_invoice")
+    elif any(evidence.quoted[item].strength == "near" for item in one.items):
+        found.append("difference_weak_reference")
+    if any(item.residual == receipt.amount and item.payer_id == one.payer_id for item in evidence.items.values()):
+        found.append("difference_rival_exact")
+    if one.rest > sum(line.amount for line in one.lines):
+        found.append("difference_large")
+    if _untouched(one, evidence, [quote for quote in evidence.quoted.values() if quote.count == 1]):
+        found.append("more_is_quoted")
+    if evidence.unread or receipt.read.long:
+        found.append("unread_numbers")
+    return list(dict.fromkeys(found))
