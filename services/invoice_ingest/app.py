@@ -23,6 +23,7 @@ LONG_BODIES = {
     "/v1/documents": 20_000_000,
     "/v1/invoices": 20_000_000,
     "/v1/imports": 25_000_000,
+    "/v1/imports/look": 25_000_000,
 }
 
 

@@ -32,7 +32,7 @@ from services.invoice_ingest.accounts import Offer
 from services.invoice_ingest.filing import Filing, file
 from services.invoice_ingest.lanes import LANES, lane_of, lanes
 from services.invoice_ingest.sources.canonical import CanonicalInvoice
-from services.invoice_ingest.sources.safely import SafeReader
+from services.invoice_ingest.sources.safely import SafeReader, SafeTables
 from services.invoice_ingest.store.sets import Raced
 from services.invoice_ingest.taking import Outcome, take
 
@@ -68,7 +68,7 @@ class Room:
         self.settings = settings
         self.database = database
         self.clock = clock
-        self.reader = SafeReader()
+        self.reader, self.tables = SafeReader(), SafeTables()
         self._together: list[Together[Posted, Outcome]] = [Together(self._posted) for _ in range(LANES)]
         self._full: Remembered[str | None] = Remembered(1.0)
         self._entities: Remembered[dict[UUID, Entity]] = Remembered(ENTITY_SECONDS)

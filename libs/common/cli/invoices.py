@@ -87,7 +87,7 @@ def _sent(
     kind = file.suffix.lower()
     if kind in (".xml", ".pdf"):
         yield _document(client, file, report, entity, dry_run=flags["dry_run"])
-    elif kind in (".csv", ".txt"):
+    elif kind in (".csv", ".txt", ".xlsx"):
         yield _table(client, file, report, entity=entity, mapping=mapping, flags=flags)
     else:
         yield from _lists(client, file, report, entity, flags)

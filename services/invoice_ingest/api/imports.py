@@ -41,7 +41,7 @@ class Report(BaseModel):
 @routes.post("", status_code=201)
 async def import_table(
     *,
-    file: Annotated[UploadFile, File(description="CSV with a line of headings.")],
+    file: Annotated[UploadFile, File(description="CSV or Excel (.xlsx) with a line of headings.")],
     caller: Writes,
     room: Here,
     mapping: Annotated[str, Form(description="JSON: columns, delimiter, decimal, date_format, currency.")] = "{}",
@@ -53,7 +53,7 @@ async def import_table(
     """Take a table of up to 50,000 invoices; `dry_run` answers as if."""
     started = room.clock.now()
     entity = await room.entity(caller.tenant_id, entity_id)
-    told = list(tabular.rows(await file.read(), _mapping(mapping)))
+    told = await room.tables.rows(await file.read(), _mapping(mapping))
     outcomes: list[Outcome] = []
     for start in range(0, len(told), AT_ONCE):
         offers = []
@@ -111,6 +111,29 @@ def _report(run: dict[str, Any], errors: list[dict[str, Any]]) -> Report:
         lines=run["lines"],
         counts=orjson.loads(run["results"]),
         errors=[answers.Line(**empty, **{name: each[name] for name in names}) for each in errors[:SHOWN]],
+    )
+
+
+class LookOut(BaseModel):
+    """A table before it is taken: its headings, the fields they are understood as, its first lines, all fields."""
+
+    headings: list[str]
+    understood: dict[str, str]
+    sample: list[list[str]]
+    fields: list[str]
+
+
+@routes.post("/look")
+async def look_at_table(
+    file: Annotated[UploadFile, File(description="CSV or Excel (.xlsx) with a line of headings.")],
+    caller: Writes,
+    room: Here,
+    mapping: Annotated[str, Form(description="JSON: columns, delimiter, decimal, date_format, currency.")] = "{}",
+) -> LookOut:
+    """Read the headings and the first lines of a table. Nothing is kept."""
+    found = await room.tables.look(await file.read(), _mapping(mapping))
+    return LookOut(
+        headings=found.headings, understood=found.understood, sample=found.sample, fields=list(tabular.FIELDS)
     )
 
 

@@ -1,4 +1,4 @@
-"""Tables (CSV) into the canonical contract, by a mapping from its fields to column headings.
+"""Tables (CSV, Excel) into the canonical contract, by a mapping from its fields to column headings.
 
 Encodings: UTF-8, else Windows-1252. Delimiters: ; , tab |. Decimals: a comma or a point, told or seen. Nothing is
 guessed about dates: `date_format` says how they are written. Each line stands alone and is refused alone.
@@ -6,8 +6,10 @@ guessed about dates: `date_format` says how they are written. Each line stands a
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -16,9 +18,11 @@ from pydantic import Field
 from libs.common.errors import Refused, RelanceError
 from libs.common.money import Money
 from services.invoice_ingest.errors import ContractBroken, DocumentUnreadable
+from services.invoice_ingest.sources import spreadsheet
 from services.invoice_ingest.sources.wire import Key, Wire
 
 MOST_LINES = 50_000
+SAMPLE = 5
 MOST_COLUMNS = 200
 DelimiterName = Literal["auto", ";", ",", "\t", "|"]
 DateFormat = Literal["YYYY-MM-DD", "DD/MM/YYYY", "DD.MM.YYYY", "MM/DD/YYYY", "YYYYMMDD"]
@@ -71,23 +75,54 @@ Row = Mapping[str, str]
 
 def rows(data: bytes, mapping: TableMapping) -> Iterator[tuple[int, dict[str, Any] | RelanceError]]:
     """Line number in the file and the canonical object it makes, or why it makes none. Raises Refused for the whole."""
+    table = _table(data, mapping)
+    _, first = next(table, (0, []))
+    places = _places([heading.strip() for heading in first], mapping)
+    told = ((number, cells) for number, cells in table if any(cell.strip() for cell in cells))
+    for count, (number, cells) in enumerate(told):
+        if count >= MOST_LINES:
+            raise Refused(f"The table has more than {MOST_LINES} lines.", field="file", remedy="Split it.")
+        yield number, _made(cells, places, mapping)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a table looks like before it is taken: its headings, what they are understood as, its first lines."""
+
+    headings: list[str]
+    understood: dict[str, str]
+    """Field of the contract → heading."""
+    sample: list[list[str]]
+
+
+def look(data: bytes, mapping: TableMapping) -> Looked:
+    """Read the first lines alone. Raises Refused for the whole."""
+    table = _table(data, mapping)
+    headings = [heading.strip() for heading in next(table, (0, []))[1]]
+    places = _places(headings, mapping)
+    sample = [cells for _, cells in itertools.islice(table, SAMPLE)]
+    return Looked(headings, {field: headings[place] for field, place in places.items()}, sample)
+
+
+def _table(data: bytes, mapping: TableMapping) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers in the file and their cells, the headings first."""
+    if spreadsheet.is_workbook(data):
+        mark = "," if mapping.decimal == "," else "."
+        dates = _FORMATS[mapping.date_format]
+        yield from spreadsheet.lines(data, dates=dates, mark=mark, most_columns=MOST_COLUMNS)
+        return
     text = _decoded(data)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, mapping.delimiter), strict=True)
     try:
-        headings = [heading.strip() for heading in next(lines, [])]
-        places = _places(headings, mapping)
-        for count, cells in enumerate(lines):
-            if count >= MOST_LINES:
-                raise Refused(f"The table has more than {MOST_LINES} lines.", field="file", remedy="Split it.")
-            if any(cell.strip() for cell in cells):
-                yield lines.line_num, _made(cells, places, mapping)
+        for cells in lines:
+            yield lines.line_num, cells
     except csv.Error as error:
         raise DocumentUnreadable(f"Line {lines.line_num} is not a line of a table: {error}.", field="file") from error
 
 
 def _decoded(data: bytes) -> str:
     if b"\x00" in data[:4096]:
-        raise DocumentUnreadable("This is not a text file.", field="file", remedy="Save the table as CSV.")
+        raise DocumentUnreadable("This is not a text file.", field="file", remedy="Save the table as .xlsx or as CSV.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

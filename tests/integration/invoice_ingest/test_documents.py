@@ -1,9 +1,12 @@
 """Documents, imports and quarantine: read, kept, corrected by a person."""
 
+import io
 import json
+from datetime import date
 from typing import Any
 
 import httpx
+from openpyxl import Workbook
 
 from libs.common.auth import service_token
 from tests.integration.invoice_ingest.office import Office, eur, invoice
@@ -179,3 +182,28 @@ async def test_a_corrected_copy_makes_the_doubt_obsolete(office: Office) -> None
     await office.post("/v1/invoices", invoice(), 201)
     assert (await office.get("/v1/quarantine"))["items"] == []
     assert len((await office.get("/v1/quarantine", state="superseded"))["items"]) == 1
+
+
+def _workbook() -> bytes:
+    book = Workbook()
+    page = book.active
+    assert page is not None
+    page.append(["N° facture", "Date", "Échéance", "Montant TTC", "Code client", "Nom client"])
+    page.append(["F-1", date(2026, 9, 1), date(2026, 10, 1), 1200.5, "C1", "Dupont"])
+    page.append(["F-2", date(2026, 9, 1), None, 10, "C1", "Dupont"])
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()
+
+
+async def test_a_workbook_is_looked_at_and_imported_like_a_table(office: Office) -> None:
+    files = {"file": ("factures.xlsx", _workbook())}
+    looked = await office.client.post("/v1/imports/look", files=files, headers=office.headers)
+    assert looked.status_code == 200, looked.text
+    assert looked.json()["understood"]["totals.gross"] == "Montant TTC"
+    assert looked.json()["sample"][0][:2] == ["F-1", "2026-09-01"]
+    answer = await office.client.post("/v1/imports", files=files, headers=office.headers)
+    assert answer.json()["counts"] == {"created": 1, "quarantined": 1}
+    assert [each["line"] for each in answer.json()["errors"]] == [3]
+    (said,) = await office.events("InvoiceIssued")
+    assert (said["number"], said["payable"]["amount"]) == ("F-1", "1200.50")
