@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from libs.common import idempotency, metrics
+from libs.common import idempotency, metrics, operating
 from libs.common.auth import Doorkeeper, Quota
 from libs.common.db import Database
 from libs.common.errors import RelanceError
@@ -75,7 +75,7 @@ def make_app(
     app.state.health = Health(service, database, ready or {})
     app.state.doorkeeper = Doorkeeper(settings, service, database, quota or Quota(RATE, BURST))
     database.before_commit = idempotency.mark
-    for router in routers:
+    for router in (*routers, operating.router(service, database)):
         app.include_router(router)
     _operating(app)
     app.add_exception_handler(RelanceError, problems.known)

@@ -53,7 +53,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
         (
             Page("/policies", "policies", "nav.policies", "reminders:read"),
             Page("/templates", "templates", "nav.templates", "notices:read"),
-            Page("/operations", "operations", "nav.operations"),
+            Page("/operations", "operations", "nav.operations", "payments:read"),
         ),
     ),
 )

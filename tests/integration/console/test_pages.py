@@ -126,7 +126,7 @@ PAGES_OF = {
     "/": {"collector", "sales_owner", "treasurer", "manager", "administrator", "auditor"},
     "/customers": {"collector", "sales_owner", "treasurer", "manager", "administrator", "auditor"},
     "/payments": {"collector", "treasurer", "manager", "administrator", "auditor"},
-    "/operations": {"collector", "sales_owner", "treasurer", "manager", "administrator", "auditor"},
+    "/operations": {"collector", "treasurer", "manager", "administrator", "auditor"},
 }
 
 
