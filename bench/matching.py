@@ -1,8 +1,8 @@
-"""Matching: payments tried and matched a second at 100,000 open items, and transactions of a camt.053 read a second.
+"""Matching: payments tried and matched a second at 100,000 open items, and transactions of bank files read a second.
 
 The ledger has colliding amounts, payers with many items, and texts that name their invoice in several ways. Beside
 the matching stands what Postgres does with the bare writes of a match in batches of the same size; beside the reading
-what lxml needs to parse the same bytes.
+of camt what lxml needs to parse the same bytes.
 """
 
 import random
@@ -25,7 +25,7 @@ from libs.common.settings import Settings
 from services.payment_matching.evidence import name_key
 from services.payment_matching.matching import try_payments
 from services.payment_matching.receiving import NewPayment, Telling
-from services.payment_matching.statements import camt
+from services.payment_matching.statements import camt, formats
 from services.payment_matching.store import debtors, items, payments
 from services.payment_matching.store.debtors import Account, Identity
 from services.payment_matching.work import Matching
@@ -217,7 +217,20 @@ def _reading() -> list[dict[str, Any]]:
     took = time.perf_counter() - began
     if len(found.statements[0].entries) != TRANSACTIONS:
         raise ValueError("the statement was not read whole")
-    return [figure("camt.053 read and proved", TRANSACTIONS / took, "transactions/s", limit=limit, target=10_000)]
+    return [
+        figure("camt.053 read and proved", TRANSACTIONS / took, "transactions/s", limit=limit, target=10_000),
+        _flat("MT940 read and proved", _mt940(TRANSACTIONS)),
+        _flat("CFONB 120 read and proved", _cfonb(TRANSACTIONS)),
+    ]
+
+
+def _flat(name: str, body: bytes) -> dict[str, Any]:
+    began = time.perf_counter()
+    found = formats.read(body)
+    took = time.perf_counter() - began
+    if len(found.statements[0].entries) != TRANSACTIONS:
+        raise ValueError("the statement was not read whole")
+    return figure(name, TRANSACTIONS / took, "transactions/s", target=10_000)
 
 
 class _Chunks:
@@ -260,3 +273,38 @@ def _entry(n: int, minor: int) -> str:
         "</IBAN></Id></DbtrAcct></RltdPties><RltdAgts><DbtrAgt><FinInstnId><BICFI>AGRIFRPP</BICFI></FinInstnId>"
         f"</DbtrAgt></RltdAgts><RmtInf><Ustrd>Facture FA-2026-{n:06d}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"
     )
+
+
+def _mt940(count: int) -> bytes:
+    entries = "".join(
+        f":61:2611201120CR{(1_000 + n % 900) // 100},{n % 900 % 100:02d}NTRFNONREF//R{n:09d}\r\n"
+        f":86:166?00GUTSCHR. UEBERWEISUNG?100599?20EREF+E{n:09d}?21SVWZ+Rechnung FA-2026-?22{n:06d}?30AGRIFRPP\r\n"
+        f"?31FR76300060000112345{n:08d}?32SARL Dupont {n}\r\n"
+        for n in range(count)
+    )
+    total = sum(1_000 + n % 900 for n in range(count))
+    closing = f":62F:C261120EUR{total // 100},{total % 100:02d}"
+    return f":20:S\r\n:25:12030000/1234567890\r\n:28C:1/1\r\n:60F:C261119EUR0,\r\n{entries}{closing}\r\n-\r\n".encode()
+
+
+def _cfonb(count: int) -> bytes:
+    """Each operation has three more records: who, what for, and which transfer."""
+    account = "EUR2 12345678901"
+    total = sum(1_000 + n % 900 for n in range(count))
+    lines = [f"0130006    00001{account}  191126{'':50}{_overpunched(0)}{'':16}"]
+    for n in range(count):
+        head = f"30006000100001{account}05201126"
+        amount = _overpunched(1_000 + n % 900)
+        lines += [
+            f"04{head}  201126{'VIR SEPA RECU':31}  0000001  {amount}R{n:09d}{'':6}",
+            f"05{head}     NPY{f'SARL DUPONT {n}':70}  ",
+            f"05{head}     LCC{f'FACTURE FA-2026-{n:06d}':70}  ",
+            f"05{head}     RCN{f'E{n:09d}':70}  ",
+        ]
+    lines.append(f"0730006    00001{account}  201126{'':50}{_overpunched(total)}{'':16}")
+    return "\r\n".join(lines).encode()
+
+
+def _overpunched(minor: int) -> str:
+    digits = f"{minor:014d}"
+    return digits[:13] + "{ABCDEFGHI"[int(digits[13])]

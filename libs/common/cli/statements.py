@@ -2,8 +2,11 @@
 
 Every file stands alone: one that is refused says why and the others are taken. A file that was taken before changes
 nothing, so the same command may be run again after an interruption. Exit code 1 when a file was refused.
+The bytes say which format a file is; its name does not matter.
 """
 
+import json
+import time
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,7 +16,8 @@ from rich.progress import Progress
 
 from libs.common.cli.client import ApiKey, Client
 from libs.common.cli.output import AsJson, answer_json, answer_rows, console, say
-from libs.common.errors import Forbidden, RelanceError, Unauthenticated, Unavailable
+from libs.common.cli.watching import Watch
+from libs.common.errors import Forbidden, Refused, RelanceError, Unauthenticated, Unavailable
 from libs.common.settings import Settings
 
 app = typer.Typer(
@@ -21,16 +25,18 @@ app = typer.Typer(
 )
 
 MATCHING = "payment_matching"
-XML = {"content-type": "application/xml"}
+RAW = {"content-type": "application/octet-stream"}
+FORMATS = "camt.052/053/054, MT940, MT942, CFONB 120, CODA, OFX, BAI2, and CSV or XLSX by the account's mapping."
+Entity = Annotated[UUID | None, typer.Option(help="Whose an account is that nobody knows yet.")]
+BankAccount = Annotated[UUID | None, typer.Option("--account", help="The bank account whose mapping reads a table.")]
 _COLUMNS = ["file", "result", "format", "entries", "payments", "known", "returns", "detail"]
 
 
 @app.command("import")
 def import_files(
-    files: Annotated[
-        list[Path], typer.Argument(help="camt.052, camt.053 or camt.054 files.", exists=True, dir_okay=False)
-    ],
-    entity: Annotated[UUID | None, typer.Option(help="Whose an account is that nobody knows yet.")] = None,
+    files: Annotated[list[Path], typer.Argument(help=FORMATS, exists=True, dir_okay=False)],
+    entity: Entity = None,
+    account: BankAccount = None,
     api_key: ApiKey = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,7 +45,7 @@ def import_files(
     rows = []
     with Progress(console=console(), transient=True) as progress:
         for file in progress.track(files, description="Statements"):
-            rows.append(_import(client, file, entity))
+            rows.append(_import(client, file, entity, account))
             if rows[-1]["result"] == "refused":
                 say(f"{file}: {rows[-1]['detail']}")
     if as_json:
@@ -50,11 +56,69 @@ def import_files(
         raise typer.Exit(1)
 
 
-def _import(client: Client, file: Path, entity: UUID | None) -> dict[str, Any]:
-    """One file; a refusal is an answer, trouble that would meet every file is not. Raises Unavailable and the like."""
-    params = {"entity_id": str(entity)} if entity else {}
+@app.command("watch")
+def watch(
+    folder: Annotated[Path, typer.Argument(help="Where the bank's files arrive.", exists=True, file_okay=False)],
+    *,
+    entity: Entity = None,
+    account: BankAccount = None,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 10.0,
+    once: Annotated[bool, typer.Option(help="Take what is there now, and end.")] = False,
+    api_key: ApiKey = None,
+) -> None:
+    """Take the files of a directory as they come; each goes to done/, or to refused/ beside a .txt that says why.
+
+    A file is moved after it was answered, and taken before changes nothing: stop and start it at any time.
+    """
+    settings = Settings.from_env()
+    client = Client.with_key(settings, api_key)
+    watched = Watch(folder, lambda file: _import(client, file, entity, account))
+    while True:
+        try:
+            for row in watched.look(settings.clock().now(), resting=once):
+                say(_line(row))
+        except Unavailable as error:
+            if once:
+                raise
+            say(f"{error.detail} The files wait.")
+        if once:
+            return
+        time.sleep(every)
+
+
+def _line(row: dict[str, Any]) -> str:
+    if row["result"] == "refused":
+        return f"{row['file']}: {row['detail']}"
+    return f"{row['file']}: {row['format']}, {row['entries']} entries, {row['payments']} payments, {row['result']}"
+
+
+@app.command("mapping")
+def mapping(
+    account: Annotated[
+        UUID, typer.Argument(help="The bank account, as `relance statements accounts --json` names it.")
+    ],
+    file: Annotated[Path | None, typer.Argument(help="JSON to save; left out, the saved one is shown.")] = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Show or save how the tables (CSV, XLSX) of an account are read: docs/statements.md has every field."""
+    client = Client.with_key(Settings.from_env(), api_key)
+    path = f"/v1/bank-accounts/{account}/table-mapping"
+    if file is None:
+        answer_json(client.get(MATCHING, path))
+        return
     try:
-        told = client.post(MATCHING, "/v1/statements", content=file.read_bytes(), headers=XML, params=params)
+        told = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise Refused(f"{file} is no JSON: {error}.", field="mapping") from None
+    answer_json(client.put(MATCHING, path, told))
+
+
+def _import(client: Client, file: Path, entity: UUID | None, account: UUID | None) -> dict[str, Any]:
+    """One file; a refusal is an answer, trouble that would meet every file is not. Raises Unavailable and the like."""
+    named = {"entity_id": entity, "bank_account_id": account}
+    params = {name: str(value) for name, value in named.items() if value}
+    try:
+        told = client.post(MATCHING, "/v1/statements", content=file.read_bytes(), headers=RAW, params=params)
     except (Unavailable, Unauthenticated, Forbidden):
         raise
     except RelanceError as refused:

@@ -20,6 +20,7 @@ from services.payment_matching.statements.told import Balance, Entry, File, Move
 
 MOST_RECORDS = 200_000
 STARTS = re.compile(r"01,[^,\n]*,[^,\n]*,[0-9]{6},", re.ASCII)
+_NESTED = re.compile("01(?:02(?:03(?:16)*49)*98)*99", re.ASCII)
 _RETURNED = frozenset({"123", "255", "257", "266", "423", "468", "555", "557", "566"})
 """Returned items; 567 is their fee."""
 _INTERIM = (AsOfDateModifier.interim_previous_day, AsOfDateModifier.interim_same_day)
@@ -30,6 +31,7 @@ def read(body: bytes) -> File:
     told = plain.text(body)
     if told.count("\n") > MOST_RECORDS:
         raise UnreadableStatement("The file has more records than any statement.")
+    _whole(told)
     try:
         file, counted = bai2.parse_from_string(told), True
     except IntegrityException:
@@ -40,6 +42,13 @@ def read(body: bytes) -> File:
     if not statements:
         raise UnreadableStatement("The file holds no statement.")
     return File("bai2", "2", str(file.header.file_id or ""), statements)
+
+
+def _whole(told: str) -> None:
+    """Its records nest and end as they must: the library would wait for ever for a record that never comes."""
+    codes = [line.strip()[:2] for line in told.split("\n") if line.strip()]
+    if not _NESTED.fullmatch("".join(code for code in codes if code != "88")):
+        raise UnreadableStatement("The records are not those of a whole BAI2 file, 01 (02 (03 16 … 49) 98) 99.")
 
 
 _BROKEN = (

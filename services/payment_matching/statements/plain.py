@@ -11,8 +11,10 @@ from decimal import Decimal
 from services.payment_matching.errors import UnknownFormat, UnreadableStatement
 from services.payment_matching.statements.camt_tree import minor
 
+HEAD = 4_096
 _CONTROL = {number: None for number in range(32) if chr(number) not in "\t\n\r"} | {127: None}
 _IBAN = re.compile(r"(?<![A-Z0-9])[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}(?![A-Z0-9])", re.ASCII)
+_DIGITS = {ord(letter): str(int(letter, 36)) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _LETTERS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "12345678912345678923456789")
 """The letters of French account numbers as the key counts them (clé RIB)."""
 
@@ -26,6 +28,11 @@ def text(body: bytes) -> str:
     except UnicodeDecodeError:
         told = body.decode("cp1252", "replace")
     return told.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROL)
+
+
+def start(body: bytes) -> str:
+    """The first few thousand characters, as far as they tell which format it is."""
+    return body[:HEAD].decode("latin-1").replace("\r", "\n").translate(_CONTROL)
 
 
 def spaced(told: str | None) -> str:
@@ -75,7 +82,7 @@ def is_iban(told: str) -> bool:
     """Whether the check digits hold (ISO 13616, mod 97-10)."""
     if not _IBAN.fullmatch(told):
         return False
-    return int("".join(str(int(character, 36)) for character in told[4:] + told[:4])) % 97 == 1
+    return int((told[4:] + told[:4]).translate(_DIGITS)) % 97 == 1
 
 
 def iban_in(told: str | None) -> str | None:
@@ -85,7 +92,7 @@ def iban_in(told: str | None) -> str | None:
 
 
 def _iban(country: str, rest: str) -> str:
-    left = int("".join(str(int(character, 36)) for character in f"{rest}{country}00")) % 97
+    left = int(f"{rest}{country}00".translate(_DIGITS)) % 97
     return f"{country}{98 - left:02d}{rest}"
 
 

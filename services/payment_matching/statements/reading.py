@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 
 from services.payment_matching.errors import UnreadableStatement
-from services.payment_matching.statements import camt, formats, table
+from services.payment_matching.statements import camt, formats
 from services.payment_matching.statements.layout import Known
 from services.payment_matching.statements.told import File
 
@@ -23,8 +23,7 @@ _ROOT = Path(__file__).parents[3]
 
 async def read(body: bytes, layouts: Sequence[Known] = ()) -> File:
     """The proved file. Raises UnknownFormat or UnreadableStatement, also when reading takes too much memory or time."""
-    packed = body.startswith(table.XLSX)
-    if (len(body) <= SMALL and not packed) or len(body) > camt.MAX_BYTES:
+    if (len(body) <= SMALL and not formats.needs_limits(body)) or len(body) > camt.MAX_BYTES:
         return await asyncio.to_thread(formats.read, body, layouts)
     told = orjson.dumps([known.model_dump(mode="json") for known in layouts])
     child = await asyncio.create_subprocess_exec(

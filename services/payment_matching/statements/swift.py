@@ -5,6 +5,7 @@ text of the last entry; an expected entry (EC, ED) is pending. An MT940 proves i
 counts and sums (:90D:, :90C:) where it has them. Source: SWIFT MT940/MT942 format specifications.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -93,6 +94,8 @@ def _statement(message: str, number: int) -> Statement:
 
 
 def _parsed(message: str, where: str) -> Transactions:
+    # What it cannot read the library would write to the log: names and accounts of payers.
+    logging.getLogger("mt940").setLevel(logging.CRITICAL)
     told = Transactions(tags={61: StatementSWIFT()}, options=mt940.Options.all())
     try:
         told.parse(message)

@@ -4,6 +4,7 @@ from typing import Any
 
 from libs.common.ids import uuid7
 from tests.integration.payment_matching.till import IBAN, Till
+from tests.unit.payment_matching import flat_files
 from tests.unit.payment_matching.camt_files import camt053, detail, entry, statement
 from tests.unit.payment_matching.flat_files import MT942, cfonb, more, ofx, ofx_entry, operation, whole
 
@@ -82,6 +83,13 @@ async def test_an_ofx_file_brings_money_and_moves_no_feed(till: Till) -> None:
     told = await till.upload(ofx(ofx_entry("+12,50")))
     assert (told["format"], told["statements"][0]["payments"]) == ("ofx", 1)
     assert (await till.get("/v1/bank-accounts"))[0]["covered_to"] is None
+
+
+async def test_a_bai2_file_is_read_under_limits(till: Till) -> None:
+    told = await till.upload(flat_files.bai2(), entity_id=str(till.entity))
+    assert (told["format"], told["statements"][0]["payments"]) == ("bai2", 1)
+    refused = await till.upload(flat_files.bai2()[:-30], 422)
+    assert "whole BAI2 file" in refused["detail"]
 
 
 async def test_a_broken_mt940_makes_only_its_own_feed_stale(till: Till) -> None:
