@@ -90,7 +90,7 @@ class Read:
     checked: frozenset[str]
     """Keys that are structured references whose check digits hold."""
     long: bool
-    """Near a bank's length limit (140 and the like): something may be cut off."""
+    """At a bank's length limit, a multiple of 35 up to 140 or beyond: something may be cut off."""
     said: int
     """How many of the pieces the payer wrote as text; those after it are its system's own reference."""
 
@@ -112,7 +112,11 @@ def read(remittance: str | None, structured: Sequence[str] = (), end_to_end: str
     checked = frozenset(key for key in kept if len(key) >= 10 and references.is_strong(key))
     structured_keys = {references.normal(reference)[:64] for reference in structured}
     proved = frozenset(key for key in kept if key in structured_keys and references.scheme(key))
-    return Read(kept, tuple(pieces), checked | proved, len(remittance or "") >= 135, len(said))
+    return Read(kept, tuple(pieces), checked | proved, _at_limit(len(remittance or "")), len(said))
+
+
+def _at_limit(length: int) -> bool:
+    return length >= 135 or (length >= 69 and length % 35 in (0, 34))
 
 
 def _join(keys: dict[str, tuple[int, int]], pieces: Sequence[str], start: int, end: int) -> None:
@@ -228,13 +232,20 @@ def quotes(read: Read, hits: Iterable[Hit], open_items: Mapping[UUID, Item]) -> 
 
 def _strength(read: Read, hit: Hit) -> Strength:
     if hit.kind == "reference":
-        return "checked" if hit.key in read.checked else "full"
+        return "checked" if hit.key in read.checked else _unchecked(hit.key)
     if hit.kind == "number":
         # A number that is all digits and short is met by chance: a date, a postcode, a price.
         return "full" if len(hit.key) >= 6 or not hit.key.isdigit() else "group"
     if hit.kind == "order":
         return "order"
     return "digits" if hit.kind == "digits" else "group"
+
+
+def _unchecked(reference: str) -> Strength:
+    """A reference met in free text: digits alone are met by chance unless there are many of them."""
+    if not reference.isdigit() or len(reference) >= 9:
+        return "full"
+    return "digits" if len(reference) >= 7 else "group"
 
 
 def _rank(quote: Quoted) -> tuple[int, int, int]:

@@ -37,7 +37,7 @@ def guards(one: Hypothesis, receipt: Receipt, evidence: Evidence, lead: float) -
         found.append("closed_item_quoted")
     if left_out(one, evidence):
         found.append("more_is_quoted")
-    if evidence.quoted.keys() & one.items and not all_quoted(one, evidence):
+    if evidence.quoted.keys() & one.items and not all_quoted(one, evidence) and not _cut_off(one, receipt, evidence):
         found.append("not_all_quoted")
     if {evidence.items[item].entity_id for item in one.items} != {receipt.entity_id}:
         found.append("other_entity")
@@ -145,9 +145,27 @@ def _shape_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list
     """A sum of neighbours is taken only if the account is known, no other sum gives it and it is not round."""
     if one.shape not in _UNSTRUCTURED:
         return []
+    if _cut_off(one, receipt, evidence):
+        return []
     payer = payer_of(one, evidence)
     sure = payer is not None and payer.by != "name" and receipt.amount % ROUND != 0
     return [] if one.shape == "neighbours" and sure else ["unstructured"]
+
+
+def _cut_off(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> bool:
+    """A long list whose end the bank cut off: all but one item are named surely, and only one makes it exact."""
+    if one.shape != "extended" or not receipt.read.long or len(one.items) < 3:
+        return False
+    named = [evidence.quoted[item] for item in one.items if item in evidence.quoted]
+    payer = payer_of(one, evidence)
+    missing = [line.amount for line in one.lines if line.item_id not in evidence.quoted]
+    return (
+        len(missing) == 1
+        and all(_rank(quote) >= STRENGTHS["digits"] for quote in named)
+        and payer is not None
+        and payer.by != "name"
+        and sum(i.residual == missing[0] and i.payer_id == one.payer_id for i in evidence.items.values()) == 1
+    )
 
 
 def _identity_guards(one: Hypothesis, evidence: Evidence) -> list[str]:

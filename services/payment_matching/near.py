@@ -1,4 +1,4 @@
-"""Numbers written almost right: one slip of a finger, a letter read for a digit, the end cut off.
+"""Numbers written almost right: one slip of a finger, a letter read for a digit, the end cut off, the serial alone.
 
 Protects: slips are looked for among one payer's own items only. In serial numbering a number with one wrong digit is
 nearly always another live number (notes/matching.md §4.4), so what is near names an item only to somebody whose
@@ -50,9 +50,14 @@ def _meant(windows: Sequence[tuple[str, tuple[int, int], bool]], item: Item) -> 
     groups = _GROUPS.findall(item.number)
     names = {bare for one in (*groups, "".join(groups)) if len(bare := one.lstrip("0")) >= SHORTEST}
     for digits, span, last in windows:
-        if any(one_slip(digits, name) or (last and _cut(digits, name)) for name in names):
+        if any(one_slip(digits, name) or _tail(digits, name) or (last and _cut(digits, name)) for name in names):
             return span
     return None
+
+
+def _tail(digits: str, name: str) -> bool:
+    """`25735` of `20260625735`: which digits are the serial, the payer's own items show."""
+    return CUT_SHORTEST <= len(digits) < len(name) and name.endswith(digits)
 
 
 def _cut(digits: str, name: str) -> bool:

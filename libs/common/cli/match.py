@@ -4,6 +4,8 @@ The matcher is measured in a database of its own: on the server of the stack tha
 """
 
 import asyncio
+import signal
+from collections.abc import Coroutine
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +14,7 @@ import typer
 
 from libs.common.cli.output import AsJson, answer_json, answer_rows, say
 from libs.common.cli.stack import progress
+from libs.common.errors import RelanceError
 from libs.common.settings import Settings
 
 app = typer.Typer(name="match", help="Measure the matcher, and make worlds to measure it on.", no_args_is_help=True)
@@ -38,7 +41,7 @@ def evaluate(  # noqa: PLR0917 - options, never given by place
         say(f"{files.untold} payments have no line of truth: they are taken to pay no item.")
     report = import_module(f"{_ENGINE}.report")
     with progress() as tell:
-        found, kept = asyncio.run(report.evaluate(Settings.from_env(), files, tell, learn=learn))
+        found, kept = asyncio.run(_stoppable(report.evaluate(Settings.from_env(), files, tell, learn=learn)))
     if out is not None:
         report.write_decisions(out, files, kept)
     if as_json:
@@ -47,6 +50,22 @@ def evaluate(  # noqa: PLR0917 - options, never given by place
     rows = [{"figure": what, "value": value} for what, value in report.table(found)]
     answer_rows(rows, as_json=False, columns=["figure", "value"])
     answer_rows([_class(row) for row in found["classes"]], as_json=False, columns=_CLASS)
+
+
+async def _stoppable(work: Coroutine[Any, Any, Any]) -> Any:
+    """The work, ended in good order by SIGTERM: its database and its server go with it. Raises Stopped."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise Stopped from None
+
+
+class Stopped(RelanceError):
+    """The evaluation was stopped; nothing of it is left."""
+
+    code = "stopped"
 
 
 def _class(row: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,8 @@ async def scratch(settings: Settings) -> AsyncIterator[Settings]:
         return
     with tempfile.TemporaryDirectory(prefix="relance-evaluate-", ignore_cleanup_errors=True) as folder:
         server = Postgres(Path(folder) / "postgres", _free_port(), Path(folder) / "postgres.log")
-        await asyncio.to_thread(server.start)
+        # Here, not in a thread: the server ends with the thread that started it.
+        server.start()
         try:
             async with _database(replace(settings, database_url=server.address), server.admin_url) as own:
                 yield own

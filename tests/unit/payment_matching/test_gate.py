@@ -174,6 +174,15 @@ def test_money_is_no_overpayment_if_it_is_more_than_twice_what_is_owed_or_more_i
     assert told("FA-2026-000123 et fact 125", 15_000, THREE, BY_IBAN).auto is None
 
 
+def test_a_list_that_the_bank_cut_off_is_taken_if_only_one_item_makes_it_exact() -> None:
+    text = "REGLEMENT DES FACTURES SUIVANTES FA-2026-000123 + FA-2026-000124 + FA-"
+    assert len(text) == 70
+    assert paid_by(told(text, 75_000, THREE, BY_IBAN)) == {123: 10_000, 124: 25_000, 125: 40_000}
+    assert told(text, 75_000, THREE, BY_NAME).auto is None
+    assert told(text, 75_000, [*THREE, item(126, 40_000)], BY_IBAN).auto is None
+    assert told(text[10:], 75_000, THREE, BY_IBAN).auto is None
+
+
 def test_the_payer_is_known_even_when_what_it_pays_is_not() -> None:
     assert told("", 77, THREE, BY_IBAN).payer_id == DUPONT
     assert told("", 77, THREE, BY_IBAN, Known(MARTIN, "iban", True)).payer_id is None

@@ -34,6 +34,7 @@ def test_one_slip_is_one_character_added_lost_changed_or_two_swapped(one: str, o
         ("facture 300001/d-26", [2]),
         ("FACTURE 3450", [3]),
         ("Fact. FA-2026-01746", [1]),
+        ("fact 7466 merci", [1]),
         ("FACTURE 345 merci", []),
         ("FACTURE 99881", []),
     ],
