@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +41,11 @@ def refusal(status: int, code: str, **facts: Any) -> httpx.Response:
     return httpx.Response(status, json=told | facts)
 
 
+def fit(path: str, pattern: str) -> bool:
+    """Whether a path is meant by a pattern with stars."""
+    return "*" in pattern and fnmatchcase(path, pattern)
+
+
 @dataclass
 class Owners:
     """Answers every call under its key once; `says` is what a path answers, or a function of what was asked."""
@@ -72,7 +78,10 @@ class Owners:
         return answer
 
     def _answer(self, one: Asked) -> httpx.Response:
-        said = self.says.get((one.method, one.path)) or self.says.get((one.method, one.path.rpartition("/")[0] + "/*"))
+        said = self.says.get((one.method, one.path))
+        if said is None:
+            alike = (told for (method, path), told in self.says.items() if method == one.method and fit(one.path, path))
+            said = next(alike, None)
         if callable(said):
             said = said(one)
         if isinstance(said, httpx.Response):
