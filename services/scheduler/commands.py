@@ -130,7 +130,7 @@ async def _part_released(asker: Asker, row: Row) -> None:
         return
     today = (await asker.calendar(row["entity_id"])).today(asker.now)
     keys = {name: known[0][name] for name in ("tenant_id", "item_id", "invoice_id")}
-    cause = {f"released:{row['hold_id']}": [today.isoformat(), "released"]}
+    cause = {f"released:{row['hold_id']}": [today.isoformat(), "released", asker.now.isoformat()]}
     await items.came_back(asker.db, [{**keys, "cycles": cause}])
 
 
@@ -339,7 +339,7 @@ def hold_row(asker: Asker, scope: str, scope_id: UUID, kind: str, review_on: dat
 async def _pause(asker: Asker, target: Target, rows: Sequence[dict[str, Any]], today: date) -> None:
     await holds.place(asker.db, rows)
     case = target.case["case_id"]
-    await cases.answered(asker.db, [{"tenant_id": asker.tenant, "case_id": case, "answered_on": today}])
+    await cases.answered(asker.db, [cases.answer(asker.tenant, case, today, asker.now)])
     await cases.look_at(asker.db, {(asker.tenant, case)}, asker.now)
     await asker.say(*(speaking.placed(row) for row in rows))
 

@@ -136,6 +136,26 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "window_closed": ("Hors des heures d'envoi ; reprise le {opens}.", "Outside sending hours; they open {opens}."),
     "tenant_stopped": ("Tous les envois sont arrêtés.", "All sending is stopped."),
     "payer_unknown": ("La fiche du payeur n'est pas encore connue.", "The payer's file is not known yet."),
+    "debtor_changed_since": (
+        "La fiche du client a changé depuis, le {on} : ce qu'elle disait alors n'est plus connu.",
+        "The payer's file changed since, on {on}: what it said then is not known any more.",
+    ),
+    "other_cases_then": (
+        "Ce client a d'autres comptes : ce qui s'y préparait alors n'est plus connu.",
+        "The payer has other accounts: what was under way there then is not known any more.",
+    ),
+    "run_in_then": (
+        "La société était en montée en charge : ce qui pouvait encore partir ce jour-là n'est plus connu.",
+        "The entity was on its run-in: how much could still leave that day is not known any more.",
+    ),
+    "unknown_then": (
+        "Personne n'avait encore annoncé cette échéance ce jour-là.",
+        "Nobody had told of this instalment by then.",
+    ),
+    "not_released_then": (
+        "Selon ce qui est connu, l'étape « {step} » devait partir ; elle n'est pas partie ce jour-là.",
+        "By all that is known step “{step}” was due then; it was not released that day.",
+    ),
     "calendar_unknown": (
         "Aucun calendrier de jours fériés ou fuseau horaire n'est connu pour « {what} » : rien ne part.",
         "No calendar of holidays and no clock is known for “{what}”: nothing leaves.",

@@ -1,12 +1,11 @@
 """From rows to facts: everything that the decisions about many cases need, read in a dozen questions.
 
-With `as_of` in the past the facts are those that were known then: residuals, releases and their ends, holds, contacts.
+With `as_of` in the past the rows are those of that instant, as `remembering` puts them together again.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,37 +13,16 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.scheduler.case import Case, Item, Mark, Money, Party, Pause
-from services.scheduler.evidence import facts_of, standing
+from services.scheduler.finding import Found, find
 from services.scheduler.policy import PolicyVersion
+from services.scheduler.remembering import remember
 from services.scheduler.situation import Row, Situation
-from services.scheduler.store import facts
 from services.scheduler.store.cases import Pair
 from services.scheduler.store.policies import Policies
 from services.scheduler.store.zones import calendar
 from services.scheduler.trusting import with_bounds
 
 NOTHING = "{}"
-BUDGET_LOOKS_BACK = timedelta(days=366)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The rows of a gathering, by what they belong to."""
-
-    items: Mapping[UUID, Sequence[Any]]
-    marks: Mapping[UUID, Sequence[Any]]
-    holds: Mapping[Pair, Sequence[Any]]
-    files: Mapping[Pair, Any]
-    cash: Sequence[Any]
-    credits: Mapping[Pair, Sequence[Any]]
-    coverage: Mapping[Pair, date | None]
-    parties: Mapping[Pair, Any]
-    said: Mapping[Pair, Sequence[date]]
-    formal: Mapping[Pair, Sequence[Any]]
-    entities: Mapping[Pair, Any]
-    stopped: Collection[UUID]
-    residuals: Mapping[UUID, Any]
-    as_of: datetime | None
 
 
 async def gather(
@@ -59,74 +37,33 @@ async def gather(
     """The situations of these payer_case rows, in their order; `also` names items that may be closed."""
     if not rows:
         return []
-    found = await _find(db, rows, now, as_of, also)
+    if as_of is not None and as_of < now:
+        past = await remember(db, rows, policies, as_of, also)
+        on = await _on(db, past.rows, policies)
+        return [
+            replace(_situation(row, past.found, past.active, on), caveats=past.caveats[row["case_id"]])
+            for row in past.rows
+        ]
+    found = await find(db, rows, now, also)
     names = {(key[0], entity.policy) for key, entity in found.entities.items()}
     active = await policies.active(db, names, now)
-    on = await policies.of(
-        db, {(row["tenant_id"], row["policy_version_id"]) for row in rows if row["policy_version_id"]}
-    )
+    on = await _on(db, rows, policies)
     situations = [_situation(row, found, active, on) for row in rows]
-    return situations if found.as_of else await with_bounds(db, situations, found.entities, now)
+    return await with_bounds(db, situations, found.entities, now)
 
 
-async def _find(
-    db: AsyncConnection, rows: Sequence[Row], now: datetime, as_of: datetime | None, also: Collection[Pair]
-) -> _Found:
-    cases = {(row["tenant_id"], row["case_id"]) for row in rows}
-    parties = {(row["tenant_id"], row["party_id"]) for row in rows}
-    payers = {(row["tenant_id"], row["payer_id"]) for row in rows}
-    groups = {(row["tenant_id"], row["group_id"]) for row in rows if row["group_id"]}
-    tenants = {row["tenant_id"] for row in rows}
-    party_rows = await facts.parties(db, parties)
-    read = {row.item_id: row for row in await facts.open_items(db, cases)}
-    read |= {row.item_id: row for row in await facts.items_of(db, also)}
-    ids = {(row.tenant_id, row.item_id) for row in read.values()}
-    debtors = payers | {(row.tenant_id, row.debtor_id) for row in read.values()}
-    past = as_of is not None and as_of < now
-    heard = {pair for pair, row in party_rows.items() if row.last_notice_on is not None}
-    entities = {(row["tenant_id"], row["entity_id"]) for row in rows}
-    scopes = ids | cases | debtors | parties | groups | entities | {(tenant, tenant) for tenant in tenants}
-    return _Found(
-        items=_by(read.values(), lambda row: row.case_id),
-        marks=_by(await facts.marks(db, ids), lambda row: row.item_id),
-        holds=_by(await facts.holds(db, scopes, ended=past), lambda row: (row.tenant_id, row.scope_id)),
-        files=await facts.files(db, debtors),
-        cash=await facts.cash(db, payers, groups),
-        credits=_by(await facts.credited(db, payers), lambda row: (row.tenant_id, row.payer_id)),
-        coverage=await facts.coverage(db, entities),
-        parties=party_rows,
-        said=_days(await facts.said(db, heard, now.date() - BUDGET_LOOKS_BACK)),
-        formal=_by(await facts.formal_days(db, parties), lambda row: (row.tenant_id, row.party_id)),
-        entities=await facts.entities(db, tenants),
-        stopped=await facts.stopped(db, tenants),
-        residuals=facts.told_by(await facts.residuals(db, ids), as_of) if past and as_of else {},
-        as_of=as_of if past else None,
-    )
-
-
-def _by(rows: Any, key: Any) -> dict[Any, list[Any]]:
-    found: dict[Any, list[Any]] = defaultdict(list)
-    for row in rows:
-        found[key(row)].append(row)
-    return found
-
-
-def _days(rows: Sequence[Any]) -> dict[Pair, list[date]]:
-    found: dict[Pair, list[date]] = defaultdict(list)
-    for row in rows:
-        found[row.tenant_id, row.party_id].append(row.said_on)
-    return found
+async def _on(db: AsyncConnection, rows: Sequence[Row], policies: Policies) -> dict[UUID, PolicyVersion]:
+    versions = {(row["tenant_id"], row["policy_version_id"]) for row in rows if row["policy_version_id"]}
+    return await policies.of(db, versions)
 
 
 def _situation(
-    row: Row, found: _Found, active: Mapping[Any, PolicyVersion], on: Mapping[UUID, PolicyVersion]
+    row: Row, found: Found, active: Mapping[Any, PolicyVersion], on: Mapping[UUID, PolicyVersion]
 ) -> Situation:
     tenant = row["tenant_id"]
     entity = found.entities.get((tenant, row["entity_id"]))
     file = found.files.get((tenant, row["payer_id"]))
-    items = tuple(
-        made for raw in found.items.get(row["case_id"], ()) if (made := _item(raw, row, found, file)) is not None
-    )
+    items = tuple(_item(raw, row, found, file) for raw in found.items.get(row["case_id"], ()))
     version = on.get(row["policy_version_id"])
     wanted = active.get((tenant, entity.policy)) if entity is not None else None
     if wanted is not None and (version is None or not any(item.marks for item in items)):
@@ -141,7 +78,7 @@ def _situation(
     )
 
 
-def _case(row: Row, found: _Found, items: tuple[Item, ...], entity: Any, payer_known: bool) -> Case:
+def _case(row: Row, found: Found, items: tuple[Item, ...], entity: Any, payer_known: bool) -> Case:
     tenant, key = row["tenant_id"], (row["tenant_id"], row["entity_id"])
     left = found.credits.get((tenant, row["payer_id"]), ())
     return Case(
@@ -169,7 +106,7 @@ def _case(row: Row, found: _Found, items: tuple[Item, ...], entity: Any, payer_k
     )
 
 
-def _cash(row: Row, found: _Found) -> tuple[Money, ...]:
+def _cash(row: Row, found: Found) -> tuple[Money, ...]:
     mine = [
         paid
         for paid in found.cash
@@ -179,30 +116,24 @@ def _cash(row: Row, found: _Found) -> tuple[Money, ...]:
     return tuple(Money(paid.currency, paid.unapplied_minor, paid.seen_on) for paid in mine)
 
 
-def _party(row: Row, found: _Found) -> Party:
+def _party(row: Row, found: Found) -> Party:
     pair = (row["tenant_id"], row["party_id"])
     kept = found.parties.get(pair)
     said = found.said.get(pair, [])
     formal = [other.formal_on for other in found.formal.get(pair, ()) if other.case_id != row["case_id"]]
     if kept is None:
         return Party(row["party_id"], formal_on=min(formal, default=None))
-    if found.as_of is not None:
-        said = [day for day in said if day <= found.as_of.date()]
-        return Party(row["party_id"], max(said, default=None), tuple(said), formal_on=min(formal, default=None))
     others = kept.reserved_on if kept.reserved_case != row["case_id"] else None
     return Party(row["party_id"], kept.last_notice_on, tuple(said), others, min(formal, default=None))
 
 
-def _item(raw: Any, row: Row, found: _Found, payer: Any) -> Item | None:
+def _item(raw: Any, row: Row, found: Found, payer: Any) -> Item:
     tenant, item_id = raw.tenant_id, raw.item_id
     debtor = found.files.get((tenant, raw.debtor_id))
     residual = raw.amount_minor if raw.residual_minor is None else raw.residual_minor
-    if found.as_of is not None:
-        told = found.residuals.get(item_id)
-        residual = raw.amount_minor if told is None else told.residual_minor
     kept = found.marks.get(item_id)
     holds = found.holds and _pauses(raw, row, found)
-    cycles = _cycles(orjson.loads(raw.cycles), found.as_of) if raw.cycles != NOTHING else None
+    cycles = orjson.loads(raw.cycles) if raw.cycles != NOTHING else None
     last = max(cycles.values()) if cycles else None
     return Item(
         item_id=item_id,
@@ -223,19 +154,13 @@ def _item(raw: Any, row: Row, found: _Found, payer: Any) -> Item | None:
         cycle=1 + len(cycles) if cycles else 1,
         cycle_on=date.fromisoformat(last[0]) if last else None,
         cycle_reason=last[1] if last else "",
-        marks=tuple(mark for each in kept if (mark := _mark(each, found, payer)) is not None) if kept else (),
+        marks=tuple(_mark(each, payer) for each in kept) if kept else (),
         pauses=holds or (),
         settled_on=raw.settled_on,
         settled_version=raw.settled_version,
         to_thank=raw.to_thank,
         credit_pending=bool(found.credits) and _credit_pending(raw, found.credits.get((tenant, row["payer_id"]), ())),
     )
-
-
-def _cycles(kept: Mapping[str, list[str]], as_of: datetime | None) -> dict[str, list[str]]:
-    if as_of is None:
-        return dict(kept)
-    return {cause: told for cause, told in kept.items() if date.fromisoformat(told[0]) <= as_of.date()}
 
 
 def _not_chased(raw: Any, debtor: Any) -> tuple[str, ...]:
@@ -260,7 +185,7 @@ def _credit_pending(raw: Any, notes: Sequence[Any]) -> bool:
     )
 
 
-def _pauses(raw: Any, row: Row, found: _Found) -> tuple[Pause, ...]:
+def _pauses(raw: Any, row: Row, found: Found) -> tuple[Pause, ...]:
     tenant = raw.tenant_id
     scopes = {
         "item": raw.item_id,
@@ -277,34 +202,22 @@ def _pauses(raw: Any, row: Row, found: _Found) -> tuple[Pause, ...]:
         for scope, identity in scopes.items()
         if identity is not None
         for held in found.holds.get((tenant, identity), ())
-        if held.scope == scope and _in_force(held, found.as_of)
+        if held.scope == scope
     )
 
 
-def _in_force(held: Any, as_of: datetime | None) -> bool:
-    if as_of is None:
-        return True
-    return bool(held.placed_at <= as_of and (held.lifted_at is None or held.lifted_at > as_of))
-
-
-def _mark(raw: Any, found: _Found, payer: Any) -> Mark | None:
-    state, on, retry = raw.state, raw.on_date, raw.retry_on
-    if found.as_of is not None:
-        if raw.released_at > found.as_of and raw.release == 1:
-            return None
-        known = [fact for fact in facts_of(orjson.loads(raw.ends)) if fact.at <= found.as_of]
-        then = standing(known, raw.release, raw.kind, raw.released_at.date())
-        state, on, retry = then.state, then.on, then.retry_on
-    elif state in ("failed", "bounced") and payer is not None and raw.ended_at and payer.changed_at > raw.ended_at:
+def _mark(raw: Any, payer: Any) -> Mark:
+    retry = raw.retry_on
+    if raw.state in ("failed", "bounced") and payer is not None and raw.ended_at and payer.changed_at > raw.ended_at:
         retry = None
     return Mark(
         step_key=raw.step_key,
         cycle=raw.cycle,
         tone=raw.tone,
         kind=raw.kind,
-        state=state,
+        state=raw.state,
         release=raw.release,
-        on=on,
+        on=raw.on_date,
         channel=raw.channel,
         reminder_id=raw.reminder_id,
         retry_on=retry,

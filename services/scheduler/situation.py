@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.scheduler.calendar import Calendar
-from services.scheduler.case import Case
+from services.scheduler.case import Case, Reason
 from services.scheduler.planner import Decision, decide
 from services.scheduler.policy import PolicyVersion
 
@@ -25,6 +25,8 @@ class Situation:
     calendar: Calendar
     language: str
     entity_known: bool
+    caveats: tuple[Reason, ...] = ()
+    """What of an instant in the past is not known any more."""
 
 
 def look(situation: Situation, now: datetime) -> Decision:

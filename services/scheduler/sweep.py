@@ -171,7 +171,7 @@ async def _record(db: AsyncConnection, found: Sequence[Written], now: datetime) 
         {"tenant_id": each.case["tenant_id"], "reminder_id": reminder} for each in found for reminder in each.withdrawn
     ]
     await sweeping.withdraw(db, gone)
-    await items.thanks_decided(db, [row for each in found for row in each.thanked])
+    await items.thanks_decided(db, [row for each in found for row in each.thanked], now)
     await sweeping.reserve(db, [row for each in found for row in each.reserved])
     await sweeping.settle(db, [each.case for each in found])
     said = [event(body, now, known_as=known_as) for each in found for known_as, body in each.said]

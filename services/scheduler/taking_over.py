@@ -79,6 +79,7 @@ async def _decided(asker: Asker, rows: Sequence[Row], decision: Decision) -> Non
                 "item_id": row["item_id"],
                 "take_over_decision": told,
                 "take_over_on": days[row["entity_id"]],
+                "take_over_at": asker.now,
             }
             for row in rows
         ],

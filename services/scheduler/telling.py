@@ -1,6 +1,7 @@
 """Decisions told to people: one case, one item at an instant, the plan of a day. Nothing here changes anything."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
@@ -9,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
 from services.scheduler.calendar import Calendar
+from services.scheduler.case import Reason
 from services.scheduler.explain import Explanation, explain
 from services.scheduler.gathering import gather
 from services.scheduler.planner import Decision
 from services.scheduler.situation import Situation, look
-from services.scheduler.store import cases, items
+from services.scheduler.store import cases, facts, items
 from services.scheduler.store.policies import Policies
 
 
@@ -33,7 +35,26 @@ async def of_item(
     situation = (await gather(db, [case], policies, now, as_of=at, also=[(tenant, item_id)]))[0]
     decision = look(situation, at)
     mine = next(found for found in situation.case.items if found.item_id == item_id)
-    return explain(mine, situation.case, decision), situation, decision
+    told = explain(mine, situation.case, decision)
+    if at < now:
+        caveats = await _against_the_record(db, rows[0], told, situation, at)
+        situation = replace(situation, caveats=tuple(caveats))
+    return told, situation, decision
+
+
+async def _against_the_record(
+    db: AsyncConnection, row: Mapping[str, Any], told: Explanation, situation: Situation, at: datetime
+) -> list[Reason]:
+    """Where an explanation of the past differs from what was done: it says so."""
+    if row["told_at"] is not None and row["told_at"] > at:
+        return [Reason("unknown_then")]
+    known = list(situation.caveats)
+    if not told.now:
+        return known
+    today = situation.calendar.today(at)
+    marks = await facts.marks(db, [(row["tenant_id"], row["item_id"])])
+    released = any(mark.released_at >= at and situation.calendar.today(mark.released_at) == today for mark in marks)
+    return known if released else [*known, Reason("not_released_then", {"step": told.next_step})]
 
 
 async def of_cases(

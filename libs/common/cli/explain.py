@@ -71,6 +71,7 @@ def _lines(told: dict[str, Any], language: str) -> list[str]:
     if told["next_step"]:
         lines.append(f"  next: {told['next_step']}" + (f" on {told['next_on']}" if told["next_on"] else ""))
     lines += [f"  - {reason[language]}" for reason in told["reasons"]]
+    lines += [f"  ! {caveat[language]}" for caveat in told.get("caveats", ())]
     lines += [
         f"  {mark['on']}  {mark['step']} (release {mark['release']}): {mark['state']}" for mark in told["history"]
     ]

@@ -52,7 +52,7 @@ class ItemOut(BaseModel):
 
 
 class ExplanationOut(ItemOut):
-    """One item at one instant."""
+    """One item at one instant. `caveats` say what of a past instant is not known, or differs from what was done."""
 
     case_id: UUID
     entity_id: UUID
@@ -60,6 +60,7 @@ class ExplanationOut(ItemOut):
     policy: str | None
     policy_number: int | None
     at: datetime
+    caveats: list[ReasonOut] = []
 
 
 def reason(told: Reason) -> ReasonOut:

@@ -11,7 +11,7 @@ from libs.common.errors import Refused
 from libs.common.http import Prose, Wire
 from libs.common.permits import Scope
 from services.scheduler import commands, taking_over, telling
-from services.scheduler.api.explanations import ExplanationOut, facts
+from services.scheduler.api.explanations import ExplanationOut, facts, reason
 from services.scheduler.api.shared import AmountOut, In, Reads, Writes, shown
 from services.scheduler.store import items as store
 from services.scheduler.store.waiting import Chosen
@@ -137,6 +137,7 @@ async def explain_item(item_id: UUID, caller: Reads, room: In, at: At = None) ->
         policy=version.policy.name if version else None,
         policy_number=version.number if version else None,
         at=instant,
+        caveats=[reason(each) for each in situation.caveats],
     )
 
 

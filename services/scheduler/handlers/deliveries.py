@@ -81,7 +81,7 @@ async def replied(db: AsyncConnection, told: Event) -> None:
     }
     if await holds.place(db, [row]):
         await outbox.record(db, event(speaking.placed(row), told.time, cause=told))
-    await cases.answered(db, [{"tenant_id": tenant, "case_id": body.case_id, "answered_on": today}])
+    await cases.answered(db, [cases.answer(tenant, body.case_id, today, told.time)])
     read_at = await cases.read_at(db, tenant, body.case_id)
     if read_at is not None and read_at >= told.time:
         await _read(db, told, body.case_id, read_at)
@@ -98,10 +98,9 @@ async def task_done(db: AsyncConnection, told: Event) -> None:
         touched = await _stand(db, [(tenant, cover, _done(told, cover)) for cover in body.covers])
         party = await cases.party_of(db, tenant, body.case_id)
         if party is not None and body.outcome != "wrong_number":
-            await _say(db, [_call_row(body, party)])
+            await _say(db, [_call_row(told, party)])
         if body.outcome in ("reached", "promise", "dispute"):
-            row = {"tenant_id": tenant, "case_id": body.case_id, "answered_on": body.done_on}
-            await cases.answered(db, [row])
+            await cases.answered(db, [cases.answer(tenant, body.case_id, body.done_on, told.time)])
         await cases.look_at(db, touched, told.time)
     await cases.look_at(db, {(tenant, body.case_id)}, told.time)
 
@@ -184,6 +183,7 @@ async def _say(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
 def _notice_row(told: Event, on: date) -> dict[str, Any]:
     body: NoticeBody = told.body
     end = ENDS[told.type]
+    at = body.sent_at if isinstance(body, ReminderSent) else told.time
     return {
         "tenant_id": body.tenant_id,
         "notice_id": body.notice_id,
@@ -202,6 +202,7 @@ def _notice_row(told: Event, on: date) -> dict[str, Any]:
         "approved": isinstance(body, ReminderSent) and body.approved,
         "edited": isinstance(body, ReminderSent) and body.edited,
         "rejected": _rejected(told),
+        **{f"{name}_at": at if end == name else None for name in ("sent", "uncertain", "bounced")},
     }
 
 
@@ -212,7 +213,8 @@ def _step_of(body: NoticeBody) -> str:
     return base(hardest.step_key) if hardest is not None else ""
 
 
-def _call_row(body: TaskDone, party: UUID) -> dict[str, Any]:
+def _call_row(told: Event, party: UUID) -> dict[str, Any]:
+    body: TaskDone = told.body
     return {
         "tenant_id": body.tenant_id,
         "notice_id": body.task_id,
@@ -225,5 +227,7 @@ def _call_row(body: TaskDone, party: UUID) -> dict[str, Any]:
         "tone": 0,
         "said_on": body.done_on,
         **dict.fromkeys(evidence.FLAGS, False),
+        **dict.fromkeys(evidence.INSTANTS),
         "sent": True,
+        "sent_at": told.time,
     }

@@ -4,6 +4,7 @@ The rule it protects: an item belongs to the case of who pays for its debtor now
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.events import Event
 from libs.common.events.debtors import DebtorChanged
-from libs.common.events.invoices import CreditNoteIssued, InvoiceAmended, InvoiceBody, InvoiceCancelled
-from services.scheduler.store import cases, debtors, items, money
+from libs.common.events.invoices import CreditNoteIssued, InvoiceAmended, InvoiceBody
+from services.scheduler.store import cases, debtors, items, money, past
 
 
 async def invoiced(db: AsyncConnection, events: Sequence[Event]) -> None:
@@ -21,7 +22,9 @@ async def invoiced(db: AsyncConnection, events: Sequence[Event]) -> None:
     files = await cases.payers_now(db, _debtors(bodies))
     files |= await cases.payers_now(db, {(body.tenant_id, _payer(body, files)) for body in bodies} - files.keys())
     await cases.open_cases(db, [_case_row(body, files) for body in bodies])
-    rows = [row for body in bodies for row in _item_rows(body, files)]
+    rows = [row for each in events for row in _item_rows(each.body, files, each.time)]
+    if isinstance(bodies[0], InvoiceAmended):
+        await past.overridden(db, rows)
     await items.invoiced(db, rows)
     latest = max(event.time for event in events)
     if isinstance(bodies[0], InvoiceAmended):
@@ -32,15 +35,16 @@ async def invoiced(db: AsyncConnection, events: Sequence[Event]) -> None:
 
 async def cancelled(db: AsyncConnection, events: Sequence[Event]) -> None:
     """InvoiceCancelled: nothing of these invoices is owed."""
-    bodies: list[InvoiceCancelled] = [event.body for event in events]
     rows: list[dict[str, Any]] = [
         {
             "tenant_id": body.tenant_id,
             "item_id": each,
             "invoice_id": body.invoice_id,
             "cancelled_version": body.version,
+            "cancelled_at": event.time,
         }
-        for body in bodies
+        for event in events
+        for body in [event.body]
         for each in body.item_ids
     ]
     await items.cancelled(db, rows)
@@ -61,7 +65,7 @@ async def credit_noted(db: AsyncConnection, event: Event) -> None:
         "issued_version": body.version,
         "seen_on": event.time.date(),
     }
-    await money.credit_issued(db, row)
+    await money.credit_issued(db, row, event.time)
     await cases.look_at(db, {(body.tenant_id, await _case_of(db, body.tenant_id, body.debtor_id))}, event.time)
 
 
@@ -129,7 +133,7 @@ async def _case_of(db: AsyncConnection, tenant: UUID, debtor: UUID) -> UUID:
     return cases.case_id(tenant, file["payer_id"] if file else debtor)
 
 
-def _item_rows(body: InvoiceBody, files: Mapping[cases.Pair, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _item_rows(body: InvoiceBody, files: Mapping[cases.Pair, Mapping[str, Any]], at: datetime) -> list[dict[str, Any]]:
     payer = _payer(body, files)
     return [
         {
@@ -148,6 +152,7 @@ def _item_rows(body: InvoiceBody, files: Mapping[cases.Pair, Mapping[str, Any]])
             "invoice_version": body.version,
             "not_chased": ",".join(body.not_chased),
             "take_over": body.take_over,
+            "told_at": at,
         }
         for part in body.instalments
     ]

@@ -34,19 +34,17 @@ async def paid(db: AsyncConnection, events: Sequence[Event]) -> None:
     """PaymentReceived, Matched, Unmatched, Reversed: money on account, and what items owe after it."""
     days = await zones.days(db, events)
     bodies: list[PaymentBody] = [each.body for each in events]
-    await money.payments(db, [_payment_row(each.body, days[each.id]) for each in events])
+    await money.payments(db, [_payment_row(each.body, days[each.id]) | {"told_at": each.time} for each in events])
     told = [(body.tenant_id, part) for body in bodies for part in getattr(body, "residuals", ())]
     latest = max(each.time for each in events)
     await items.owing(db, list(_owing(told)), latest)
     payers = {(body.tenant_id, cases.case_id(body.tenant_id, body.payer_id)) for body in bodies if body.payer_id}
-    answers = {
-        (each.body.tenant_id, cases.case_id(each.body.tenant_id, each.body.payer_id)): days[each.id]
-        for each in sorted(events, key=lambda one: days[one.id])
+    answers = [
+        cases.answer(each.tenant, cases.case_id(each.tenant, each.body.payer_id), days[each.id], each.time)
+        for each in events
         if each.body.payer_id and not isinstance(each.body, PaymentReversed)
-    }
-    await cases.answered(
-        db, [{"tenant_id": key[0], "case_id": key[1], "answered_on": day} for key, day in sorted(answers.items())]
-    )
+    ]
+    await cases.answered(db, answers)
     await holds.judge_promises(db, {(body.tenant_id, body.payer_id) for body in bodies if body.payer_id}, latest)
     await cases.look_at(db, payers, latest)
     await cases.look_at_items(db, {(tenant, part.item_id) for tenant, part in told}, latest)
@@ -66,7 +64,7 @@ async def credit_applied(db: AsyncConnection, told: Event) -> None:
         "answered_version": body.note_version,
         "seen_on": told.time.date(),
     }
-    await money.credit_applied(db, row)
+    await money.credit_applied(db, row, told.time)
     await items.owing(db, list(_owing((body.tenant_id, part) for part in body.residuals)), told.time)
     await cases.look_at(db, {(body.tenant_id, cases.case_id(body.tenant_id, body.payer_id))}, told.time)
     await cases.look_at_items(db, {(body.tenant_id, part.item_id) for part in body.residuals}, told.time)
@@ -87,7 +85,7 @@ async def reopened(db: AsyncConnection, told: Event) -> None:
     body: InvoiceReopened = told.body
     row = _residual_row(body.tenant_id, body.item_id, body.invoice_id, body.residual.minor, body.version)
     await items.owing(db, [row], told.time)
-    back = {f"reopened:{body.version}": [body.on.isoformat(), body.reason]}
+    back = {f"reopened:{body.version}": [body.on.isoformat(), body.reason, told.time.isoformat()]}
     keys = {"tenant_id": body.tenant_id, "item_id": body.item_id, "invoice_id": body.invoice_id}
     await items.came_back(db, [{**keys, "cycles": back}])
     if body.reason == "refused_by_debtor":
@@ -136,7 +134,8 @@ async def feeds_advanced(db: AsyncConnection, events: Sequence[Event]) -> None:
     """FeedAdvanced: cases that wait for bank data are looked at again."""
     bodies: list[FeedAdvanced] = [each.body for each in events]
     names = ("tenant_id", "bank_account_id", "entity_id", "version", "covered_to", "required", "unreadable")
-    await money.feeds(db, [{name: getattr(body, name) for name in names} for body in bodies])
+    rows = [{name: getattr(each.body, name) for name in names} | {"told_at": each.time} for each in events]
+    await money.feeds(db, rows)
     latest = max(each.time for each in events)
     for tenant, entity in sorted({(body.tenant_id, body.entity_id) for body in bodies}):
         await cases.look_at_entity(db, tenant, entity, latest, waits="feed")

@@ -1,7 +1,7 @@
 """Cases: opened once per payer, locked in one order, and marked as to be looked at."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import ids
 from libs.common.sets import adding, columns, given
+from services.scheduler.store import told
 from services.scheduler.store.asking import among, plain
 from services.scheduler.tables import debtor, item, payer_case
 
@@ -107,10 +108,25 @@ async def look_at_entity(db: AsyncConnection, tenant: UUID, entity: UUID | None,
     await db.execute(chosen.values(next_at=func.least(payer_case.c.next_at, at)))
 
 
+def answer(tenant: UUID, case: UUID, day: date, told_at: datetime) -> dict[str, Any]:
+    """A payer's sign of life on a day, as it was told."""
+    return {"tenant_id": tenant, "case_id": case, "answered_on": day, "told_at": told_at}
+
+
 async def answered(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The payers of these cases gave a sign of life: rows of tenant_id, case_id, answered_on."""
-    if rows:
-        await db.execute(_answering(), columns(rows))
+    """The payers of these cases gave a sign of life: rows of `answer`."""
+    latest = {(row["tenant_id"], row["case_id"]): row for row in sorted(rows, key=lambda row: row["answered_on"])}
+    if latest:
+        names = ("tenant_id", "case_id", "answered_on")
+        asked = [{name: latest[key][name] for name in names} for key in sorted(latest)]
+        await db.execute(_answering(), columns(asked))
+        await told.keep(db, [_answer_fact(row) for row in rows])
+
+
+def _answer_fact(row: Mapping[str, Any]) -> dict[str, Any]:
+    day: date = row["answered_on"]
+    case = row["case_id"]
+    return told.fact("answer", row["tenant_id"], case, case, day.toordinal(), row["told_at"], {"on": day})
 
 
 async def read_at(db: AsyncConnection, tenant: UUID, case: UUID) -> datetime | None:

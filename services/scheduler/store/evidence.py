@@ -18,6 +18,8 @@ from services.scheduler.tables import notice, occurrence, party
 _KEY = ("tenant_id", "occurrence_id")
 _STANDING = (*_KEY, "state", "reason", "on_date", "ended_at", "retry_on", "ends")
 FLAGS = ("sent", "bounced", "uncertain", "unsent", "approved", "edited", "rejected")
+INSTANTS = ("sent_at", "uncertain_at", "bounced_at")
+"""When what its flag says was told first."""
 _NOTICE = (
     "tenant_id",
     "notice_id",
@@ -30,6 +32,7 @@ _NOTICE = (
     "tone",
     "said_on",
     *FLAGS,
+    *INSTANTS,
 )
 
 
@@ -97,8 +100,10 @@ def _noticing() -> Insert:
     rows = given(notice, _NOTICE)
     told = insert(notice).from_select(list(_NOTICE), select(*rows.c))
     flags = {name: or_(notice.c[name], told.excluded[name]) for name in FLAGS}
+    firsts = {name: func.least(notice.c[name], told.excluded[name]) for name in INSTANTS}
     latest = func.greatest(notice.c.said_on, told.excluded.said_on)
-    return told.on_conflict_do_update(index_elements=["tenant_id", "notice_id"], set_={**flags, "said_on": latest})
+    changes = {**flags, **firsts, "said_on": latest}
+    return told.on_conflict_do_update(index_elements=["tenant_id", "notice_id"], set_=changes)
 
 
 @cache
@@ -113,9 +118,14 @@ def _locking() -> Select[Any]:
     )
 
 
+def counted_kinds() -> frozenset[str]:
+    """Kinds of notices that start the gap: reminders, and calls that were made."""
+    return GAPPED | {"task_call"}
+
+
 def counts() -> Any:
     """Whether a notice starts the gap: a reminder or a call that was made, or may have left, and did not come back."""
-    heard = notice.c.kind.in_((*sorted(GAPPED), "task_call"))
+    heard = notice.c.kind.in_(sorted(counted_kinds()))
     return and_(heard, ~notice.c.bounced, or_(notice.c.sent, and_(notice.c.uncertain, ~notice.c.unsent)))
 
 

@@ -41,7 +41,7 @@ ITEM = (
 MARK = (
     "tenant_id", "item_id", "cycle", "step_key", "case_id", "kind", "tone", "release", "state", "reason",
     "reminder_id", "channel", "on_date", "released_at", "ended_at", "retry_on", "printed_minor", "invoice_version",
-    "withdrawn", "anchored", "ends",
+    "withdrawn", "anchored", "ends", "policy_version_id", "entity_id",
 )  # fmt: skip
 
 
@@ -51,7 +51,8 @@ def _asked(names: tuple[str, str], pairs: Collection[Pair]) -> dict[str, list[An
 
 
 @cache
-def _joined(table: Table, chosen: tuple[str, ...], second: str) -> Select[Any]:
+def joined(table: Table, chosen: tuple[str, ...], second: str) -> Select[Any]:
+    """These columns of the rows whose tenant and second name were asked for."""
     asked = given(table, ("tenant_id", second))
     mine = and_(table.c.tenant_id == asked.c.tenant_id, table.c[second] == asked.c[second])
     return select(*(_read(table, name) for name in chosen)).join(asked, mine)
@@ -68,7 +69,7 @@ async def _rows(
 ) -> list[Any]:
     if not pairs:
         return []
-    found = await db.execute(_joined(table, tuple(chosen), second), _asked(("tenant_id", second), pairs))
+    found = await db.execute(joined(table, tuple(chosen), second), _asked(("tenant_id", second), pairs))
     return list(found.all())
 
 
@@ -82,7 +83,7 @@ async def open_items(db: AsyncConnection, cases: Collection[Pair]) -> list[Any]:
 
 @cache
 def _open_items() -> Select[Any]:
-    return _joined(item, ITEM, "case_id").where(or_(item.c.open, item.c.to_thank))
+    return joined(item, ITEM, "case_id").where(or_(item.c.open, item.c.to_thank))
 
 
 def _closed_under_way(cases: Collection[Pair]) -> Select[Any]:
@@ -123,7 +124,7 @@ async def holds(db: AsyncConnection, scopes: Collection[Pair], *, ended: bool = 
         return []
     names = ("tenant_id", "hold_id", "scope", "scope_id", "kind", "amount_minor", "currency", "review_on",
              "placed_at", "lifted_at")  # fmt: skip
-    asked = _joined(hold, names, "scope_id")
+    asked = joined(hold, names, "scope_id")
     chosen = asked if ended else asked.where(hold.c.state == "active")
     return list((await db.execute(chosen, _asked(("tenant_id", "scope_id"), scopes))).all())
 
@@ -168,7 +169,7 @@ async def credited(db: AsyncConnection, payers: Collection[Pair]) -> list[Any]:
     names = ("tenant_id", "credit_note_id", "payer_id", "debtor_id", "currency", "invoice_ids", "unapplied_minor",
              "answered_version", "issued_version", "seen_on")  # fmt: skip
     left = or_(credit_note.c.answered_version < credit_note.c.issued_version, credit_note.c.unapplied_minor > 0)
-    asked = _joined(credit_note, names, "payer_id").where(left)
+    asked = joined(credit_note, names, "payer_id").where(left)
     return list((await db.execute(asked, _asked(("tenant_id", "payer_id"), payers))).all())
 
 
@@ -203,7 +204,7 @@ async def said(db: AsyncConnection, parties: Collection[Pair], since: date) -> l
     """The days of the notices to these parties since a day that count for gap and budget."""
     if not parties:
         return []
-    asked = _joined(notice, ("tenant_id", "party_id", "said_on", "reminder_id"), "party_id")
+    asked = joined(notice, ("tenant_id", "party_id", "said_on", "reminder_id"), "party_id")
     since_ = bindparam("since", type_=notice.c.said_on.type)
     chosen = asked.where(counts(), notice.c.said_on >= since_)
     return list((await db.execute(chosen, {**_asked(("tenant_id", "party_id"), parties), "since": since})).all())
@@ -213,7 +214,7 @@ async def formal_days(db: AsyncConnection, parties: Collection[Pair]) -> list[An
     """The cases of these parties that have a formal notice coming, with its day."""
     if not parties:
         return []
-    asked = _joined(payer_case, ("tenant_id", "party_id", "case_id", "formal_on"), "party_id")
+    asked = joined(payer_case, ("tenant_id", "party_id", "case_id", "formal_on"), "party_id")
     chosen = asked.where(payer_case.c.formal_on.is_not(None))
     return list((await db.execute(chosen, _asked(("tenant_id", "party_id"), parties))).all())
 

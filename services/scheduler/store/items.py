@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Select, Update, and_, bindparam, cast, func, select, update
+from sqlalchemy import DateTime, Select, Update, and_, bindparam, case, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,6 +35,7 @@ INVOICED = (
     "invoice_version",
     "not_chased",
     "take_over",
+    "told_at",
 )
 _KEY = ("tenant_id", "item_id")
 
@@ -47,7 +48,7 @@ async def invoiced(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> No
 
 
 async def cancelled(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """These items are void: rows of tenant_id, item_id, invoice_id, cancelled_version."""
+    """These items are void: rows of tenant_id, item_id, invoice_id, cancelled_version, cancelled_at."""
     if rows:
         await db.execute(_cancelling(), columns(rows))
 
@@ -78,14 +79,14 @@ async def settled(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> Non
         await db.execute(_settling(), columns([best[key] for key in sorted(best)]))
 
 
-async def thanks_decided(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+async def thanks_decided(db: AsyncConnection, rows: Sequence[Mapping[str, Any]], at: datetime) -> None:
     """Nothing more is said about these settlements: rows of tenant_id, item_id, settled_version."""
     if rows:
-        await db.execute(_thanked(), columns(rows))
+        await db.execute(_thanked(), {**columns(rows), "at": at})
 
 
 async def came_back(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A cycle more for these items: rows of tenant_id, item_id, invoice_id, cycles ({cause: [day, reason]})."""
+    """A cycle more for these items: rows of tenant_id, item_id, invoice_id, cycles {cause: [day, reason, instant]}."""
     if rows:
         await db.execute(_coming_back(), columns(sorted(rows, key=lambda row: (row["tenant_id"], row["item_id"]))))
 
@@ -145,10 +146,15 @@ def _upserting(names: tuple[str, ...]) -> Insert:
 @cache
 def _invoicing() -> Insert:
     adding_ = _upserting(INVOICED)
-    told = {name: adding_.excluded[name] for name in INVOICED if name not in _KEY}
-    return adding_.on_conflict_do_update(
-        index_elements=list(_KEY), set_=told, where=adding_.excluded.invoice_version > item.c.invoice_version
-    )
+    newer = adding_.excluded.invoice_version > item.c.invoice_version
+    earlier = or_(item.c.told_at.is_(None), adding_.excluded.told_at < item.c.told_at)
+    told: dict[str, Any] = {
+        name: case((newer, adding_.excluded[name]), else_=item.c[name])
+        for name in INVOICED
+        if name not in {*_KEY, "told_at"}
+    }
+    told["told_at"] = func.least(item.c.told_at, adding_.excluded.told_at)
+    return adding_.on_conflict_do_update(index_elements=list(_KEY), set_=told, where=or_(newer, earlier))
 
 
 @cache
@@ -173,9 +179,12 @@ def _dropping() -> Update:
 
 @cache
 def _cancelling() -> Insert:
-    adding_ = _upserting((*_KEY, "invoice_id", "cancelled_version"))
+    adding_ = _upserting((*_KEY, "invoice_id", "cancelled_version", "cancelled_at"))
     higher = func.greatest(item.c.cancelled_version, adding_.excluded.cancelled_version)
-    return adding_.on_conflict_do_update(index_elements=list(_KEY), set_={"cancelled_version": higher})
+    first = func.least(item.c.cancelled_at, adding_.excluded.cancelled_at)
+    return adding_.on_conflict_do_update(
+        index_elements=list(_KEY), set_={"cancelled_version": higher, "cancelled_at": first}
+    )
 
 
 @cache
@@ -205,6 +214,7 @@ def _settling() -> Update:
             settled_by=told.c.settled_by,
             settled_on=told.c.settled_on,
             to_thank=and_(told.c.settled_by == "payment", reminded),
+            thanks_at=None,
         )
     )
 
@@ -216,7 +226,7 @@ def _thanked() -> Update:
         update(item)
         .where(item.c.tenant_id == asked.c.tenant_id, item.c.item_id == asked.c.item_id)
         .where(item.c.settled_version == asked.c.settled_version)
-        .values(to_thank=False)
+        .values(to_thank=False, thanks_at=bindparam("at", type_=item.c.thanks_at.type))
     )
 
 

@@ -17,6 +17,7 @@ from services.scheduler.tables import policy_version
 
 FILES = Path(__file__).parents[1] / "policies"
 STANDARD = "standard"
+PRODUCT = "product"
 
 
 class Policies:
@@ -52,6 +53,19 @@ class Policies:
         )
         return {(row.tenant_id, row.name): self._read(plain(row)) for row in await db.execute(asked)}
 
+    async def active_at(
+        self, db: AsyncConnection, names: Collection[tuple[UUID, str]], at: datetime
+    ) -> dict[Any, PolicyVersion]:
+        """(tenant, name) → the version that was active at an instant; the product's own was there from the start."""
+        if not names:
+            return {}
+        asked = select(policy_version).where(
+            or_(policy_version.c.activated_at <= at, policy_version.c.activated_by == PRODUCT),
+            tuple_(policy_version.c.tenant_id, policy_version.c.name).in_(sorted(names)),
+        )
+        rows = await db.execute(asked.order_by(policy_version.c.activated_at))
+        return {(row.tenant_id, row.name): self._read(plain(row)) for row in rows}
+
     async def of(self, db: AsyncConnection, pairs: Collection[Pair]) -> dict[UUID, PolicyVersion]:
         """Version id → version, of these (tenant, version id)."""
         unknown = {version for _, version in pairs if version not in self._known}
@@ -71,9 +85,9 @@ class Policies:
         return self._known[version]
 
     async def _bring_standard(self, db: AsyncConnection, tenants: Collection[UUID], now: datetime) -> None:
-        rows = [_row(tenant, version_of(tenant, self.standard(), 1), "product", now) for tenant in sorted(tenants)]
+        rows = [_row(tenant, version_of(tenant, self.standard(), 1), PRODUCT, now) for tenant in sorted(tenants)]
         for row in rows:
-            row |= {"state": "active", "activated_by": "product", "activated_at": now}
+            row |= {"state": "active", "activated_by": PRODUCT, "activated_at": now}
         await db.execute(insert(policy_version).values(rows).on_conflict_do_nothing())
 
 

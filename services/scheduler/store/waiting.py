@@ -14,7 +14,7 @@ from libs.common.sets import columns, given
 from services.scheduler.store.asking import among, plain
 from services.scheduler.tables import item, payer_case
 
-_DECIDED = ("tenant_id", "item_id", "take_over_decision", "take_over_on")
+_DECIDED = ("tenant_id", "item_id", "take_over_decision", "take_over_on", "take_over_at")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ async def locked(db: AsyncConnection, tenant: UUID, chosen: Chosen, most: int) -
 
 
 async def decide(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """What a person decided about these items: rows of tenant_id, item_id, take_over_decision, take_over_on."""
+    """What a person decided about these items: rows of tenant_id, item_id, take_over_decision, _on and _at."""
     if rows:
         await db.execute(_deciding(), columns([{name: row[name] for name in _DECIDED} for row in rows]))
 
@@ -82,5 +82,5 @@ def _deciding() -> Update:
     return (
         update(item)
         .where(item.c.tenant_id == asked.c.tenant_id, item.c.item_id == asked.c.item_id)
-        .values(take_over_decision=asked.c.take_over_decision, take_over_on=asked.c.take_over_on)
+        .values({name: asked.c[name] for name in _DECIDED[2:]})
     )

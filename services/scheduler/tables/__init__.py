@@ -9,6 +9,7 @@ from services.scheduler.tables.columns import scheduler
 from services.scheduler.tables.evidence import notice, occurrence
 from services.scheduler.tables.holds import dispute, hold, plan, promise
 from services.scheduler.tables.money import credit_note, feed, payment
+from services.scheduler.tables.past import past_fact
 from services.scheduler.tables.policies import policy_version
 from services.scheduler.tables.running_in import bounded_day, earned_step, ramp_notice
 
@@ -24,6 +25,7 @@ __all__ = [
     "notice",
     "occurrence",
     "party",
+    "past_fact",
     "payer_case",
     "payment",
     "plan",

@@ -64,6 +64,9 @@ notice = Table(
     flag("approved"),
     flag("edited"),
     flag("rejected"),
+    instant("sent_at", nullable=True),
+    instant("uncertain_at", nullable=True),
+    instant("bounced_at", nullable=True),
     Index("notice_party", "tenant_id", "party_id", "said_on"),
     Index("notice_entity", "tenant_id", "entity_id", "said_on"),
     Index(
