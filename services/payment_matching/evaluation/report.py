@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from libs.common.db import Database
+from libs.common.errors import Unavailable
 from libs.common.settings import Settings
 from services.payment_matching.evaluation import figures
 from services.payment_matching.evaluation.figures import Judged
@@ -22,8 +23,22 @@ NOTHING = ("", False, (), (), 0.0, 0.0, "none", ())
 async def evaluate(
     settings: Settings, files: Files, tell: Callable[[str], None], *, learn: bool
 ) -> tuple[dict[str, Any], Run]:
-    """Measure the pipeline on these files, in a database of its own. Raises StackError when none can be had."""
+    """Measure the pipeline on these files, in a database of its own.
+
+    Raises StackError when none can be had, Unavailable when it does not answer in time.
+    """
     tell("A scratch database is made …")
+    try:
+        return await _measured(settings, files, tell, learn=learn)
+    except TimeoutError:
+        raise Unavailable(
+            "The scratch database did not answer in time.", remedy="Measure again when the machine is less busy."
+        ) from None
+
+
+async def _measured(
+    settings: Settings, files: Files, tell: Callable[[str], None], *, learn: bool
+) -> tuple[dict[str, Any], Run]:
     async with scratch(settings) as own:
         database = Database(own, SERVICE, "loop")
         try:

@@ -17,13 +17,17 @@ from uuid import uuid4
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
-from libs.common.db import driver_url, make_engine
+from libs.common.db import driver_url
 from libs.common.devstack.postgres import ADMIN, PASSWORD, Postgres
 from libs.common.migrate import migrate
 from libs.common.settings import SCHEMAS, Settings
 
 SERVICE = "payment_matching"
+_PATIENCE = 30
+"""Seconds to wait for a connection."""
 _LIMITS = ("idle_in_transaction_session_timeout", "statement_timeout", "transaction_timeout")
 """Of sessions in this database alone: a busy machine must not end a measurement."""
 
@@ -81,7 +85,7 @@ async def _database(settings: Settings, admin: str) -> AsyncIterator[Settings]:
 
 async def command(admin: str, sql: str) -> None:
     """Run one statement as the administrator, outside a transaction."""
-    engine = make_engine(driver_url(admin), 1)
+    engine = create_async_engine(driver_url(admin), poolclass=NullPool, connect_args={"timeout": _PATIENCE})
     try:
         async with engine.connect() as db:
             plain = await db.execution_options(isolation_level="AUTOCOMMIT")
