@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from libs.common.devstack.parts import NICENESS
 from libs.common.settings import Settings
 
 CONNECTIONS = 32
@@ -85,14 +86,16 @@ async def paced(
 
 @asynccontextmanager
 async def serving(settings: Settings, service: str, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A Python process that answers on the service's port until the block ends: the service, or what is told."""
+    """A Python process that answers on the service's port until the block ends: the service as the stack starts it, or
+    what is told."""
     told = {
         "RELANCE_BASE_PORT": str(settings.ports["console"]),
         "RELANCE_STATE": str(settings.state),
         "RELANCE_DATABASE_URL": settings.database_url,
         "RELANCE_KAFKA": settings.kafka,
     }
-    command = [sys.executable, "-m", *(arguments or ("libs.common.cli", service))]
+    nice = ("nice", "-n", str(NICENESS.get(service, 0)))
+    command = [*nice, sys.executable, "-m", *(arguments or ("libs.common.cli", service))]
     with (settings.state / f"bench-{service}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **told}, stdout=log, stderr=log)
         try:

@@ -47,9 +47,9 @@ LOOK_EVERY = 1.0
 STALL_EVERY = 20.0
 """Seconds without a record after which a member asks whether there would be some (aiokafka #1037 stops so)."""
 STOPPED_REST = 2.0
-RESTS, RESTS_BEHIND, REST_MOST = 1.0, 0.5, 0.1
-"""After a batch a member rests as long as it worked, half as long while it catches up, 0.1 s at most: records come
-together and share a commit, and the doors of the machine get their turn."""
+RESTS, RESTS_BEHIND, REST_MOST = 3.0, 0.5, 0.12
+"""After a batch a member rests three times as long as it worked, half as long while it catches up, 0.12 s at most:
+records come together and share a commit, and the doors of the machine get their turn."""
 REMEMBERED = timedelta(days=400)
 
 Batch = Mapping[TopicPartition, Sequence[Any]]

@@ -17,6 +17,9 @@ from libs.common.devstack.postgres import Postgres
 from libs.common.devstack.processes import Known, listens, spawn, stop
 from libs.common.settings import Settings
 
+NICENESS = {"scheduler": 5, "notifier": 5, "console": 5}
+"""What comes in, goes before what is made of it: on a busy machine the doors for invoices and money answer first."""
+
 
 class Part(Protocol):
     """Something that runs as one child process."""
@@ -39,11 +42,13 @@ class Program:
     env: Mapping[str, str]
     ready_url: str | None = None
     port: int | None = None
+    niceness: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Start it and return at once; `ready` says when it serves."""
-        self.process = spawn([sys.executable, "-m", "libs.common.cli", *self.arguments], self.log, env=self.env)
+        argv = [sys.executable, "-m", "libs.common.cli", *self.arguments]
+        self.process = spawn(argv, self.log, env=self.env, niceness=self.niceness)
 
     def ready(self) -> bool:
         """Whether it serves: its readiness page answers 200, or its port takes connections."""
@@ -105,4 +110,5 @@ def make_mail(settings: Settings, env: Mapping[str, str]) -> Program:
 def make_service(settings: Settings, name: str, env: Mapping[str, str]) -> Program:
     """One of the five services, doors and loops together."""
     url = f"http://127.0.0.1:{settings.ports[name]}/healthz/ready"
-    return Program((name,), settings.state / "logs" / f"{name}.log", env, ready_url=url)
+    log = settings.state / "logs" / f"{name}.log"
+    return Program((name,), log, env, ready_url=url, niceness=NICENESS.get(name, 0))

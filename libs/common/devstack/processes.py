@@ -58,16 +58,18 @@ def spawn(
     env: Mapping[str, str] | None = None,
     user: User | None = None,
     death: signal.Signals = signal.SIGTERM,
+    niceness: int = 0,
 ) -> subprocess.Popen[bytes]:
     """Start a program with its output in `log`; it gets `death` when the thread that called this ends.
 
-    Call it from a thread that lives as long as the program should.
+    Call it from a thread that lives as long as the program should. The program has a process group of its own, so that
+    a terminal's Ctrl-C is not for it, in our session, so that `niceness` weighs among the programs of one stack.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > _LOG_KEPT:
         log.replace(log.with_suffix(".old"))
     who = (str(user.uid), str(user.gid)) if user else ("-", "-")
-    wrapped = [sys.executable, "-I", "-S", _TETHER, str(int(death)), *who, *argv]
+    wrapped = [sys.executable, "-I", "-S", _TETHER, str(int(death)), str(niceness), *who, *argv]
     with log.open("ab") as out:
         return subprocess.Popen(  # noqa: S603 - the stack's own programs
             [str(part) for part in wrapped],
@@ -75,7 +77,7 @@ def spawn(
             stdout=out,
             stderr=subprocess.STDOUT,
             env=dict(os.environ if env is None else env),
-            start_new_session=True,
+            process_group=0,
         )
 
 

@@ -1,4 +1,4 @@
-"""Runs a program that must not outlive its parent: `python tether.py <signal> <uid|-> <gid|-> program args…`.
+"""Runs a program that must not outlive its parent: `python tether.py <signal> <nice> <uid|-> <gid|-> program args…`.
 
 Started by path, outside the package, so it imports the standard library alone. It drops to the given user, asks the
 kernel for a signal when the parent ends (Linux), and becomes the program. The order matters: changing the user
@@ -15,7 +15,8 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Drop, tether, become. Exits 113 if the parent is already gone."""
     parent = os.getppid()
-    death, uid, gid, *program = sys.argv[1:]
+    death, nice, uid, gid, *program = sys.argv[1:]
+    os.nice(int(nice))
     if uid != "-":
         os.setgroups([])
         os.setgid(int(gid))

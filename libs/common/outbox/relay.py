@@ -34,6 +34,8 @@ RELAY = "relay"
 """Its name among the breakers of its schema."""
 PASS = 2_000
 REST = 0.2
+TOGETHER = 0.02
+"""Seconds after a small pass in which more comes together for the next one."""
 SEND_WITHIN = 7.0
 """Seconds; the session may be idle in its transaction for 10."""
 WHOLE_EVERY = 5.0
@@ -117,7 +119,10 @@ class Relay:
         try:
             while not pulse.stopping.is_set():
                 pulse.turn()
-                if await self.turn() < PASS:
+                published = await self.turn()
+                if 0 < published < PASS:
+                    await asyncio.sleep(TOGETHER)
+                if published < PASS:
                     await pulse.rest(backoff(self._failed) if self._failed else REST)
             while await self.turn():
                 pulse.turn()
