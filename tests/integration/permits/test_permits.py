@@ -114,9 +114,8 @@ async def test_a_database_that_hangs_holds_a_stop_no_longer_than_leases_can_live
     class Hanging:
         @asynccontextmanager
         async def transaction(self, *tenants: UUID) -> AsyncIterator[AsyncConnection]:
-            async with database.transaction(*tenants) as db:
-                await db.execute(text("select pg_sleep(60)"))
-                yield db
+            await asyncio.Event().wait()
+            yield
 
     began = time.monotonic()
     await stopping(Hanging(), Scope(tenant))
