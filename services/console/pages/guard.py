@@ -25,6 +25,8 @@ from services.console.people import sessions
 from services.console.people.lookup import Person
 from services.console.room import here
 
+SCOPE = "scope"
+"""The name under which a dependency of `may` tells its scope."""
 QUIETLY = "x-relance-act"
 """The header of a form that our script sent: it wants to hear of a refusal where it stands."""
 
@@ -102,6 +104,7 @@ def may(scope: str) -> Callable[[Request], Coroutine[Any, Any, Person]]:
             raise Forbidden("Your role does not allow this.", remedy="Ask an administrator.")
         return found
 
+    setattr(allowed, SCOPE, scope)
     return allowed
 
 
