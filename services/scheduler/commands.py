@@ -182,15 +182,13 @@ async def cancel_promise(asker: Asker, promise_id: UUID) -> Row:
 
 
 async def planned(asker: Asker, target: Target, parts: Sequence[tuple[date, Money]]) -> Row:
-    """An instalment plan over items: they are not chased until its last date and two banking days."""
+    """An instalment plan over items: they are not chased while it is kept, until its last date and two banking days."""
     calendar = await asker.calendar(target.case["entity_id"])
     today = calendar.today(asker.now)
     ahead(min(day for day, _ in parts), today - timedelta(days=1), "instalments")
     until = promise_until(max(day for day, _ in parts))
     rows = [
-        hold_row(asker, "item", each["item_id"], "plan", until)
-        | target.about
-        | {"reason": "plan", "lift_at_review": True}
+        hold_row(asker, "item", each["item_id"], "plan", until) | target.about | {"reason": "plan"}
         for each in target.items
     ]
     row = target.about | {
@@ -200,8 +198,10 @@ async def planned(asker: Asker, target: Target, parts: Sequence[tuple[date, Mone
         "amounts_minor": [amount.minor for _, amount in parts],
         "currency": parts[0][1].currency,
         "item_ids": [each["item_id"] for each in target.items],
+        "owed_minor": sum(_owed(each) for each in target.items),
         "author": asker.subject,
         "agreed_at": asker.now,
+        "look_at": calendar.instant(promise_until(min(day for day, _ in parts)) + timedelta(days=1), NIGHT),
         "version": 1,
     }
     await holds.add(asker.db, plan, row)

@@ -1,9 +1,10 @@
-"""The loops that look again by themselves: promises that were kept or broken, holds that end at their review.
+"""The loops that look again by themselves: promises kept or broken, plans paid or missed, holds at their review.
 
-The rule it protects: a promise is judged by the money that came within its span, once, and either way the case goes on.
+The rule it protects: a promise is judged by the money that came within its span, a plan by what its items still owe
+after each of its dates; once, and either way the case goes on.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -15,9 +16,10 @@ from libs.common.events import event
 from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
 from services.scheduler import commands, speaking
+from services.scheduler.calendar import promise_until
 from services.scheduler.commands import Asker, Row
 from services.scheduler.store import cases, holds
-from services.scheduler.tables import promise
+from services.scheduler.tables import plan, promise
 
 BATCH = 100
 REST = 5.0
@@ -52,18 +54,22 @@ class Reviews:
                 await pulse.rest(REST)
 
     async def once(self) -> int:
-        """Judge a batch of promises and end a batch of holds; how many were looked at."""
+        """Judge a batch of promises and of plans and end a batch of holds; how many were looked at."""
         now = self.clock.now()
         async with self.database.transaction() as db:
             due = await holds.promises_to_judge(db, now, BATCH)
             for row in due:
                 await judge(Asker(db, row["tenant_id"], OURSELVES, now), row)
         async with self.database.transaction() as db:
+            plans = await holds.plans_to_judge(db, now, BATCH)
+            for row in plans:
+                await judge_plan(Asker(db, row["tenant_id"], OURSELVES, now), row)
+        async with self.database.transaction() as db:
             over = await holds.due_for_review(db, now.date(), BATCH)
             ended = 0
             for row in over:
                 ended += await _end(Asker(db, row["tenant_id"], OURSELVES, now), row)
-        return len(due) + ended
+        return len(due) + len(plans) + ended
 
 
 async def judge(asker: Asker, row: Row) -> None:
@@ -76,7 +82,37 @@ async def judge(asker: Asker, row: Row) -> None:
         await _over(asker, row, "partly_kept" if paid > 0 else "broken")
     else:
         later = _after(calendar, row)
-        await holds.look_again(asker.db, asker.tenant, row["promise_id"], later)
+        await holds.look_again(asker.db, promise, asker.tenant, row["promise_id"], later)
+
+
+async def judge_plan(asker: Asker, row: Row) -> None:
+    """Completed when nothing is left to pay, defaulted once a date and two banking days are over and short."""
+    calendar = await asker.calendar(row["entity_id"])
+    left = await holds.owed(asker.db, asker.tenant, row["item_ids"])
+    paid, today = row["owed_minor"] - left, calendar.today(asker.now)
+    expected, following = 0, None
+    for day, minor in sorted(zip(row["dates"], row["amounts_minor"], strict=True)):
+        expected += minor
+        if promise_until(day) >= today:
+            following = day
+            break
+        if left and paid < expected:
+            await _plan_over(asker, row, "defaulted", missed_on=day)
+            return
+    if not left or following is None:
+        await _plan_over(asker, row, "completed")
+        return
+    later = calendar.instant(promise_until(following) + timedelta(days=1), commands.NIGHT)
+    await holds.look_again(asker.db, plan, asker.tenant, row["plan_id"], later)
+
+
+async def _plan_over(asker: Asker, row: Row, state: str, missed_on: date | None = None) -> None:
+    await holds.change(asker.db, plan, asker.tenant, row["plan_id"], state=state, ended_at=asker.now)
+    await commands.lifted(asker, row["hold_ids"], "kept" if missed_on is None else "broken")
+    await cases.look_at(asker.db, {(asker.tenant, row["case_id"])}, asker.now)
+    if missed_on is not None:
+        ended = speaking.defaulted({**row, "version": row["version"] + 1}, missed_on)
+        await outbox.record(asker.db, event(ended, asker.now))
 
 
 def _after(calendar: Any, row: Row) -> datetime:

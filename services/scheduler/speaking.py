@@ -1,6 +1,7 @@
 """What the scheduler says of holds, promises, plans and disputes: bodies of events from their rows."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, cast
 
 from libs.common.events.reminders import (
@@ -9,6 +10,7 @@ from libs.common.events.reminders import (
     HoldLifted,
     HoldPlaced,
     PlanAgreed,
+    PlanDefaulted,
     PromiseBroken,
     PromiseCancelled,
     PromiseKept,
@@ -80,6 +82,11 @@ def agreed(row: Row) -> PlanAgreed:
         amounts=[Money(minor, row["currency"]) for minor in row["amounts_minor"]],
         item_ids=list(row["item_ids"]),
     )
+
+
+def defaulted(row: Row, missed_on: date) -> PlanDefaulted:
+    """A plan's row and the date of the payment that did not come → PlanDefaulted."""
+    return PlanDefaulted(**_about(row), plan_id=row["plan_id"], missed_on=missed_on)
 
 
 def disputed(row: Row) -> DisputeOpened:

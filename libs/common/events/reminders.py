@@ -185,6 +185,18 @@ class PlanAgreed(CaseBody):
         return self.plan_id
 
 
+class PlanDefaulted(CaseBody):
+    """A payment of the plan did not come within two banking days: the ladder resumes where it stood."""
+
+    plan_id: UUID
+    missed_on: date
+    """The date of the first payment that is not covered."""
+
+    @property
+    def subject(self) -> UUID:
+        return self.plan_id
+
+
 class DisputeOpened(CaseBody):
     """The payer disputes an item, or a part of it."""
 

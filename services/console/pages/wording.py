@@ -33,6 +33,7 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     "PromiseBroken": ("promises", "bad"),
     "PromiseCancelled": ("promises", ""),
     "PlanAgreed": ("promises", "care"),
+    "PlanDefaulted": ("promises", "bad"),
     "DisputeOpened": ("disputes", "bad"),
     "DisputeResolved": ("disputes", "good"),
     "CaseEscalated": ("letter", "bad"),

@@ -74,7 +74,7 @@ def out(row: Any) -> PlanOut:
 
 @routes.post("", status_code=201)
 async def agree_plan(told: NewPlan, caller: Writes, room: In) -> PlanOut:
-    """Note a plan: its items are not chased until its last date and two banking days."""
+    """Note a plan: its items are not chased while its payments come, each within two banking days of its date."""
     parts = [(part.on, part.amount.money()) for part in told.instalments]
     if any(amount.minor <= 0 for _, amount in parts):
         raise Refused("Every payment of a plan is more than zero.", field="instalments")

@@ -72,7 +72,7 @@ def handlers() -> Mapping[type[Body], Handler]:
 
 
 async def lock(db: AsyncConnection, events: Sequence[Event]) -> None:
-    """Lock the debtors of a batch, those who pay for them, then their cases, each in the order of their ids."""
+    """Lock the debtors of a batch, those who pay for them, then their cases and those of its items, each in order."""
     if not events:
         return
     first = min(event.time for event in events)
@@ -80,7 +80,19 @@ async def lock(db: AsyncConnection, events: Sequence[Event]) -> None:
     await debtors.lock(db, pairs, first)
     files = await cases.payers_now(db, pairs)
     await debtors.lock(db, {(tenant, file["payer_id"]) for (tenant, _), file in files.items()} - pairs, first)
-    await cases.lock_payers(db, pairs)
+    payers = {(tenant, file["payer_id"]) for (tenant, _), file in files.items()} | pairs
+    mine = {(tenant, cases.case_id(tenant, payer)) for tenant, payer in payers}
+    theirs = await cases.of_items(db, {(event.tenant, item) for event in events for item in _items(event.body)})
+    await cases.lock(db, mine | theirs)
+
+
+def _items(body: Any) -> Iterable[UUID]:
+    """The items that it is about: their case may be another payer's than the one it names."""
+    for part in (body, *getattr(body, "residuals", ()), *getattr(body, "covers", ())):
+        found = getattr(part, "item_id", None)
+        if found is not None:
+            yield found
+    yield from getattr(body, "item_ids", ())
 
 
 def _debtors(body: Any) -> Iterable[UUID]:

@@ -24,11 +24,20 @@ def case_id(tenant: UUID, payer: UUID) -> UUID:
     return ids.case_id(tenant, payer)
 
 
-async def lock_payers(db: AsyncConnection, pairs: Collection[Pair]) -> None:
-    """Lock the cases of these debtors and of those who pay for them, in the order of their ids."""
+async def lock(db: AsyncConnection, pairs: Collection[Pair]) -> None:
+    """Lock these cases, those that exist, in the order of their ids."""
     if pairs:
-        rows = [{"tenant_id": tenant, "payer_id": payer} for tenant, payer in pairs]
-        await db.execute(_locking(), columns(rows))
+        await db.execute(
+            _locking(), columns([{"tenant_id": tenant, "case_id": each} for tenant, each in sorted(pairs)])
+        )
+
+
+async def of_items(db: AsyncConnection, pairs: Collection[Pair]) -> set[Pair]:
+    """The cases of these items; those without an invoice have none yet."""
+    if not pairs:
+        return set()
+    asked = columns([{"tenant_id": tenant, "item_id": each} for tenant, each in sorted(pairs)])
+    return {(row.tenant_id, row.case_id) for row in await db.execute(_of_items(), asked)}
 
 
 async def one(db: AsyncConnection, tenant: UUID, case: UUID, *, lock: bool = False) -> dict[str, Any] | None:
@@ -145,19 +154,17 @@ async def party_of(db: AsyncConnection, tenant: UUID, case: UUID) -> UUID | None
 
 @cache
 def _locking() -> Executable:
-    asked = given(payer_case, ("tenant_id", "payer_id"))
-    theirs = (
-        select(debtor.c.tenant_id, debtor.c.payer_id)
-        .join(asked, and_(debtor.c.tenant_id == asked.c.tenant_id, debtor.c.debtor_id == asked.c.payer_id))
-        .union(select(asked.c.tenant_id, asked.c.payer_id))
-        .subquery()
-    )
-    return (
-        select(payer_case.c.case_id)
-        .join(theirs, and_(payer_case.c.tenant_id == theirs.c.tenant_id, payer_case.c.payer_id == theirs.c.payer_id))
-        .order_by(payer_case.c.tenant_id, payer_case.c.case_id)
-        .with_for_update(of=payer_case)
-    )
+    asked = given(payer_case, ("tenant_id", "case_id"))
+    mine = and_(payer_case.c.tenant_id == asked.c.tenant_id, payer_case.c.case_id == asked.c.case_id)
+    ordered = select(payer_case.c.case_id).join(asked, mine).order_by(payer_case.c.tenant_id, payer_case.c.case_id)
+    return ordered.with_for_update(of=payer_case)
+
+
+@cache
+def _of_items() -> Executable:
+    asked = given(item, ("tenant_id", "item_id"))
+    mine = and_(item.c.tenant_id == asked.c.tenant_id, item.c.item_id == asked.c.item_id)
+    return select(item.c.tenant_id, item.c.case_id).join(asked, mine).where(item.c.case_id.is_not(None)).distinct()
 
 
 @cache

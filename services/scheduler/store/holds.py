@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.scheduler.store.asking import among, plain
-from services.scheduler.tables import debtor, hold, item, payer_case, payment, promise
+from services.scheduler.tables import debtor, hold, item, payer_case, payment, plan, promise
 
 Row = Mapping[str, Any]
 
@@ -139,18 +139,31 @@ async def promises_to_judge(db: AsyncConnection, now: datetime, limit: int) -> l
     return [plain(row) for row in await db.execute(asked)]
 
 
-async def look_again(db: AsyncConnection, tenant: UUID, promise_id: UUID, at: datetime) -> None:
-    """A promise is still open: it is judged again at an instant."""
-    mine = update(promise).where(promise.c.tenant_id == tenant, promise.c.promise_id == promise_id)
-    await db.execute(mine.values(look_at=at))
+async def plans_to_judge(db: AsyncConnection, now: datetime, limit: int) -> list[Row]:
+    """Running plans one of whose dates has come or whose payer paid since, of all tenants; others skip them."""
+    asked = (
+        select(plan)
+        .where(plan.c.state == "running", plan.c.look_at <= now)
+        .order_by(plan.c.look_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [plain(row) for row in await db.execute(asked)]
+
+
+async def look_again(db: AsyncConnection, table: Table, tenant: UUID, identity: UUID, at: datetime) -> None:
+    """A promise is still open, or a plan still running: it is judged again at an instant."""
+    key = next(column for column in table.primary_key if column.name != "tenant_id")
+    await db.execute(update(table).where(table.c.tenant_id == tenant, key == identity).values(look_at=at))
 
 
 async def judge_promises(db: AsyncConnection, payers: Collection[tuple[UUID, UUID]], at: datetime) -> None:
-    """Money of these (tenant, payer) came or went: their open promises are judged again."""
-    if payers:
-        pairs = tuple_(promise.c.tenant_id, promise.c.payer_id).in_(sorted(payers))
-        again = update(promise).where(promise.c.state == "open", pairs)
-        await db.execute(again.values(look_at=func.least(promise.c.look_at, at)))
+    """Money of these (tenant, payer) came or went: their open promises and running plans are judged again."""
+    for table, state in ((promise, "open"), (plan, "running")):
+        if payers:
+            pairs = tuple_(table.c.tenant_id, table.c.payer_id).in_(sorted(payers))
+            again = update(table).where(table.c.state == state, pairs)
+            await db.execute(again.values(look_at=func.least(table.c.look_at, at)))
 
 
 async def paid_within(db: AsyncConnection, row: Row) -> int:

@@ -68,10 +68,14 @@ plan = Table(
     Column("amounts_minor", ARRAY(BigInteger), nullable=False),
     currency(),
     Column("item_ids", ARRAY(Uuid), nullable=False),
+    Column("owed_minor", BigInteger, nullable=False, comment="what its items owed when it was agreed"),
     words("author"),
     words("state", "running"),
     instant("agreed_at"),
+    instant("ended_at", nullable=True),
     whole("version", 1),
+    instant("look_at", nullable=True),
+    Index("plan_running", "look_at", postgresql_where=text("state = 'running'")),
 )
 
 dispute = Table(
