@@ -63,19 +63,21 @@ class Peers:
         roles: Collection[str] = (),
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - httpx's own, a call
+        sent: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The JSON answer of a peer (None when it is empty), for a tenant, on behalf of `subject` with `roles`.
+        """The JSON answer of a peer (None when it is empty, text when it is a table), for a tenant, on behalf of
+        `subject` with `roles`.
 
-        Without them the service speaks for itself. Raises Unavailable when the peer does not answer or is in trouble,
+        Without them the service speaks for itself. `sent` is what is sent instead of JSON, as httpx names it:
+        `content`, or `files` and `data` of a form. Raises Unavailable when the peer does not answer or is in trouble,
         PeerRefused with the peer's problem when it refuses.
         """
         who = subject or f"service:{self.service}"
         token = service_token(self.settings, audience=peer, tenant=tenant, subject=who, roles=roles)
         told = {"Authorization": f"Bearer {token}", "traceparent": tracing.traceparent() or "", **(headers or {})}
         patience = httpx.USE_CLIENT_DEFAULT if timeout is None else httpx.Timeout(timeout, connect=min(timeout, 1.0))
-        return _read(
-            peer, await self._send(peer, method, path, json=json, params=params, headers=told, timeout=patience)
-        )
+        how = {"json": json, "params": params, "headers": told, "timeout": patience, **(sent or {})}
+        return _read(peer, await self._send(peer, method, path, **how))
 
     async def content(self, peer: str, path: str, *, tenant: UUID) -> tuple[bytes, str]:
         """The bytes that a peer gives, and their media type. Raises Unavailable or PeerRefused."""
@@ -108,6 +110,8 @@ def _timed(peer: str, outcome: str, began: float) -> None:
 def _read(peer: str, answer: httpx.Response) -> Any:
     if answer.status_code in _BUSY or answer.status_code >= 500:
         raise Unavailable(f"{peer} is in trouble (HTTP {answer.status_code}).")
+    if answer.is_success and answer.headers.get("content-type", "").startswith("text/csv"):
+        return answer.text
     try:
         body = answer.json() if answer.content else None
     except ValueError:

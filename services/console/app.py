@@ -19,6 +19,7 @@ from libs.common.work import with_work
 from services.console import api, pages, projections
 from services.console.directory.spreading import Spreading
 from services.console.errors import NoSuchPage
+from services.console.pages import imports
 from services.console.pages.excel import Excel
 from services.console.pages.web import HERE, Web
 from services.console.people.passwords import Passwords
@@ -37,7 +38,15 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     peers, stack = Peers(settings, SERVICE), Stack(settings)
     room = Room(settings, clock or settings.clock(), doors, peers, Spreading(peers), Passwords(), stack)
     routers = [*api.routers(), directory_door(SERVICE, doors), *pages.routers()]
-    http = make_app(settings, SERVICE, title="Relance console", routers=routers, state=room, database=doors)
+    http = make_app(
+        settings,
+        SERVICE,
+        title="Relance console",
+        routers=routers,
+        state=room,
+        database=doors,
+        long_bodies=imports.LONG,
+    )
     http.state.web, http.state.excel = Web.of(settings), Excel.of()
     http.mount("/static", _Static(directory=HERE / "static"))
     http.add_exception_handler(HTTPException, _nowhere)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -141,6 +142,28 @@ note = Table(
     Index("note_of_debtor", "tenant_id", "debtor_id", text("at desc")),
 )
 """What people note about a customer. It is ours alone: no event carries it, and an erasure takes it away."""
+
+import_draft = Table(
+    "import_draft",
+    console,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("draft_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False, comment="invoices or statement"),
+    Column("name", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=True),
+    Column("looked", JSONB, nullable=True),
+    Column("mapping", JSONB, nullable=True),
+    Column("entity_id", Uuid, nullable=True),
+    Column("take_over", Boolean, nullable=False, server_default=text("false")),
+    Column("state", Text, nullable=False, comment="read, tried, taking, taken, refused"),
+    Column("report", JSONB, nullable=True),
+    Column("by", Text, nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Index("import_draft_latest", "tenant_id", "at"),
+)
+"""A file between its upload and its being taken, and what became of it. The bytes go when it is taken, or after a
+day; the owner of what it holds keeps the rest."""
 
 audit = Table(
     "audit",

@@ -7,9 +7,20 @@ from playwright.async_api import Browser
 
 from tests.browser.conftest import Look, Site, look
 from tests.browser.test_pages import sideways, violations
-from tests.integration.console.street import Street, street  # noqa: F401 - the fixture itself
+from tests.integration.console.conftest import csrf
+from tests.integration.console.street import Resident, Street, street  # noqa: F401 - the fixture itself
+from tests.integration.console.test_imports import CSV, chosen
 
-PAGES = ["/policies", "/policies/{version}", "/templates", "/templates/firm/fr", "/templates/call/en"]
+PAGES = [
+]
+    "/policies",
+    "/policies/{version}",
+    "/templates",
+    "/templates/firm/fr",
+    "/templates/call/en",
+    "/imports",
+    "{tried}",
+]
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +30,20 @@ async def pages(site: Site, street: Street) -> AsyncIterator[list[str]]:  # noqa
     somebody = await street.person(site.tenant, "manager")
     listed = await somebody.page("/policies")
     version = listed.partition('href="/policies/')[2].partition('"')[0]
+    tried = await _tried(somebody)
     await somebody.client.aclose()
-    yield [path.format(version=version) for path in PAGES]
+    yield [path.format(version=version, tried=tried) for path in PAGES]
+
+
+async def _tried(somebody: Resident) -> str:
+    """A file that was read and tried, with one line in error."""
+    fields = {"csrf": csrf(await somebody.client.get("/imports"))}
+    headers = {"origin": somebody.origin}
+    files = {"file": ("factures.csv", CSV.encode("cp1252"))}
+    sent = await somebody.client.post("/imports", data=fields, files=files, headers=headers)
+    at = str(sent.headers["location"])
+    await somebody.send(f"{at}/try", chosen(await somebody.page(at)), at=at)
+    return at
 
 
 async def wide(looking: Look) -> list[str]:
@@ -68,5 +91,23 @@ async def test_a_text_is_shown_while_it_is_written_and_the_way_back_stays_one_st
     await looking.page.frame_locator("iframe.letter").get_by_text("Et encore une fois.").wait_for()
     await looking.page.go_back()
     await looking.page.wait_for_url("**/templates")
+    assert looking.complaints == []
+    await looking.context.close()
+
+
+async def test_a_first_import_takes_five_clicks(chromium: Browser, site: Site, street: Street) -> None:  # noqa: F811
+    tenant, email = await street.console.tenant()
+    await street.console.entity(tenant)
+    await street.spread(tenant)
+    looking = await look(chromium)
+    await looking.sign_in(site, email)
+    page = looking.page
+    table = {"name": "factures.csv", "mimeType": "text/csv", "buffer": CSV.encode("cp1252")}
+    await page.click('nav a[href="/imports"]')
+    await page.set_input_files('form[action="/imports"] input[type=file]', files=[table])  # type: ignore[list-item]
+    await page.click('form[action="/imports"] button.first')
+    await page.click('form[action$="/try"] button.first')
+    await page.click('form[action$="/take"] button.first')
+    await page.get_by_text("Factures prises : 2.").wait_for()
     assert looking.complaints == []
     await looking.context.close()

@@ -10,7 +10,7 @@ signing                 signing in and out, language and theme
 today, approving        the morning's queue, and approving it
 acting, why             what people do about a customer; why something was said or not
 customers invoices balance dso payments silence finding operations   the pages of the work
-policies, ladder, templates   the pages of the set-up
+policies, ladder, templates, imports   the pages of the set-up
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,7 @@ from services.console.pages import (
     dso,
     excel,
     finding,
+    imports,
     invoices,
     lists,
     matching,
@@ -64,6 +65,7 @@ def routers() -> list[APIRouter]:
         finding,
         policies,
         templates,
+        imports,
         operations,
     )
     plain = (customers.LISTING, invoices.LISTING)

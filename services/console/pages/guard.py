@@ -4,7 +4,7 @@ GET changes nothing, ever. Pages without a session lead to the sign-in page, whi
 """
 
 import hmac
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
@@ -113,15 +113,18 @@ def allows(person: Person, scope: str) -> bool:
     return any(scope in ROLES.get(role, ()) for role in person.roles)
 
 
-async def posted(request: Request) -> FormData:
+async def posted(request: Request) -> AsyncIterator[FormData]:
     """The form that a signed-in person sent from a page of ours. Raises NotSignedIn or FromElsewhere."""
     check_origin(request, web_of(request))
     person = await signed_in(request)
     form = await request.form(max_files=20, max_fields=2_000)
-    shown = str(form.get("csrf") or request.headers.get("x-csrf-token") or "")
-    if not hmac.compare_digest(shown.encode(), person.csrf.encode()):
-        raise FromElsewhere
-    return form
+    try:
+        shown = str(form.get("csrf") or request.headers.get("x-csrf-token") or "")
+        if not hmac.compare_digest(shown.encode(), person.csrf.encode()):
+            raise FromElsewhere
+        yield form
+    finally:
+        await form.close()
 
 
 def check_origin(request: Request, web: Web) -> None:

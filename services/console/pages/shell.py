@@ -53,6 +53,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
         (
             Page("/policies", "policies", "nav.policies", "reminders:read"),
             Page("/templates", "templates", "nav.templates", "notices:read"),
+            Page("/imports", "imports", "nav.imports"),
             Page("/operations", "operations", "nav.operations", "payments:read"),
         ),
     ),

@@ -14,5 +14,6 @@ today      what a collector has to do now
 work       the state of the work in figures
 finding    the search over everything
 people     whose name stands behind an actor
+imports    files on their way in
 notices    the newest notices, to look at a text on
 """
