@@ -12,7 +12,6 @@ from tests.integration.console.street import Resident, Street, street  # noqa: F
 from tests.integration.console.test_imports import CSV, chosen
 
 PAGES = [
-]
     "/policies",
     "/policies/{version}",
     "/templates",
