@@ -23,6 +23,7 @@ from libs.common.db import Database
 from libs.common.directory import credentials
 from libs.common.directory.credentials import KnownKey, KnownSource
 from libs.common.errors import Forbidden, QuotaExceeded, Unauthenticated
+from libs.common.refusals import Refusals
 from libs.common.settings import Settings
 
 CACHE_SECONDS = 2.0
@@ -175,6 +176,7 @@ class Doorkeeper:
         self.quota = quota
         self.keys: Remembered[KnownKey | None] = Remembered(CACHE_SECONDS)
         self.sources: Remembered[KnownSource | None] = Remembered(CACHE_SECONDS)
+        self.refusals = Refusals(database)
         self.opened: dict[str, bytes] = {}
         """Sealed secrets that were opened before; what is sealed anew has another text."""
 

@@ -1,4 +1,5 @@
-"""What the doors remember for a while and then forget: Idempotency-Keys 72 hours, webhook ids 90 days.
+"""What the doors remember for a while and then forget: Idempotency-Keys 72 hours, webhook ids 90 days,
+why webhooks were refused 14 days.
 
 The natural key of what a webhook tells protects for ever; its id only tells a reused one from a repeated one.
 """
@@ -8,11 +9,12 @@ from datetime import timedelta
 from sqlalchemy import Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.tables import idempotency_key, webhook_seen
+from libs.common.tables import idempotency_key, webhook_refused, webhook_seen
 
 KEPT: tuple[tuple[Table, str, timedelta], ...] = (
     (idempotency_key, "created_at", timedelta(hours=72)),
     (webhook_seen, "seen_at", timedelta(days=90)),
+    (webhook_refused, "last_at", timedelta(days=14)),
 )
 MOST = 20_000
 

@@ -187,3 +187,21 @@ webhook_seen = Table(
     PrimaryKeyConstraint("tenant_id", "source_id", "webhook_id"),
     Index("webhook_seen_age", "seen_at"),
 )
+
+webhook_refused = Table(
+    "webhook_refused",
+    common,
+    Column("tenant_id", Uuid, nullable=False),
+    Column("refusal_id", Uuid, nullable=False),
+    Column("source_id", Uuid, nullable=False),
+    Column("webhook_id", Text, comment="null where refusals are counted together"),
+    Column("code", Text, nullable=False),
+    Column("field", Text),
+    Column("title", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    instant("at", now=True),
+    instant("last_at", now=True),
+    PrimaryKeyConstraint("tenant_id", "refusal_id"),
+    Index("webhook_refused_latest", "tenant_id", "last_at"),
+    Index("webhook_refused_age", "last_at"),
+)

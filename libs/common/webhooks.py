@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 from uuid import UUID
 
@@ -19,10 +19,11 @@ from sqlalchemy import Select, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 
-from libs.common import metrics
+from libs.common import metrics, refusals
 from libs.common.auth import Doorkeeper, doorkeeper
 from libs.common.directory.credentials import KnownSource
-from libs.common.errors import Conflict, Unauthenticated
+from libs.common.errors import Conflict, RelanceError, Unauthenticated
+from libs.common.refusals import Refusal
 from libs.common.seal import unseal
 from libs.common.sets import adding, columns, given
 from libs.common.tables import webhook_seen
@@ -107,12 +108,45 @@ async def verified_webhook(
     keys = _opened(keeper, known) if known is not None and usable else [bytes(24)]
     if not genuine(keys, shown, body, time.time()) or known is None or not usable:
         metrics.WEBHOOKS.labels(told, "refused").inc()
+        if known is not None:
+            code, title = why(known, told, shown, time.time())
+            keeper.refusals.note(Refusal(known.tenant_id, known.source_id, code, title))
         raise Unauthenticated
     keeper.quota.take(known.tenant_id)
     metrics.WEBHOOKS.labels(told, "verified").inc()
-    return VerifiedSource(
-        known.tenant_id, known.source_id, known.entity_id, known.purpose, body, shown.webhook_id or ""
-    )
+    told_by = (known.tenant_id, known.source_id, known.entity_id, known.purpose)
+    verified = VerifiedSource(*told_by, body, shown.webhook_id or "")
+    request.state.refused = partial(_refused, keeper, verified)
+    return verified
+
+
+def why(known: KnownSource, purpose: str, shown: Shown, now: float) -> tuple[str, str]:
+    """What was wrong with a message that a known source seems to have sent: a code and a sentence, for its owner.
+
+    The sender learns nothing of it: the answer is the one uniform 401.
+    """
+    if not known.active:
+        return "source_closed", "The source is closed."
+    if known.purpose != purpose:
+        return "wrong_purpose", "The source was made for something else."
+    if not (shown.webhook_id and shown.stamp and shown.signatures):
+        return (
+            "header_missing",
+            "webhook-id, webhook-timestamp or webhook-signature is missing or stands twice.",
+        )
+    if not (_ID.fullmatch(shown.webhook_id) and _STAMP.fullmatch(shown.stamp) and len(shown.signatures) <= 4_000):
+        return "header_malformed", "A header is not written as Standard Webhooks says."
+    if abs(now - int(shown.stamp)) > TOLERANCE_SECONDS:
+        return "timestamp_off", "webhook-timestamp is more than five minutes off."
+    return "signature_wrong", "The signature fits no live secret of the source."
+
+
+def _refused(keeper: Doorkeeper, told: VerifiedSource, error: RelanceError) -> None:
+    """Keep why a message was refused whose signature was right."""
+    facts = refusals.of(error)
+    if facts is not None:
+        code, title, field = facts
+        keeper.refusals.note(Refusal(told.tenant_id, told.source_id, code, title, field, told.webhook_id))
 
 
 def _source_id(request: Request) -> UUID:

@@ -1,6 +1,6 @@
 """Wiring of invoice_ingest: its doors, its loops, what they share."""
 
-from libs.common import permits
+from libs.common import permits, received
 from libs.common.clock import Clock
 from libs.common.consumer import Consumer
 from libs.common.db import Database
@@ -38,12 +38,13 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
         settings,
         SERVICE,
         title="Relance invoice ingest",
-        routers=[*api.routers(), permits.router(doors, look), directory_door(SERVICE, doors)],
+        routers=[*api.routers(), permits.router(doors, look), directory_door(SERVICE, doors), received.router(doors)],
         state=room,
         database=doors,
         long_bodies=LONG_BODIES,
         ready={"directory": readiness(doors)},
         closed=room.closed,
     )
+    closing = [room.close, http.state.doorkeeper.refusals.close, doors.close, loops.close]
     app_loops = {"consumer": consumer.run, "relay": relay.run, "directory": reading.run}
-    return with_work(App(SERVICE, http, app_loops, [room.close, doors.close, loops.close]), loops)
+    return with_work(App(SERVICE, http, app_loops, closing), loops)

@@ -1,6 +1,6 @@
 """Wiring of payment_matching: its doors, its loops, what they share."""
 
-from libs.common import permits
+from libs.common import permits, received
 from libs.common.clock import Clock
 from libs.common.consumer import Consumer
 from libs.common.db import Database
@@ -37,7 +37,12 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
         settings,
         SERVICE,
         title="Relance payment matching",
-        routers=[*api.routers(), permits.router(doors, looking.look), directory_door(SERVICE, doors)],
+        routers=[
+            *api.routers(),
+            permits.router(doors, looking.look),
+            directory_door(SERVICE, doors),
+            received.router(doors),
+        ],
         state=room,
         database=doors,
         long_bodies=LONG_BODIES,
@@ -50,4 +55,5 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
         "directory": reading.run,
         "matching": matching.run,
     }
-    return with_work(App(SERVICE, http, running, [doors.close, loops.close]), loops)
+    closing = [http.state.doorkeeper.refusals.close, doors.close, loops.close]
+    return with_work(App(SERVICE, http, running, closing), loops)

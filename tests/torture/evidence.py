@@ -24,7 +24,7 @@ GAP_DAYS = 5
 ENDS = {"ReminderSent", "ReminderFailed", "ReminderStopped", "ReminderUncertain"}
 PLUMBING = {
     "outbox", "outbox_archive", "relay_mark", "inbox", "dead_letter", "parked", "parked_key", "breaker",
-    "idempotency_key", "webhook_seen", "permit_lease", "alembic_version",
+    "idempotency_key", "webhook_seen", "webhook_refused", "permit_lease", "alembic_version",
 }  # fmt: skip
 
 

@@ -69,8 +69,12 @@ def respond(error: RelanceError, headers: Mapping[str, str] | None = None) -> Re
 
 
 async def known(request: Request, error: Exception) -> Response:
-    """An error raised on purpose."""
-    return respond(as_ours(error))
+    """An error raised on purpose; whoever wants to hear of it left `refused` on the request."""
+    ours = as_ours(error)
+    hears = getattr(request.state, "refused", None)
+    if hears is not None:
+        hears(ours)
+    return respond(ours)
 
 
 async def http(request: Request, error: Exception) -> Response:
