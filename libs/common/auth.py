@@ -46,16 +46,18 @@ SCOPES = frozenset(
         "notices:write",
         "notices:approve",
         "directory:admin",
+        "audit:read",
     }
 )
-_READ = {scope for scope in SCOPES if scope.endswith(":read")}
+_AUDIT = {scope for scope in SCOPES if scope.endswith(":read")}
+_READ = _AUDIT - {"audit:read"}
 ROLES: dict[str, frozenset[str]] = {
     "collector": frozenset(_READ | {"reminders:write", "notices:write", "notices:approve", "debtors:write"}),
     "sales_owner": frozenset({"invoices:read", "debtors:read", "reminders:read", "notices:read", "notices:write"}),
     "treasurer": frozenset(_READ | {"payments:write", "invoices:write"}),
     "manager": frozenset(SCOPES - {"directory:admin"}),
     "administrator": SCOPES,
-    "auditor": frozenset(_READ),
+    "auditor": frozenset(_AUDIT),
 }
 """What each role of a person may do."""
 

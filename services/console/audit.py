@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, func, insert, select, text
+from sqlalchemy import ColumnElement, Row, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.console.tables import audit
@@ -84,12 +84,47 @@ async def write(db: AsyncConnection, deed: Deed) -> Head:
     return Head(before.seq + 1, mine)
 
 
-async def page(db: AsyncConnection, tenant_id: UUID, before: int | None = None, limit: int = 100) -> list[Facts]:
-    """The newest entries, or those older than `before`, newest first."""
-    asked = select(audit).where(audit.c.tenant_id == tenant_id)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a page of the audit is narrowed to; nothing unless it is told."""
+
+    actor: str = ""
+    kind: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if self.actor:
+            found.append(audit.c.actor == self.actor)
+        if self.kind:
+            found.append(audit.c.subject_kind == self.kind)
+        if self.since is not None:
+            found.append(audit.c.at >= self.since)
+        if self.until is not None:
+            found.append(audit.c.at < self.until)
+        return found
+
+
+async def page(
+    db: AsyncConnection, tenant_id: UUID, before: int | None = None, limit: int = 100, wanted: Wanted | None = None
+) -> list[Facts]:
+    """The newest entries that match, or those older than `before`, newest first."""
+    asked = select(audit).where(audit.c.tenant_id == tenant_id, *(wanted or Wanted()).conditions())
     if before is not None:
         asked = asked.where(audit.c.seq < before)
     return [dict(row._mapping) for row in await db.execute(asked.order_by(audit.c.seq.desc()).limit(limit))]
+
+
+async def actors(db: AsyncConnection, tenant_id: UUID) -> list[str]:
+    """Whoever did something."""
+    return list(await db.scalars(select(audit.c.actor).where(audit.c.tenant_id == tenant_id).distinct()))
+
+
+async def kinds(db: AsyncConnection, tenant_id: UUID) -> list[str]:
+    """The kinds of things that something was done to."""
+    asked = select(audit.c.subject_kind).where(audit.c.tenant_id == tenant_id).distinct()
+    return sorted(await db.scalars(asked))
 
 
 async def first(db: AsyncConnection, tenant_id: UUID, action: str, subject: object) -> datetime | None:

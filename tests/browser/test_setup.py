@@ -19,6 +19,10 @@ PAGES = [
     "/templates/call/en",
     "/imports",
     "{tried}",
+    "/integrations",
+    "/users",
+    "/audit",
+    "/audit?verify=yes",
 ]
 
 

@@ -14,14 +14,15 @@ Administrator = Annotated[Caller, Depends(requires("directory:admin"))]
 In = Annotated[Room, Depends(inline(here))]
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
+    """The address as it is kept. Raises ValueError."""
     try:
         return validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True).normalized
     except EmailNotValidError as wrong:
         raise ValueError(str(wrong)) from None
 
 
-Email = Annotated[str, StringConstraints(max_length=254, strip_whitespace=True), AfterValidator(_address)]
+Email = Annotated[str, StringConstraints(max_length=254, strip_whitespace=True), AfterValidator(address)]
 """One address, without a display name."""
 
 

@@ -10,7 +10,8 @@ signing                 signing in and out, language and theme
 today, approving        the morning's queue, and approving it
 acting, why             what people do about a customer; why something was said or not
 customers invoices balance dso payments silence finding operations   the pages of the work
-policies, ladder, templates, imports   the pages of the set-up
+policies, ladder, templates, imports, integrations, accounts, journal   the pages of the set-up
+deeds                   what people do through the console, for the audit
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from services.console.pages import (
+    accounts,
     acting,
     approving,
     balance,
@@ -26,7 +28,9 @@ from services.console.pages import (
     excel,
     finding,
     imports,
+    integrations,
     invoices,
+    journal,
     lists,
     matching,
     operations,
@@ -66,6 +70,9 @@ def routers() -> list[APIRouter]:
         policies,
         templates,
         imports,
+        integrations,
+        accounts,
+        journal,
         operations,
     )
     plain = (customers.LISTING, invoices.LISTING)

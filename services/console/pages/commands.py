@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from libs.common.ids import NAMESPACE, uuid7
+from services.console.pages import deeds
 from services.console.pages.guard import quiet
 from services.console.pages.web import Web, path_of_ours, web_of
 from services.console.people.lookup import Person
@@ -33,9 +34,14 @@ LOOKS = 0.05
 
 
 async def ask(room: Room, person: Person, owner: str, method: str, path: str, **how: Any) -> Any:
-    """Call an owner as this person. Raises Unavailable, or PeerRefused with the owner's own words and remedy."""
+    """Call an owner as this person; what it did is written into the audit.
+
+    Raises Unavailable, or PeerRefused with the owner's own words and remedy.
+    """
     tenant, roles = person.tenant_id, sorted(person.roles)
-    return await room.peers.call(method, owner, path, tenant=tenant, subject=person.actor, roles=roles, **how)
+    told = await room.peers.call(method, owner, path, tenant=tenant, subject=person.actor, roles=roles, **how)
+    await deeds.note(room, person, (owner, method, path), how, told)
+    return told
 
 
 def once(key: str | None, part: object = "") -> dict[str, str]:

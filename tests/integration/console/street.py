@@ -36,7 +36,9 @@ class Doors(httpx.AsyncBaseTransport):
         self.doors = {settings.urls[name]: httpx.ASGITransport(app.http) for name, app in apps.items()}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        door = next(door for url, door in self.doors.items() if str(request.url).startswith(url))
+        door = next((door for url, door in self.doors.items() if str(request.url).startswith(url)), None)
+        if door is None:
+            raise httpx.ConnectError("nobody is there", request=request)
         return await door.handle_async_request(request)
 
 
@@ -47,6 +49,12 @@ class Street:
     console: Console
     settings: Settings
     databases: dict[str, Database]
+    doors: Doors
+    apps: dict[str, App]
+
+    async def forget(self, name: str) -> None:
+        """Let a service look up callers anew, as it does by itself after some seconds."""
+        self.apps[name].http.state.doorkeeper.forget()
 
     async def spread(self, tenant: UUID) -> None:
         """Let every service know what the directory says of a tenant."""
@@ -92,10 +100,11 @@ class Resident:
 async def street(console: Console, settings: Settings) -> AsyncIterator[Street]:
     apps = {name: import_module(f"services.{name}.app").wire(settings, console.clock) for name in OTHERS}
     before: Room = console.app.http.state.room
-    client = httpx.AsyncClient(transport=Doors(settings, apps))
+    doors = Doors(settings, apps)
+    client = httpx.AsyncClient(transport=doors)
     console.app.http.state.room = replace(before, peers=Peers(settings, "console", client=client))
     databases = {name: Database(settings, name, "loop", pool=2) for name in (*OTHERS, "console")}
-    yield Street(console, settings, databases)
+    yield Street(console, settings, databases, doors, apps)
     console.app.http.state.room = before
     for database in databases.values():
         await database.close()

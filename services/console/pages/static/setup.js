@@ -14,3 +14,14 @@ addEventListener("input", (event) => {
     form.requestSubmit(form.querySelector("[data-preview]"));
   }, 400);
 });
+
+// A secret that is shown once is copied by its button.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.copy);
+    field.select();
+    await navigator.clipboard.writeText(field.value);
+    button.textContent = button.dataset.copied;
+  });
+}
