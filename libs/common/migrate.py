@@ -109,7 +109,8 @@ def _run(connection: Connection, service: str) -> None:
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", str(_versions(service)))
     config.attributes.update(connection=connection, schema=SCHEMAS[service])
-    connection.execute(text("select pg_advisory_lock(hashtext(:key))"), {"key": f"relance.migrate.{service}"})
+    # One lock for all services: Alembic keeps what it is at in the process, one upgrade at a time.
+    connection.execute(text("select pg_advisory_lock(hashtext('relance.migrate.upgrade'))"))
     connection.commit()
     command.upgrade(config, "head")
     schema = SCHEMAS[service]

@@ -242,9 +242,10 @@ async def test_the_emergency_stop_is_told_and_lifted(console: Console) -> None:
     stopped = await console.call("POST", "/tenant/stop", tenant, {"reason": "wrong amounts"})
     assert (stopped.status_code, stopped.json()["stopped"]) == (200, True)
     browser = await console.sign_in(email)
-    assert "Arrêt d’urgence" in (await browser.get("/operations")).text
+    banner = "Arrêt d’urgence : rien ne part"
+    assert banner in (await browser.get("/operations")).text
     await console.call("POST", "/tenant/resume", tenant, {"reason": "corrected"})
-    assert "Arrêt d’urgence" not in (await browser.get("/operations")).text
+    assert banner not in (await browser.get("/operations")).text
     states = [each["stopped"] for each in await told(console, tenant) if "Tenant" in each["type"]]
     assert states == [False, True, False]
     await browser.aclose()
