@@ -42,6 +42,7 @@ app_user = Table(
     Column("password_hash", Text, nullable=False),
     Column("roles", ARRAY(Text), nullable=False),
     Column("portfolio", Text, nullable=True),
+    Column("shortcuts", Boolean, nullable=False, server_default=text("true")),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("locked_until", INSTANT, nullable=True),

@@ -114,3 +114,32 @@ async def test_a_first_import_takes_five_clicks(chromium: Browser, site: Site, s
     await page.get_by_text("Factures prises : 2.").wait_for()
     assert looking.complaints == []
     await looking.context.close()
+
+
+async def test_keys_open_every_page_and_one_person_may_switch_them_off(chromium: Browser, site: Site) -> None:
+    looking = await look(chromium)
+    await looking.sign_in(site)
+    page = looking.page
+    await page.keyboard.press("g")
+    await page.keyboard.press("b")
+    await page.wait_for_url("**/aged-balance")
+    await page.keyboard.press("?")
+    await page.locator("#part .keys").wait_for()
+    assert await violations(looking) == []
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("/")
+    assert await page.evaluate("() => document.activeElement.id") == "finder"
+    await page.keyboard.type("g?")
+    assert await page.input_value("#finder") == "g?"
+    await page.goto(f"{site.url}/keys")
+    await page.click("button[name=shortcuts]")
+    await page.wait_for_selector("html[data-keys=off]")
+    await page.keyboard.press("g")
+    await page.keyboard.press("b")
+    await page.keyboard.press("?")
+    assert page.url == f"{site.url}/keys"
+    assert await page.locator("#part[open]").count() == 0
+    await page.click("button[name=shortcuts]")
+    await page.wait_for_selector("html:not([data-keys])")
+    assert looking.complaints == []
+    await looking.context.close()

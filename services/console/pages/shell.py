@@ -26,6 +26,8 @@ class Page:
     icon: str
     label: str
     scope: str = "invoices:read"
+    key: str = ""
+    """The letter that opens it after `g`."""
     below: tuple[str, ...] = field(default=())
 
     def here(self, path: str) -> bool:
@@ -37,27 +39,27 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
     (
         "",
         (
-            Page("/", "today", "nav.today", "notices:read"),
-            Page("/customers", "customers", "nav.customers", "debtors:read"),
-            Page("/invoices", "invoices", "nav.invoices"),
-            Page("/aged-balance", "balance", "nav.balance"),
-            Page("/payments", "payments", "nav.payments", "payments:read"),
-            Page("/promises", "promises", "nav.promises", "reminders:read"),
-            Page("/disputes", "disputes", "nav.disputes", "reminders:read"),
-            Page("/holds", "holds", "nav.holds", "reminders:read"),
+            Page("/", "today", "nav.today", "notices:read", key="t"),
+            Page("/customers", "customers", "nav.customers", "debtors:read", key="c"),
+            Page("/invoices", "invoices", "nav.invoices", key="i"),
+            Page("/aged-balance", "balance", "nav.balance", key="b"),
+            Page("/payments", "payments", "nav.payments", "payments:read", key="p"),
+            Page("/promises", "promises", "nav.promises", "reminders:read", key="r"),
+            Page("/disputes", "disputes", "nav.disputes", "reminders:read", key="d"),
+            Page("/holds", "holds", "nav.holds", "reminders:read", key="h"),
         ),
     ),
-    ("nav.steer", (Page("/dso", "dso", "nav.dso", "payments:read"),)),
+    ("nav.steer", (Page("/dso", "dso", "nav.dso", "payments:read", key="s"),)),
     (
         "nav.settings",
         (
-            Page("/policies", "policies", "nav.policies", "reminders:read"),
-            Page("/templates", "templates", "nav.templates", "notices:read"),
-            Page("/imports", "imports", "nav.imports"),
-            Page("/integrations", "integrations", "nav.integrations", "directory:admin"),
-            Page("/users", "users", "nav.users", "directory:admin"),
-            Page("/audit", "audit", "nav.audit", "audit:read"),
-            Page("/operations", "operations", "nav.operations", "payments:read"),
+            Page("/policies", "policies", "nav.policies", "reminders:read", key="l"),
+            Page("/templates", "templates", "nav.templates", "notices:read", key="m"),
+            Page("/imports", "imports", "nav.imports", key="x"),
+            Page("/integrations", "integrations", "nav.integrations", "directory:admin", key="n"),
+            Page("/users", "users", "nav.users", "directory:admin", key="u"),
+            Page("/audit", "audit", "nav.audit", "audit:read", key="j"),
+            Page("/operations", "operations", "nav.operations", "payments:read", key="o"),
         ),
     ),
 )

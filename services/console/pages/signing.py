@@ -86,7 +86,7 @@ async def sign_out(request: Request, person: SignedIn, form: Posted) -> Response
 
 @routes.post("/preferences")
 async def prefer(request: Request, person: SignedIn, form: Posted) -> Response:
-    """Choose the theme of this browser or the language of this person."""
+    """Choose the theme of this browser, or the language of this person and whether single keys do something."""
     web = web_of(request)
     answer = RedirectResponse(path_of_ours(str(form.get("next") or "")), 303)
     if form.get("theme") in THEMES:
@@ -96,4 +96,8 @@ async def prefer(request: Request, person: SignedIn, form: Posted) -> Response:
         async with here(request).database.transaction(person.tenant_id) as db:
             mine = (app_user.c.tenant_id == person.tenant_id, app_user.c.user_id == person.user_id)
             await db.execute(update(app_user).where(*mine).values(language=str(form["language"])))
+    if form.get("shortcuts") in ("on", "off"):
+        async with here(request).database.transaction(person.tenant_id) as db:
+            mine = (app_user.c.tenant_id == person.tenant_id, app_user.c.user_id == person.user_id)
+            await db.execute(update(app_user).where(*mine).values(shortcuts=form["shortcuts"] == "on"))
     return answer

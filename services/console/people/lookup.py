@@ -28,11 +28,11 @@ $$
 _SESSION = """
 create or replace function {schema}.find_session(asked_digest text, idle interval, absolute interval, today date)
 returns table (tenant_id uuid, user_id uuid, csrf text, stale boolean, email text, name text, language text,
-               roles text[], portfolio text, covers text[])
+               roles text[], portfolio text, shortcuts boolean, covers text[])
 language sql stable security definer set search_path = {schema}, pg_temp
 as $$
   select s.tenant_id, s.user_id, s.csrf, s.seen_at < now() - interval '1 minute', u.email, u.name, u.language,
-         u.roles, u.portfolio,
+         u.roles, u.portfolio, u.shortcuts,
          array(select c.portfolio from substitute c
                 where c.tenant_id = u.tenant_id and c.user_id = u.user_id and today between c.from_on and c.until_on
                 order by c.portfolio)
@@ -69,6 +69,8 @@ class Person:
     language: str
     roles: frozenset[str]
     portfolio: str | None
+    shortcuts: bool = True
+    """Whether single keys do something."""
     covers: tuple[str, ...] = ()
     """The portfolios that this person looks after today as a substitute."""
 

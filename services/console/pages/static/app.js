@@ -8,7 +8,7 @@ addEventListener("change", (event) => {
 
 // "/" goes to the search; single letters press the button that names them, unless somebody is typing.
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), select, textarea, dialog")) return;
+  if (document.documentElement.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), select, textarea, dialog")) return;
   const named = /^[a-z]$/.test(event.key) ? `[data-key="${event.key}"]` : event.key === "Enter" && event.target === document.body ? "[data-enter]" : "";
   const button = named && document.querySelector(named);
   if (event.key === "/") document.getElementById("finder")?.focus();
@@ -118,6 +118,7 @@ addEventListener("click", async (event) => {
   if (!link || !dialog || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   const answer = await fetch(link.href, { headers: { "x-relance-part": "1" } });
+  dialog.ariaLabel = link.ariaLabel ?? link.textContent;
   dialog.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.children);
   dialog.showModal();
 });
