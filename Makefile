@@ -1,6 +1,6 @@
 # Every target is one or two commands. They need make and Python >= 3.11; the rest comes as locked packages into .venv.
 .POSIX:
-.PHONY: help setup setup-stack up down status demo test torture check format bench lock schemas
+.PHONY: help setup setup-stack up down status demo test torture check format bench screenshots demo-check lock schemas
 VENV = .venv
 PY = $(VENV)/bin/python
 SETUP = VENV=$(VENV) sh libs/common/devstack/setup.sh
@@ -33,7 +33,7 @@ demo: setup-stack
 	@$(RELANCE) demo
 
 test: setup
-	@$(PY) -m pytest --ignore=tests/torture
+	@$(PY) -m pytest --ignore=tests/torture --ignore=tests/demo
 
 torture: setup
 	@$(PY) -m pytest tests/torture
@@ -52,6 +52,12 @@ format: setup
 
 bench: setup
 	@$(PY) -m bench
+
+demo-check: setup
+	@$(PY) -m pytest tests/demo
+
+screenshots: setup
+	@$(PY) -m tests.browser.pictures
 
 schemas: setup
 	$(PY) -m libs.common.events.asyncapi

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from bench.stack import stack
 
-ROOMS = ("bus", "intake", "sweep", "mails", "matching", "whole")
+ROOMS = ("bus", "intake", "sweep", "mails", "matching", "console", "whole")
 RESULTS = Path(__file__).parent / "results.json"
 
 

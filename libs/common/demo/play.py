@@ -28,6 +28,10 @@ from libs.common.money import Money
 PARIS = ZoneInfo("Europe/Paris")
 SECOND = Person("laurent.joly", ("manager",))
 DISPUTE_DAYS = 12
+LEFT = 2
+"""Working days at the end whose notices, calls and payments are left on the desk."""
+ODD = 4
+"""Working days at the end on which some transfers say little."""
 PLAIN = 0.9  # the share of the likeliest suggestion from which a treasurer confirms without asking
 
 
@@ -51,28 +55,31 @@ class Play:
     async def run(self, sales: Sequence[Sale], start: date, end: date, tell: Callable[[str], None]) -> None:
         """Play every working day from `start` to `end`, both included."""
         closed = holidays.country_holidays("FR", years={start.year, end.year})
-        day = start
-        while day <= end:
-            if day.weekday() < 5 and day not in closed:
-                tell(f"{day:%d/%m} · {self._line()}")
-                await self._day(day, [sale for sale in sales if sale.issued == day])
-            day += timedelta(days=1)
+        days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
+        working = [day for day in days if day.weekday() < 5 and day not in closed]
+        for day in working:
+            tell(f"{day:%d/%m} · {self._line()}")
+            self.customers.odd = day in working[-ODD:]
+            await self._day(day, [sale for sale in sales if sale.issued == day], staffed=day not in working[-LEFT:])
 
     def _line(self) -> str:
         return " · ".join(f"{count:,} {what}" for what, count in self.happened.most_common(4))
 
-    async def _day(self, day: date, sold: Sequence[Sale]) -> None:
+    async def _day(self, day: date, sold: Sequence[Sale], *, staffed: bool) -> None:
+        """On a day that is not staffed nothing is approved, called or matched: it waits for whoever opens the demo."""
         self._at(day, time(7, 30))
         await self._sell(sold)
         await self._bank(day)
         await self.office.settled(60)
-        await self._confirm()
+        if staffed:
+            await self._confirm()
         await self._end_disputes(day)
         self._at(day, time(9, 30))
         await self.office.settled(60)
-        await self._approve()
-        await self._calls(day)
-        await self.office.settled(60)
+        if staffed:
+            await self._approve()
+            await self._calls(day)
+            await self.office.settled(60)
         await self._read(day)
 
     def _at(self, day: date, hour: time) -> None:

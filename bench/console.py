@@ -1,0 +1,210 @@
+"""The finance team's pages with 1,000,000 invoices of 40,000 customers, 350,000 of them open, in one process.
+
+Each page is asked for through the application's own door, one request after another, with everything that the server
+does: session, queries, rendering. RELANCE_WRITE_PLANS=1 writes how Postgres answers into docs/console_plans.md.
+"""
+
+import gzip
+import hashlib
+import os
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from argon2 import PasswordHasher
+from sqlalchemy import event, text
+
+from bench.figures import figure
+from libs.common.auth import service_token
+from libs.common.db import Database
+from libs.common.directory import INSTALLATION
+from libs.common.ids import uuid7
+from libs.common.settings import Settings
+from services.console.app import wire
+from services.console.pages.web import HERE
+
+CUSTOMERS, INVOICES, OPEN = 40_000, 1_000_000, 350_000
+TIMES, WARM = 40, 3
+PASSWORD = "correct horse battery staple"
+PLANS = Path(__file__).parents[1] / "docs" / "console_plans.md"
+PAGES = {
+    "Today": "/",
+    "Today, calls": "/?tab=calls",
+    "customers": "/customers",
+    "customers, filtered": "/customers?q=maison%2012&order=name",
+    "customer file": "/customers/{debtor}",
+    "invoices": "/invoices",
+    "invoices, overdue": "/invoices?state=overdue&page=20",
+    "invoice": "/invoices/{invoice}",
+    "aged balance": "/aged-balance",
+    "payments": "/payments",
+    "promises": "/promises",
+    "DSO, months kept": "/dso",
+    "operations": "/operations",
+    "audit": "/audit",
+}
+PAST = {"aged balance 30 days ago": "/aged-balance?on={past}"}
+FRAGMENTS = {"keys": "/keys"}
+SEARCHES = {
+    "search, number": "/search?q=F0123456",
+    "search, name": "/search?q=maison%20123",
+    "search, amount": "/search?q=1234,56",
+}
+
+FILL = Path(__file__).with_suffix(".sql")
+TABLES = "debtor invoice item telling move payment activity reminder notice task promise hold".split()
+
+
+async def rows(settings: Settings) -> list[dict[str, Any]]:
+    """The pages' server times and sizes."""
+    async with _console(settings) as (browser, database, tenant):
+        past = await _fill(settings, tenant)
+        names = {"debtor": _named("d1"), "invoice": _named("i77"), "past": past}
+        found = []
+        for name, path in PAGES.items():
+            found += await _measured(browser, f"page {name}, p95", path.format(**names), 200, size=25)
+        for name, path in PAST.items():
+            found += await _measured(browser, f"page {name}, p95", path.format(**names), None)
+        for name, path in FRAGMENTS.items():
+            found += await _measured(browser, f"fragment {name}, p95", path, 50, part=True)
+        for name, path in SEARCHES.items():
+            found += await _measured(browser, f"page {name}, p95", path, 100)
+        if os.environ.get("RELANCE_WRITE_PLANS"):
+            await _write_plans(browser, database, {n: p.format(**names) for n, p in (PAGES | PAST | SEARCHES).items()})
+    return found + _static()
+
+
+def _named(seed: str) -> UUID:
+    return UUID(hashlib.md5(seed.encode()).hexdigest())
+
+
+@asynccontextmanager
+async def _console(settings: Settings) -> AsyncIterator[tuple[httpx.AsyncClient, Database, UUID]]:
+    """The application, and a browser in which the manager of a fresh tenant is signed in."""
+    app = wire(settings)
+    app.http.state.room.passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    browser = httpx.AsyncClient(transport=httpx.ASGITransport(app.http), base_url=settings.public_url, timeout=120)
+    token = service_token(settings, audience="console", tenant=INSTALLATION, subject="cli", roles=("administrator",))
+    email = f"bench.{uuid7().hex}@example.org"
+    first = {"email": email, "name": "Bench", "password": PASSWORD}
+    made = await browser.post(
+        "/v1/directory/tenants",
+        json={"name": "Bench", "administrator": first},
+        headers={"authorization": f"Bearer {token}"},
+    )
+    made.raise_for_status()
+    page = await browser.get("/login")
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    fields = {"email": email, "password": PASSWORD, "csrf": csrf[1] if csrf else ""}
+    signed = await browser.post("/login", data=fields, headers={"origin": settings.public_url.rstrip("/")})
+    if signed.status_code != 303:
+        raise AssertionError(f"nobody is signed in: {signed.status_code}")
+    try:
+        yield browser, app.http.state.room.database, UUID(made.json()["tenant_id"])
+    finally:
+        await browser.aclose()
+        for close in app.close:
+            await close()
+
+
+async def _fill(settings: Settings, tenant: UUID) -> str:
+    """Everything set-based, by the owner; answers a day 30 days ago."""
+    owner = Database(settings, "console", "owner")
+    told = {"tenant": tenant, "entity": uuid7(), "customers": CUSTOMERS, "invoices": INVOICES, "open": OPEN}
+    async with owner.transaction(tenant) as db:
+        await db.execute(text("set local statement_timeout = 0"))
+        await db.execute(text("set local transaction_timeout = 0"))
+        await db.execute(text("set local synchronous_commit = off"))
+        for statement in FILL.read_text("utf-8").split(";\n"):
+            named = {name: value for name, value in told.items() if f":{name}" in statement}
+            if statement.strip():
+                await db.execute(text(statement), named)
+        past = await db.scalar(text("select (current_date - 30)::text"))
+    async with owner.engine.connect() as free:
+        plain = await free.execution_options(isolation_level="AUTOCOMMIT")
+        for table in TABLES:
+            await plain.execute(text(f"vacuum (analyze) {table}"))
+    await owner.close()
+    return str(past)
+
+
+async def _measured(
+    browser: httpx.AsyncClient, name: str, path: str, target: int | None, *, size: int | None = None, part: bool = False
+) -> list[dict[str, Any]]:
+    """The 95th percentile of the server's time in milliseconds, and the page's size when it is sent."""
+    headers = {"x-relance-part": "1"} if part else {}
+    times, body = [], b""
+    for turn in range(WARM + TIMES):
+        began = time.perf_counter()
+        answer = await browser.get(path, headers=headers)
+        if turn >= WARM:
+            times.append((time.perf_counter() - began) * 1000)
+        if answer.status_code != 200:
+            raise AssertionError(f"{path}: {answer.status_code}")
+        body = answer.content
+    slow = sorted(times)[int(len(times) * 0.95)]
+    found = [figure(name, slow, "ms", target=target, at_most=True)]
+    if size is not None:
+        sent = len(gzip.compress(body)) / 1000
+        found.append(figure(name.replace(", p95", ", HTML"), sent, "kB gzipped", target=size, at_most=True))
+    return found
+
+
+def _static() -> list[dict[str, Any]]:
+    """What a browser fetches once."""
+    found = []
+    for kind, name, target in (("*.js", "scripts of the console", 30), ("*.css", "styles of the console", 12)):
+        size = sum(len(gzip.compress(path.read_bytes())) for path in (HERE / "static").glob(kind)) / 1000
+        found.append(figure(name, size, "kB gzipped", target=target, at_most=True))
+    return found
+
+
+async def _write_plans(browser: httpx.AsyncClient, database: Database, pages: dict[str, str]) -> None:
+    """How Postgres answers the two slowest questions of each page."""
+    asked: list[tuple[float, str, Any]] = []
+    begun: dict[int, float] = {}
+
+    def before(*told: Any) -> None:
+        begun[id(told[4])] = time.perf_counter()
+
+    def after(*told: Any) -> None:
+        seconds = time.perf_counter() - begun.pop(id(told[4]), time.perf_counter())
+        asked.append((seconds, told[2], told[3]))
+
+    engine = database.engine.sync_engine
+    lines = ["# How the console's pages are answered", "", _INTRO, ""]
+    for name, path in pages.items():
+        asked.clear()
+        event.listen(engine, "before_cursor_execute", before)
+        event.listen(engine, "after_cursor_execute", after)
+        await browser.get(path)
+        event.remove(engine, "before_cursor_execute", before)
+        event.remove(engine, "after_cursor_execute", after)
+        lines += [f"## {name}", "", f"`{re.sub(r'[0-9a-f-]{36}', '{id}', path)}`", ""]
+        read = (one for one in asked if one[1].lstrip().lower().startswith(("select", "with")))
+        slowest = sorted(read, reverse=True, key=lambda one: one[0])
+        for seconds, statement, parameters in slowest[:2]:
+            lines += await _plan(database, seconds, statement, parameters)
+    PLANS.write_text("\n".join(lines) + "\n")
+
+
+_INTRO = (
+    "Made by `RELANCE_WRITE_PLANS=1 python -m bench console` with 1,000,000 invoices of 40,000 customers, 350,000 of\n"
+    "them open: the two slowest questions of each page."
+)
+
+
+async def _plan(database: Database, seconds: float, statement: str, parameters: Any) -> list[str]:
+    tenant = next((value for value in parameters if isinstance(value, UUID)), None)
+    async with database.transaction(*([tenant] if tenant else [])) as db:
+        explained = await db.exec_driver_sql(
+            f"explain (analyze, costs off, timing off, summary off, buffers off) {statement}", tuple(parameters)
+        )
+        plan = "\n".join(str(row[0]) for row in explained)
+    plan = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "…", plan)
+    return [f"{seconds * 1000:.0f} ms:", "", "```", plan[:3_500], "```", ""]
