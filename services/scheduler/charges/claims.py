@@ -1,4 +1,4 @@
-"""What was made of the charges of an item: quoted, invoiced, collected or waived; a day of delay is in one claim at most.
+"""What was made of an item's charges: quoted, invoiced, collected or waived; a day of delay is in one claim at most.
 
 The rule it protects: interest is never charged twice and never silently lost. The claims of an item follow each other
 day by day; each is the interest up to its last day less what the claims before it took, so that their sum is always

@@ -23,7 +23,7 @@ SHIPPED = Path(__file__).parent / "rates.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A percentage a year from a day on. While `approved_by` is None, nobody vouches for it: its sheets are provisional."""
+    """A percentage a year from a day on. With `approved_by` None its sheets are provisional: nobody vouches."""
 
     index: Index
     valid_from: date
