@@ -178,6 +178,8 @@ def _debtor_row(event: Event) -> dict[str, Any]:
         "party_id": body.party_id,
         "group_id": body.group_id,
         "language": body.language,
+        "country": body.country,
+        "profile": body.profile,
         "consumer": body.consumer,
         "intercompany": body.intercompany,
         "changed_at": event.time,

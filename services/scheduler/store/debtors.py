@@ -26,6 +26,8 @@ _FILE = (
     "party_id",
     "group_id",
     "language",
+    "country",
+    "profile",
     "consumer",
     "intercompany",
     "changed_at",

@@ -28,6 +28,8 @@ debtor = Table(
     id_("party_id"),
     id_("group_id", nullable=True),
     words("language", "fr"),
+    words("country", "FR"),
+    words("profile", "regular"),
     flag("consumer"),
     flag("intercompany"),
     instant("changed_at"),
