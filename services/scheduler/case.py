@@ -13,6 +13,7 @@ from uuid import UUID
 
 from services.scheduler.calendar import Calendar
 from services.scheduler.policy import GAPPED, LADDER, Policy, Step
+from services.scheduler.profiling import Profile
 from services.scheduler.running_in import RunIn
 
 MarkState = Literal[
@@ -183,6 +184,19 @@ class Party:
     """Another case of this party has a formal notice coming on this day."""
 
 
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """What the payer's file says; its profile is None where no condition asks for it."""
+
+    language: str = "fr"
+    country: str = "FR"
+    in_group: bool = False
+    profile: Profile | None = None
+
+
+UNKNOWN_PAYER = Payer()
+
+
 @dataclass(frozen=True)
 class Case:
     """The conversation with one payer of one entity, with everything a decision needs."""
@@ -211,6 +225,7 @@ class Case:
     """How far the entity is on its run-in; None when somebody waived it."""
     caught_up: int = 0
     """Notices that the entity caught up with today."""
+    payer: Payer = UNKNOWN_PAYER
 
     def in_flight(self, kinds: frozenset[str]) -> bool:
         """Whether a reminder of these kinds is released and not ended."""
@@ -267,7 +282,8 @@ def planned_on(step: Step, item: Item, climbed: tuple[Step, ...], calendar: Cale
         return calendar.moved(item.take_over_on or item.due_date)
     if step.anchor == "previous_completed" and (last := item.last_completed_on()) is not None:
         return calendar.step_day(last, step.offset, step.unit)
-    by_due_date = calendar.step_day(item.due_date, step.offset, step.unit)
+    start = item.issue_date if step.anchor == "issue_date" else item.due_date
+    by_due_date = calendar.step_day(start, step.offset, step.unit)
     if item.cycle == 1 or item.cycle_on is None:
         return by_due_date
     first = climbed[0].offset if climbed else 0

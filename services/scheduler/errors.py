@@ -10,6 +10,13 @@ class PolicyInvalid(Refused):
     remedy = "Correct the fields named in errors; policies/standard.yaml shows the shape."
 
 
+class ConditionInvalid(Refused):
+    """The condition is not understood."""
+
+    code = "condition_invalid"
+    remedy = "docs/policies.md#conditions lists the fields and the grammar."
+
+
 class ReviewDateInvalid(Refused):
     """A hold needs a review date that lies ahead, at most a year."""
 

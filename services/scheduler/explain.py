@@ -75,6 +75,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "La prévenance n'a plus lieu d'être si près de l'échéance.",
         "The notice before the due date no longer makes sense.",
     ),
+    "condition_unmet": (
+        "L'étape « {step} » attend que ceci soit vrai : {condition}",
+        "Step “{step}” waits for this to be true: {condition}",
+    ),
     "too_few_delivered": (
         "Il faut d'abord {wanted} relances vraiment reçues.",
         "{wanted} reminders must have been delivered before.",

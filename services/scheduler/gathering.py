@@ -12,11 +12,14 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.scheduler.case import Case, Item, Mark, Money, Party, Pause
+from libs.common.events.debtors import PayerProfile
+from services.scheduler.case import UNKNOWN_PAYER, Case, Item, Mark, Money, Party, Pause, Payer
 from services.scheduler.finding import Found, find
 from services.scheduler.policy import PolicyVersion
+from services.scheduler.profiling import Profile
 from services.scheduler.remembering import remember
 from services.scheduler.situation import Row, Situation
+from services.scheduler.store import profiles
 from services.scheduler.store.cases import Pair
 from services.scheduler.store.policies import Policies
 from services.scheduler.store.zones import calendar
@@ -40,21 +43,46 @@ async def gather(
     if as_of is not None and as_of < now:
         past = await remember(db, rows, policies, as_of, also)
         on = await _on(db, past.rows, policies)
-        return [
-            replace(_situation(row, past.found, past.active, on), caveats=past.caveats[row["case_id"]])
-            for row in past.rows
-        ]
+        known = [_situation(row, past.found, past.active, on) for row in past.rows]
+        told = await _with_profiles(db, known, past.found, as_of)
+        return [replace(each, caveats=past.caveats[each.row["case_id"]]) for each in told]
     found = await find(db, rows, now, also)
     names = {(key[0], entity.policy) for key, entity in found.entities.items()}
     active = await policies.active(db, names, now)
     on = await _on(db, rows, policies)
-    situations = [_situation(row, found, active, on) for row in rows]
+    situations = await _with_profiles(db, [_situation(row, found, active, on) for row in rows], found, now)
     return await with_bounds(db, situations, found.entities, now)
 
 
 async def _on(db: AsyncConnection, rows: Sequence[Row], policies: Policies) -> dict[UUID, PolicyVersion]:
     versions = {(row["tenant_id"], row["policy_version_id"]) for row in rows if row["policy_version_id"]}
     return await policies.of(db, versions)
+
+
+async def _with_profiles(
+    db: AsyncConnection, situations: list[Situation], found: Found, at: datetime
+) -> list[Situation]:
+    """The same, with the profiles of the payers whose policies ask for them."""
+    asking = {
+        (each.case.tenant_id, each.case.case_id): (_told(each.row, found), each.calendar.today(at))
+        for each in situations
+        if each.version is not None and each.version.policy.asks_for_profile
+    }
+    known = await profiles.of_cases(db, asking)
+    return [_profiled(each, known.get((each.case.tenant_id, each.case.case_id))) for each in situations]
+
+
+def _told(row: Row, found: Found) -> PayerProfile:
+    file = found.files.get((row["tenant_id"], row["payer_id"]))
+    told: PayerProfile = file.profile if file is not None else "regular"
+    return told
+
+
+def _profiled(situation: Situation, profile: Profile | None) -> Situation:
+    if profile is None:
+        return situation
+    payer = replace(situation.case.payer, profile=profile)
+    return replace(situation, case=replace(situation.case, payer=payer))
 
 
 def _situation(
@@ -70,7 +98,7 @@ def _situation(
         version = wanted
     return Situation(
         row=row,
-        case=_case(row, found, items, entity, file is not None),
+        case=_case(row, found, items, entity, file),
         version=version,
         calendar=calendar(entity.country, entity.time_zone) if entity else calendar("FR", "Europe/Paris"),
         language=file.language if file is not None else "fr",
@@ -78,7 +106,7 @@ def _situation(
     )
 
 
-def _case(row: Row, found: Found, items: tuple[Item, ...], entity: Any, payer_known: bool) -> Case:
+def _case(row: Row, found: Found, items: tuple[Item, ...], entity: Any, file: Any) -> Case:
     tenant, key = row["tenant_id"], (row["tenant_id"], row["entity_id"])
     left = found.credits.get((tenant, row["payer_id"]), ())
     return Case(
@@ -92,7 +120,7 @@ def _case(row: Row, found: Found, items: tuple[Item, ...], entity: Any, payer_kn
         mode=entity.mode if entity is not None else "shadow",
         approvals=entity.approvals if entity is not None else "confirm",
         stopped=tenant in found.stopped,
-        payer_known=payer_known,
+        payer_known=file is not None,
         feed_required=key in found.coverage and (entity is None or entity.feed_required),
         covered_to=found.coverage.get(key),
         cash=_cash(row, found) if found.cash else (),
@@ -103,6 +131,7 @@ def _case(row: Row, found: Found, items: tuple[Item, ...], entity: Any, payer_kn
         ),
         answered_on=row["answered_on"],
         thanked_on=row["thanked_on"],
+        payer=Payer(file.language, file.country, file.group_id is not None) if file is not None else UNKNOWN_PAYER,
     )
 
 

@@ -57,6 +57,8 @@ class Notice:
 
 RIDES = {"not_yet", "below_threshold"}
 """What keeps an item from a notice of its own, but not from another's."""
+LISTED = RIDES | {"ladder_done", "condition_unmet"}
+"""What is shown in the notice of another item; a step whose condition is not met does not end with it."""
 
 
 class Today(Protocol):
@@ -187,12 +189,14 @@ def _may_ride(verdict: Verdict, today: date, step: Step, anchor: Verdict) -> boo
     """Overdue, of the group, and silent only because its own day has not come."""
     if verdict.item.due_date >= today or not _grouped(verdict, anchor, step):
         return False
-    return verdict.ready or (verdict.block is not None and verdict.block.code in RIDES | {"ladder_done"})
+    return verdict.ready or (verdict.block is not None and verdict.block.code in LISTED)
 
 
 def _ends_with(verdict: Verdict, step: Step, gap_end: date) -> bool:
     own = verdict.step
     if own is None or own.kind not in ("reminder", "final_notice") or own.tone > step.tone:
+        return False
+    if verdict.block is not None and verdict.block.code == "condition_unmet":
         return False
     return step.grouping != "level" and verdict.on is not None and verdict.on <= gap_end
 
@@ -207,5 +211,7 @@ def _row(verdict: Verdict, completes: bool, listed_by: Step | None = None) -> Ro
 
 def _notice(step: Step, anchor: Item, rows: Sequence[Row], case: Case, ends: datetime) -> Notice:
     floor: Approval = "confirm" if step.kind in TO_PAYER and confirmed_first(case, step) else "none"
+    if any(row.item.residual > row.step.confirmed_above.get(row.item.currency, row.item.residual) for row in rows):
+        floor = "confirm"
     ordered = sorted(rows, key=lambda row: (row.item.due_date, row.item.number, str(row.item.item_id)))
     return Notice(step, anchor, tuple(ordered), strictest([row.step for row in rows if row.completes], floor), ends)

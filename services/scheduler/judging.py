@@ -176,27 +176,46 @@ def _when(item: Item, step: Step, on: date, day: Day, mark: Mark | None) -> Verd
         return Verdict(item, step, on, Reason("missed", {"on": on, "step": step.key}), mark=mark)
     unmet = _unmet(item, step, day)
     if unmet is not None:
-        return Verdict(item, step, on, unmet, mark=mark)
+        return Verdict(item, step, on, unmet, _asked_again(unmet, step, day), mark)
     stale = _stale(item, step, day)
     if stale is not None:
         return Verdict(item, step, on, stale, day.today + timedelta(days=1), mark)
     return Verdict(item, step, on, mark=mark)
 
 
+def _asked_again(unmet: Reason, step: Step, day: Day) -> date | None:
+    """Tomorrow, where time alone may make a condition true."""
+    timed = unmet.code == "condition_unmet" and step.condition is not None and step.condition.timed
+    return day.today + timedelta(days=1) if timed else None
+
+
 def _unmet(item: Item, step: Step, day: Day) -> Reason | None:
     """The condition or amount of a step that an item does not meet; in the item's own currency."""
-    wanted, asked = step.conditions, item.residual - item.paused()
+    wanted = step.conditions
     if item.delivered() < wanted.delivered_notices:
         return Reason("too_few_delivered", {"wanted": wanted.delivered_notices})
     if wanted.unanswered_emails and item.unanswered(day.case.answered_on) < wanted.unanswered_emails:
         return Reason("answered", {"wanted": wanted.unanswered_emails})
     if step.kind == "formal_notice" and item.paused():
         return Reason("disputed_part")
+    return _outside(item, step) or _not_met(item, step, day)
+
+
+def _outside(item: Item, step: Step) -> Reason | None:
+    """The item owes too little or too much for the step."""
+    asked = item.residual - item.paused()
     if asked < step.least.get(item.currency, 0):
         return Reason("below_threshold", {"step": step.key})
     if asked > step.most.get(item.currency, asked):
         return Reason("above_threshold", {"step": step.key})
     return None
+
+
+def _not_met(item: Item, step: Step, day: Day) -> Reason | None:
+    """The condition of the step does not hold."""
+    if step.condition is None or step.condition.holds(item, day):
+        return None
+    return Reason("condition_unmet", {"step": step.key, "condition": step.condition.text})
 
 
 def _stale(item: Item, step: Step, day: Day) -> Reason | None:
@@ -229,7 +248,7 @@ def _courtesy(item: Item, step: Step, day: Day) -> Verdict:
         return Verdict(item, step, on, Reason("courtesy_passed"), mark=mark)
     unmet = _unmet(item, step, day)
     if unmet is not None:
-        return Verdict(item, step, on, unmet, mark=mark)
+        return Verdict(item, step, on, unmet, _asked_again(unmet, step, day), mark)
     return _when(item, step, on, day, mark)
 
 

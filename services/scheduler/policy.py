@@ -18,7 +18,10 @@ from libs.common.events.debtors import ContactRole
 from libs.common.events.reminders import Approval, Channel, StepKind
 from libs.common.ids import named
 from libs.common.money import Money
-from services.scheduler.errors import PolicyInvalid
+from services.scheduler.condition import Condition
+from services.scheduler.errors import ConditionInvalid, PolicyInvalid
+from services.scheduler.expression import LONGEST
+from services.scheduler.vocabulary import FIELDS
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LADDER: frozenset[str] = frozenset({"reminder", "final_notice", "formal_notice"})
@@ -96,7 +99,7 @@ class Step(_Strict):
     key: Key
     kind: StepKind
     tone: Annotated[int, Field(ge=0, le=5)]
-    anchor: Literal["due_date", "previous_completed", "imported"] = "due_date"
+    anchor: Literal["due_date", "issue_date", "previous_completed", "imported"] = "due_date"
     offset: Annotated[int, Field(ge=-60, le=720)]
     unit: Literal["calendar", "business"] = "calendar"
     template: Key
@@ -104,24 +107,39 @@ class Step(_Strict):
     audience: Annotated[list[ContactRole], Field(min_length=1)]
     window: Window | None = None
     conditions: Conditions = Conditions()
+    when: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+    """A condition over fields of the item, its case, the debtor, its profile and the deliveries; else it waits."""
     min_amount: Amounts = {}
     max_amount: Amounts = {}
     approval: Approval = "none"
+    approval_above: Amounts = {}
+    """Above this a person confirms the notice, although `approval` is none."""
     grouping: Literal["item", "level", "account", "payer"] = "payer"
     group_level: Literal["oldest", "highest"] = "highest"
     completes_on: Literal["accepted", "presented", "task_done"] = "accepted"
     catch_up: Literal["single_then_gap", "skip", "spread"] = "single_then_gap"
     repeat: Repeat | None = None
 
-    @field_validator("min_amount", "max_amount")
+    @field_validator("min_amount", "max_amount", "approval_above")
     @classmethod
     def _amounts(cls, amounts: dict[str, str]) -> dict[str, str]:
         return _read(amounts)
 
+    @field_validator("when")
+    @classmethod
+    def _understood(cls, text: str | None) -> str | None:
+        try:
+            return None if text is None else Condition.of(text, FIELDS).text
+        except ConditionInvalid as wrong:
+            raise ValueError(f"{wrong.detail}. {wrong.remedy_text}") from None
+
     @model_validator(mode="after")
     def _kinds(self) -> "Step":
-        if self.kind == "acknowledge" and (self.tone > 1 or self.conditions != Conditions() or self.offset > 5):
+        free = self.conditions == Conditions() and self.when is None
+        if self.kind == "acknowledge" and (self.tone > 1 or not free or self.offset > 5):
             raise ValueError("a thank-you has tone 0 or 1, no conditions, and is said within 5 days of the settlement")
+        if self.kind in ("pre_due", "acknowledge") and self.anchor != "due_date":
+            raise ValueError("the anchor of a notice before the due date, and of a thank-you, is due_date")
         if self.kind in LADDER and self.tone == 0:
             raise ValueError("a reminder needs a tone from 1 to 5")
         if (self.kind == "pre_due") != (self.offset < 0):
@@ -137,6 +155,16 @@ class Step(_Strict):
         if self.kind == "formal_notice" and (self.approval != "four_eyes" or self.conditions.delivered_notices < 2):
             raise ValueError("a formal notice needs the approval four_eyes and two delivered_notices")
         return self
+
+    @cached_property
+    def condition(self) -> Condition | None:
+        """The condition, compiled once for all items."""
+        return None if self.when is None else Condition.of(self.when, FIELDS)
+
+    @cached_property
+    def confirmed_above(self) -> dict[str, int]:
+        """Currency → minor units above which a person confirms."""
+        return {currency: Money.parse(amount, currency).minor for currency, amount in self.approval_above.items()}
 
     @cached_property
     def least(self) -> dict[str, int]:
@@ -204,6 +232,12 @@ class Policy(_Strict):
     def asides(self) -> tuple[Step, ...]:
         """Calls and words to colleagues: they raise no level and hold nobody up."""
         return tuple(step for step in self.steps if step.kind in {"task_call", "internal_notice"})
+
+    @cached_property
+    def asks_for_profile(self) -> bool:
+        """Whether any condition needs to know how the payer pays."""
+        asked = [step.condition.fields for step in self.steps if step.condition is not None]
+        return any(name.startswith("profile.") for fields in asked for name in fields)
 
     @cached_property
     def spreads(self) -> bool:

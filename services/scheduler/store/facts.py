@@ -142,7 +142,8 @@ async def holds(db: AsyncConnection, scopes: Collection[Pair], *, ended: bool = 
 
 async def files(db: AsyncConnection, debtors: Collection[Pair]) -> dict[Pair, Any]:
     """(tenant, debtor) → its file, for those that somebody described."""
-    chosen = ("tenant_id", "debtor_id", "version", "language", "consumer", "intercompany", "changed_at")
+    chosen = ("tenant_id", "debtor_id", "version", "language", "country", "profile", "group_id", "consumer",
+              "intercompany", "changed_at")  # fmt: skip
     found = await _rows(db, debtor, chosen, "debtor_id", debtors)
     return {(row.tenant_id, row.debtor_id): row for row in found if row.version > 0}
 

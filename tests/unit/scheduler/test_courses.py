@@ -153,7 +153,7 @@ def test_a_reopened_item_starts_at_the_level_reached() -> None:
 
 
 def test_every_reason_has_a_sentence_in_french_and_english() -> None:
-    names = "why until step on wanted covered_to needed since last notices opens most approved what"
+    names = "why until step on wanted covered_to needed since last notices opens most approved what condition"
     facts = dict.fromkeys(names.split(), DUE)
     for code in REASONS:
         french, english = sentence(Reason(code, facts), "fr"), sentence(Reason(code, facts), "en")
