@@ -12,6 +12,7 @@ from libs.common.runtime import App
 from libs.common.settings import Settings
 from libs.common.work import with_work
 from services.scheduler import api
+from services.scheduler.charging import Tariffs
 from services.scheduler.handlers import handlers, lock
 from services.scheduler.permitting import Looking
 from services.scheduler.reviewing import Reviews
@@ -26,12 +27,12 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     """The doors, the sweep, the reviews, the relay and the consumer of the scheduler."""
     doors, loops = Database(settings, SERVICE, "api"), Database(settings, SERVICE, "loop", pool=6)
     business = clock or settings.clock()
-    policies = Policies()
+    policies, tariffs = Policies(), Tariffs()
     consumer = Consumer(settings, SERVICE, loops, handlers(), lock=lock)
     sweep, reviews = Sweep(loops, business, policies, behind=consumer.behind), Reviews(loops, business)
     # decides while the first one waits for the database
     other = Sweep(loops, business, policies, behind=consumer.behind)
-    room = Room(settings, business, doors, policies, lambda: app.nudge("sweep"))
+    room = Room(settings, business, doors, policies, tariffs, lambda: app.nudge("sweep"))
     relay = Relay(settings, SERVICE, loops, doors)
     reading = first_reading(settings, SERVICE, loops)
     http = make_app(

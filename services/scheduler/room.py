@@ -11,6 +11,7 @@ from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.permits import Scope, stopping
 from libs.common.settings import Settings
+from services.scheduler.charging import Tariffs
 from services.scheduler.commands import Asker
 from services.scheduler.store.policies import Policies
 
@@ -23,6 +24,7 @@ class Room:
     clock: Clock
     database: Database
     policies: Policies
+    tariffs: Tariffs
     wake: Callable[[], None]
     """There is a case to be looked at: the sweep need not wait for its next turn."""
 

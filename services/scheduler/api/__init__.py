@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from services.scheduler.api import (
     cases,
+    charges,
     disputes,
     holds,
     items,
@@ -14,11 +15,14 @@ from services.scheduler.api import (
     plans,
     policies,
     promises,
+    rates,
     run_ins,
 )
 
 
 def routers() -> Sequence[APIRouter]:
     """All of them."""
-    rooms = (policies, cases, items, holds, promises, plans, disputes, occurrences, run_ins, lookups)
+    rooms = (
+        policies, cases, items, holds, promises, plans, disputes, occurrences, run_ins, lookups, rates, charges,
+    )  # fmt: skip
     return [room.routes for room in rooms]

@@ -52,7 +52,7 @@ def interest_claims(claims: Sequence[Claim]) -> list[Claim]:
 
 def stops_on(claims: Sequence[Claim]) -> date | None:
     """The last day that bears interest after a waiver; None while it goes on."""
-    return min((each.last for each in claims if each.ends), default=None)
+    return min((each.last for each in claims if each.kind == "interest" and each.ends), default=None)
 
 
 def next_interest(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from typing import Any
 
 from libs.common.money import Money, exponent
 from services.scheduler.charges.interest import Row, Sheet, total
@@ -105,3 +106,22 @@ def remarks(sheet: Sheet, regime: Regime, language: Language) -> Sequence[str]:
         "counted": sheet.counted_to.isoformat(),
     }
     return [said[name].format(**facts) for name in ("law", "once", "to", *sheet.doubts)]
+
+
+def kept(sheet: Sheet) -> dict[str, Any]:
+    """The sheet as it is kept beside a claim: what was claimed can be shown as it was counted then."""
+    return {
+        "rows": [
+            {
+                "first": line.first.isoformat(),
+                "last": line.last.isoformat(),
+                "formula": line.formula,
+                "interest": line.interest,
+                "sources": list(line.sources),
+            }
+            for line in lines(sheet)
+        ],
+        "exact": exact_sum(sheet),
+        "total": Money(sheet.interest, sheet.currency).wire(),
+        "doubts": list(sheet.doubts),
+    }

@@ -3,6 +3,7 @@
 The rule it protects: only matching says what an item owes; what is told of an item without an invoice is kept.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
@@ -17,13 +18,14 @@ from libs.common.events.payments import (
     InvoiceReopened,
     InvoiceSettled,
     PaymentBody,
+    PaymentMatched,
     PaymentReversed,
     Residual,
 )
 from libs.common.ids import named
 from services.scheduler import speaking
 from services.scheduler.calendar import Calendar
-from services.scheduler.store import cases, holds, items, money, zones
+from services.scheduler.store import cases, charges, holds, items, money, zones
 from services.scheduler.tables import dispute
 
 INVESTIGATED_IN = 10
@@ -38,6 +40,7 @@ async def paid(db: AsyncConnection, events: Sequence[Event]) -> None:
     told = [(body.tenant_id, part) for body in bodies for part in getattr(body, "residuals", ())]
     latest = max(each.time for each in events)
     await items.owing(db, list(_owing(told)), latest)
+    await charges.told(db, [row for body in bodies for row in _causes(body)])
     payers = {(body.tenant_id, cases.case_id(body.tenant_id, body.payer_id)) for body in bodies if body.payer_id}
     answers = [
         cases.answer(each.tenant, cases.case_id(each.tenant, each.body.payer_id), days[each.id], each.time)
@@ -77,6 +80,7 @@ async def settled(db: AsyncConnection, events: Sequence[Event]) -> None:
     latest = max(each.time for each in events)
     await items.owing(db, rows, latest)
     await items.settled(db, [_settled_row(body) for body in bodies])
+    await charges.collected(db, rows)
     await cases.look_at_items(db, {(body.tenant_id, body.item_id) for body in bodies}, latest)
 
 
@@ -144,6 +148,24 @@ async def feeds_advanced(db: AsyncConnection, events: Sequence[Event]) -> None:
 def _owing(told: Iterable[tuple[UUID, Residual]]) -> Iterable[dict[str, Any]]:
     for tenant, part in told:
         yield _residual_row(tenant, part.item_id, part.invoice_id, part.residual.minor, part.item_version)
+
+
+def _causes(body: PaymentBody) -> Iterable[dict[str, Any]]:
+    """How each residual of a payment came to be: the money it gave to the item, or took back."""
+    given: dict[UUID, int] = defaultdict(int)
+    for part in getattr(body, "allocations", ()):
+        given[part.item_id] += part.amount.minor
+    for part in getattr(body, "residuals", ()):
+        matched = isinstance(body, PaymentMatched)
+        yield {
+            "tenant_id": body.tenant_id,
+            "item_id": part.item_id,
+            "item_version": part.item_version,
+            "cause": "taken_back" if not matched else "given" if given[part.item_id] else "other",
+            "payment_id": body.payment_id,
+            "given_minor": given[part.item_id],
+            "on_date": body.value_date,
+        }
 
 
 def _residual_row(tenant: UUID, item: UUID, invoice: UUID, minor: int, version: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ lock that handlers, sweep and API share; whatever is told twice or late leaves t
 """
 
 from services.scheduler.tables.cases import debtor, item, party, payer_case, residual_fact
+from services.scheduler.tables.charges import charge, charge_rate, charge_terms, item_money
 from services.scheduler.tables.columns import scheduler
 from services.scheduler.tables.evidence import notice, occurrence
 from services.scheduler.tables.holds import dispute, hold, plan, promise
@@ -15,6 +16,9 @@ from services.scheduler.tables.running_in import bounded_day, earned_step, ramp_
 
 __all__ = [
     "bounded_day",
+    "charge",
+    "charge_rate",
+    "charge_terms",
     "credit_note",
     "debtor",
     "dispute",
@@ -22,6 +26,7 @@ __all__ = [
     "feed",
     "hold",
     "item",
+    "item_money",
     "notice",
     "occurrence",
     "party",

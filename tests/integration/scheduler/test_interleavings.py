@@ -20,6 +20,7 @@ from services.scheduler.tables import (
     feed,
     hold,
     item,
+    item_money,
     notice,
     occurrence,
     party,
@@ -30,7 +31,7 @@ from tests.integration.scheduler.test_doors import asked, permit, posted
 from tests.integration.scheduler.world import World
 
 DUE = date(2026, 9, 1)
-TABLES = (debtor, item, residual_fact, payment, credit_note, feed, hold, notice, party)
+TABLES = (debtor, item, item_money, residual_fact, payment, credit_note, feed, hold, notice, party)
 CASE_FACTS = ("case_id", "party_id", "group_id", "state", "answered_on", "read_at")
 OCCURRENCE_FACTS = ("occurrence_id", "state", "release", "reason", "on_date", "retry_on", "ends", "ended_at")
 

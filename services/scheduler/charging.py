@@ -1,0 +1,233 @@
+"""Charges as people act on them: quoted, invoiced, waived, collected; and the accounts they are read from.
+
+The rule it protects: to claim is a person's act, under the lock of the item's case, so that two people never claim the
+same day. A waiver needs a reason and a manager; a rate needs a second person.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.errors import NotFound, Refused
+from libs.common.ids import named
+from services.scheduler.charges import proof
+from services.scheduler.charges.account import Account
+from services.scheduler.charges.claims import Claim, Kind, State, may_become
+from services.scheduler.charges.ledger import Told, debt_of
+from services.scheduler.charges.rates import Index, Rate, RateBook, shipped
+from services.scheduler.charges.regimes import Regime
+from services.scheduler.charges.terms import imputation_of, regime_of, terms_of
+from services.scheduler.commands import Asker, item_target
+from services.scheduler.errors import AlreadyEnded
+from services.scheduler.store import charges as store
+from services.scheduler.store import items
+
+Row = Mapping[str, Any]
+KINDS: tuple[Kind, ...] = ("interest", "lump_sum")
+
+
+class Tariffs:
+    """Our own table of rates, read once, and a tenant's approved rows on top of it."""
+
+    def __init__(self) -> None:
+        self._shipped: RateBook | None = None
+
+    def shipped(self) -> RateBook:
+        """The table that comes with the product."""
+        if self._shipped is None:
+            self._shipped = shipped()
+        return self._shipped
+
+    async def book(self, db: AsyncConnection, tenant: UUID) -> RateBook:
+        """The rates of a tenant."""
+        own = await store.rates(db, tenant, state="approved")
+        return self.shipped().with_more(rate_of(row) for row in own) if own else self.shipped()
+
+
+def rate_of(row: Row) -> Rate:
+    """A row of charge_rate → a rate."""
+    return Rate(
+        index=cast(Index, row["series"]),
+        valid_from=row["valid_from"],
+        percent=Decimal(row["percent"]),
+        source=row["source"],
+        published_on=row["published_on"],
+        entered_by=row["entered_by"],
+        approved_by=row["approved_by"],
+    )
+
+
+@dataclass(frozen=True)
+class Charged:
+    """An item's row with its account."""
+
+    row: Row
+    account: Account
+    claims: Sequence[Row]
+
+    @property
+    def regime(self) -> Regime | None:
+        return self.account.regime
+
+
+async def accounts(db: AsyncConnection, tenant: UUID, ids: Collection[UUID], tariffs: Tariffs) -> dict[UUID, Charged]:
+    """Item → its account, for those of these items that were invoiced; one question a table for all."""
+    rows = [row for row in await items.of_ids(db, tenant, ids) if row["due_date"] is not None]
+    if not rows:
+        return {}
+    known = {row["item_id"] for row in rows}
+    debtors = {row["debtor_id"] for row in rows}
+    told, claimed = defaultdict(list), defaultdict(list)
+    for fact in await store.money_of(db, tenant, known):
+        told[fact.item_id].append(_told(fact))
+    for claim in await store.claims_of(db, tenant, known, {row["invoice_id"] for row in rows}):
+        claimed[claim["invoice_id"]].append(claim)
+    found = _Found(
+        told=told,
+        claims=claimed,
+        terms=await store.terms_now(db, tenant, debtors | {row["entity_id"] for row in rows}),
+        files=await store.files(db, tenant, debtors),
+        countries=await store.countries(db, tenant),
+        numbers=await store.numbers_of(db, tenant, {row["number"] for row in rows}),
+        book=await tariffs.book(db, tenant),
+    )
+    return {row["item_id"]: found.charged(row) for row in rows}
+
+
+@dataclass(frozen=True)
+class _Found:
+    told: Mapping[UUID, Sequence[Told]]
+    claims: Mapping[UUID, Sequence[Row]]
+    terms: Mapping[UUID, Row]
+    files: Mapping[UUID, Any]
+    countries: Mapping[UUID, str]
+    numbers: Collection[str]
+    book: RateBook
+
+    def charged(self, row: Row) -> Charged:
+        file = self.files.get(row["debtor_id"])
+        entity, debtor = (terms_of(self.terms.get(row[name])) for name in ("entity_id", "debtor_id"))
+        public = file is not None and file.profile == "public_body"
+        country = self.countries.get(row["entity_id"], "FR")
+        of_invoice = self.claims.get(row["invoice_id"], ())
+        claims = [each for each in of_invoice if each["kind"] == "lump_sum" or each["item_id"] == row["item_id"]]
+        account = Account(
+            debt=_debt(row, self.told.get(row["item_id"], ())),
+            regime=regime_of(country, public_debtor=public, entity=entity, debtor=debtor),
+            book=self.book,
+            imputation=imputation_of(entity, debtor),
+            claims=[claim_of(each) for each in claims],
+            refused=_refused(row, file),
+            is_charge=row["number"] in self.numbers,
+        )
+        return Charged(row, account, claims)
+
+
+def _debt(row: Row, told: Sequence[Told]) -> Any:
+    residual = row["amount_minor"] if row["residual_minor"] is None else row["residual_minor"]
+    cancelled = row["cancelled_version"] >= row["invoice_version"]
+    owed = min(residual, row["amount_minor"])
+    return debt_of(row["currency"], row["due_date"], 0 if cancelled else row["amount_minor"], 0 if cancelled else owed,
+                   () if cancelled else told)  # fmt: skip
+
+
+def _told(fact: Any) -> Told:
+    return Told(
+        version=fact.item_version,
+        residual=fact.residual_minor,
+        cause=fact.cause or "other",
+        payment_id=fact.payment_id,
+        given=fact.given_minor or 0,
+        on=fact.on_date,
+    )
+
+
+def _refused(row: Row, file: Any) -> set[str]:
+    told = set(row["not_chased"].split(",")) if row["not_chased"] else set()
+    return told | {name for name in ("consumer", "intercompany") if file is not None and getattr(file, name)}
+
+
+def claim_of(row: Row) -> Claim:
+    """A row of charge → a claim."""
+    return Claim(row["kind"], row["state"], row["first_day"], row["last_day"], row["amount_minor"], row["ends"])
+
+
+async def charged(asker: Asker, item_id: UUID, tariffs: Tariffs) -> Charged:
+    """One item's account. Raises NotFound."""
+    found = await accounts(asker.db, asker.tenant, [item_id], tariffs)
+    if item_id not in found:
+        raise NotFound(f"There is no item {item_id}.")
+    return found[item_id]
+
+
+async def decide(  # noqa: PLR0917 - an act in the order of its words
+    asker: Asker, item_id: UUID, kinds: Sequence[Kind], state: State, until: date, tariffs: Tariffs, **facts: Any
+) -> list[Row]:
+    """Quote, invoice or waive what may be claimed of an item up to a day. Raises NotFound, or Refused for nothing."""
+    await item_target(asker, item_id)
+    found = await charged(asker, item_id, tariffs)
+    if found.account.why_not is not None:
+        raise Refused(
+            f"Nothing is claimed of this item: {found.account.why_not}.",
+            field="item_id",
+            remedy="GET /v1/items/{item_id}/charges says why; set terms for its debtor or company if that is wrong.",
+        )
+    claims = [claim for kind in kinds if (claim := found.account.next(kind, until)) is not None]
+    rows = [claim_row(asker, found, claim, state, **facts) for claim in claims]
+    taken = await store.claim(asker.db, rows)
+    if not taken:
+        raise Refused(
+            f"There is nothing of {' and '.join(kinds)} to claim up to {until}.",
+            field="until",
+            remedy="It was claimed or waived before, the item is not late, or its rate is not published.",
+        )
+    return taken
+
+
+def claim_row(asker: Asker, found: Charged, claim: Claim, state: State, **facts: Any) -> dict[str, Any]:
+    """The row of a claim in a state, with the proof it was made by."""
+    row, account = found.row, found.account
+    of = row["invoice_id"] if claim.kind == "lump_sum" else row["item_id"]
+    place = () if claim.kind == "lump_sum" else (claim.first.isoformat(),)
+    interest = claim.kind == "interest"
+    sheet = account.sheet(claim.last)
+    told = {"ends": False, "invoice_number": None, "reason": ""} | facts
+    return {
+        "tenant_id": row["tenant_id"],
+        "charge_id": named("charge", row["tenant_id"], of, claim.kind, *place),
+        "item_id": row["item_id"],
+        "invoice_id": row["invoice_id"],
+        "entity_id": row["entity_id"],
+        "payer_id": row["payer_id"],
+        "kind": claim.kind,
+        "first_day": claim.first,
+        "last_day": claim.last,
+        "amount_minor": claim.minor,
+        "currency": row["currency"],
+        "regime": account.regime.key if account.regime is not None else "",
+        "provisional": interest and sheet.provisional,
+        "state": state,
+        "proof": proof.kept(sheet) if interest else {},
+        "author": asker.subject,
+        "quoted_at": asker.now,
+        "decided_at": None if state == "quoted" else asker.now,
+        **told,
+        "ends": interest and told["ends"],
+    }
+
+
+async def turn(asker: Asker, charge_id: UUID, state: State, **facts: Any) -> Row:
+    """A charge becomes collected or waived. Raises NotFound or AlreadyEnded."""
+    row = await store.one(asker.db, asker.tenant, charge_id)
+    if row is None:
+        raise NotFound(f"There is no charge {charge_id}.")
+    if not may_become(row["state"], state):
+        raise AlreadyEnded(f"This charge is {row['state']}; it cannot become {state}.", field="state")
+    changed = {"state": state, "decided_at": asker.now, "author": asker.subject} | facts
+    return await store.change(asker.db, asker.tenant, charge_id, **changed)
