@@ -12,7 +12,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from services.scheduler.calendar import Calendar
-from services.scheduler.policy import GAPPED, LADDER, Policy, Step
+from services.scheduler.policy import GAPPED, LADDER, Policy, PolicyVersion, Step
 from services.scheduler.profiling import Profile
 from services.scheduler.running_in import RunIn
 
@@ -56,6 +56,8 @@ class Mark:
     anchored: bool = True
     """False when it rode along in the notice of another item."""
     released_at: datetime | None = None
+    version_id: UUID | None = None
+    """The policy version that it was released by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Item:
     settled_version: int = 0
     to_thank: bool = False
     """It was paid after a reminder was released, and nobody has decided about a thank-you yet."""
+    own: PolicyVersion | None = None
+    """The policy version of this item alone; without one it follows that of its case."""
 
     @property
     def open(self) -> bool:
@@ -260,11 +264,28 @@ TO_PAYER: frozenset[str] = NOTICES | {"acknowledge"}
 
 
 def rungs(item: Item, policy: Policy) -> tuple[Step, ...]:
-    """The rungs of the item's present cycle: all of them, or from the level it had reached."""
+    """The rungs of the item's present cycle: all of them, or from the level it had reached.
+
+    What another policy said before the case came to this one is not said again: only what is harder is left.
+    """
+    left = policy.rungs
+    if item.marks and (heard := _heard_elsewhere(item, policy)):
+        left = tuple(step for step in left if step.tone > heard or step.key in {mark.step_key for mark in item.marks})
     if item.cycle == 1:
-        return (*policy.imported, *policy.rungs) if item.take_over == "statement" else policy.rungs
+        return (*policy.imported, *left) if item.take_over == "statement" else left
     reached = item.level(before_cycle=item.cycle)
-    return tuple(step for step in policy.rungs if step.tone >= reached) or policy.rungs[-1:]
+    return tuple(step for step in left if step.tone >= reached) or policy.rungs[-1:]
+
+
+def _heard_elsewhere(item: Item, policy: Policy) -> int:
+    """The hardest tone of this cycle that steps said which this policy does not have; 0 if there are none."""
+    known = policy.by_key
+    tones = [
+        mark.tone
+        for mark in item.marks
+        if mark.cycle == item.cycle and mark.state in DONE and mark.kind in LADDER and mark.step_key not in known
+    ]
+    return max(tones, default=0)
 
 
 def next_rung(item: Item, steps: Iterable[Step]) -> tuple[Step | None, Mark | None]:

@@ -41,11 +41,37 @@ class AlreadyEnded(Conflict):
     code = "already_ended"
 
 
+class WrongState(Conflict):
+    """This cannot be done in the state it is in."""
+
+    code = "wrong_state"
+
+
+class PolicyUnknown(Refused):
+    """No active version of this policy is known here."""
+
+    code = "policy_unknown"
+    remedy = "Activate a version of it first; GET /v1/policies lists them."
+
+
+class PolicyInUse(Conflict):
+    """Somebody still follows this policy."""
+
+    code = "policy_in_use"
+    remedy = "Give the entities and assignments that follow it another policy first, or activate another version."
+
+
+class ExpiryInvalid(Refused):
+    """An assignment ends on a day that lies ahead, at most three years."""
+
+    code = "expiry_invalid"
+
+
 class FourEyes(Conflict):
     """Whoever wrote it cannot approve it."""
 
     code = "four_eyes"
-    remedy = "Another person has to activate this version."
+    remedy = "Another person has to approve this version."
 
 
 class NotInTakeOver(Conflict):

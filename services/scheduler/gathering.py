@@ -6,20 +6,19 @@ With `as_of` in the past the rows are those of that instant, as `remembering` pu
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.events.debtors import PayerProfile
 from services.scheduler.case import UNKNOWN_PAYER, Case, Item, Mark, Money, Party, Pause, Payer
+from services.scheduler.choosing import chosen
 from services.scheduler.finding import Found, find
 from services.scheduler.policy import PolicyVersion
-from services.scheduler.profiling import Profile
 from services.scheduler.remembering import remember
 from services.scheduler.situation import Row, Situation
-from services.scheduler.store import profiles
 from services.scheduler.store.cases import Pair
 from services.scheduler.store.policies import Policies
 from services.scheduler.store.zones import calendar
@@ -44,45 +43,20 @@ async def gather(
         past = await remember(db, rows, policies, as_of, also)
         on = await _on(db, past.rows, policies)
         known = [_situation(row, past.found, past.active, on) for row in past.rows]
-        told = await _with_profiles(db, known, past.found, as_of)
+        told = await chosen(db, known, past.found, policies, partial(policies.active_at, db, at=as_of), as_of)
         return [replace(each, caveats=past.caveats[each.row["case_id"]]) for each in told]
     found = await find(db, rows, now, also)
     names = {(key[0], entity.policy) for key, entity in found.entities.items()}
     active = await policies.active(db, names, now)
     on = await _on(db, rows, policies)
-    situations = await _with_profiles(db, [_situation(row, found, active, on) for row in rows], found, now)
+    situations = [_situation(row, found, active, on) for row in rows]
+    situations = await chosen(db, situations, found, policies, partial(policies.active, db, now=now), now)
     return await with_bounds(db, situations, found.entities, now)
 
 
 async def _on(db: AsyncConnection, rows: Sequence[Row], policies: Policies) -> dict[UUID, PolicyVersion]:
     versions = {(row["tenant_id"], row["policy_version_id"]) for row in rows if row["policy_version_id"]}
     return await policies.of(db, versions)
-
-
-async def _with_profiles(
-    db: AsyncConnection, situations: list[Situation], found: Found, at: datetime
-) -> list[Situation]:
-    """The same, with the profiles of the payers whose policies ask for them."""
-    asking = {
-        (each.case.tenant_id, each.case.case_id): (_told(each.row, found), each.calendar.today(at))
-        for each in situations
-        if each.version is not None and each.version.policy.asks_for_profile
-    }
-    known = await profiles.of_cases(db, asking)
-    return [_profiled(each, known.get((each.case.tenant_id, each.case.case_id))) for each in situations]
-
-
-def _told(row: Row, found: Found) -> PayerProfile:
-    file = found.files.get((row["tenant_id"], row["payer_id"]))
-    told: PayerProfile = file.profile if file is not None else "regular"
-    return told
-
-
-def _profiled(situation: Situation, profile: Profile | None) -> Situation:
-    if profile is None:
-        return situation
-    payer = replace(situation.case.payer, profile=profile)
-    return replace(situation, case=replace(situation.case, payer=payer))
 
 
 def _situation(
@@ -255,4 +229,5 @@ def _mark(raw: Any, payer: Any) -> Mark:
         withdrawn=raw.withdrawn,
         anchored=raw.anchored,
         released_at=raw.released_at,
+        version_id=raw.policy_version_id,
     )

@@ -4,7 +4,7 @@ The rule it protects: every silence has exactly one reason, the strongest first:
 decide, it is paused, it may be paid, its day has not come, its conditions or amounts are not met, bank data are stale.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from services.scheduler import stating, thanking
@@ -70,6 +70,8 @@ def _held_until(money: Money, policy: Policy, calendar: Calendar) -> date:
 
 def judge(item: Item, day: Day) -> list[Verdict]:
     """What is to be said about one item: its next rung first, then a courtesy, then calls and words to colleagues."""
+    if item.own is not None:
+        day = replace(day, policy=item.own.policy)
     if not item.open:
         return [_thanks(item, day)]
     silence = standing(item, day)

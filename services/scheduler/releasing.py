@@ -128,7 +128,7 @@ def _occurrences(situation: Situation, notice: Notice, due: ReminderDue, now: da
             "step_key": line.step_key,
             "case_id": case.case_id,
             "entity_id": case.entity_id,
-            "policy_version_id": due.policy_version_id,
+            "policy_version_id": row.item.own.version_id if row.item.own is not None else due.policy_version_id,
             "kind": row.step.kind,
             "tone": line.tone,
             "release": line.release,

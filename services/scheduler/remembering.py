@@ -29,7 +29,9 @@ from services.scheduler.store.zones import calendar
 Told = Mapping[told.Kind, Sequence[tuple[Any, Any]]]
 CREDITS: tuple[told.Kind, ...] = ("credit_issued", "credit_applied")
 ITEMS: tuple[told.Kind, ...] = ("item",)
-KINDS: tuple[told.Kind, ...] = ("payment", "credit_issued", "credit_applied", "feed", "entity", "tenant", "answer")
+KINDS: tuple[told.Kind, ...] = (
+    "payment", "credit_issued", "credit_applied", "feed", "entity", "tenant", "answer", "case_policy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -238,11 +240,15 @@ def _case(
     answers = [date.fromisoformat(fact.body["on"]) for fact, _ in log.get("answer", ()) if fact.subject_id == case]
     mine = [mark for item in items if item.case_id == case for mark in marks.get(item.item_id, ())]
     last = max(mine, key=lambda mark: mark.released_at, default=None)
+    moved = next((fact for fact, _ in log.get("case_policy", ()) if fact.subject_id == case), None)
+    version = last.policy_version_id if last is not None else None
+    if moved is not None and (last is None or moved.told_at > last.released_at):
+        version = UUID(moved.body["version_id"])
     return {
         **row,
         "answered_on": max(answers, default=None),
         "thanked_on": thanked.get(case),
-        "policy_version_id": last.policy_version_id if last is not None else None,
+        "policy_version_id": version,
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.scheduler.assigning import Assignment
 from services.scheduler.calendar import Calendar
 from services.scheduler.case import Case, Reason
 from services.scheduler.planner import Decision, decide
@@ -25,6 +26,8 @@ class Situation:
     calendar: Calendar
     language: str
     entity_known: bool
+    assignment: Assignment | None = None
+    """What people assigned to the payer or its segment; None: the entity's own policy."""
     caveats: tuple[Reason, ...] = ()
     """What of an instant in the past is not known any more."""
 

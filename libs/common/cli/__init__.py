@@ -27,6 +27,7 @@ NOUNS = (
     "statements",
     "match",
     "explain",
+    "policy",
     "webhook",
     "mail",
     "uncertain",

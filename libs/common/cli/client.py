@@ -109,14 +109,18 @@ class Client:
         """The JSON answer of a DELETE, None if it has no body."""
         return self.request("DELETE", service, path, **more)
 
+    def text(self, service: str, path: str) -> str:
+        """The answer of a GET as text."""
+        return str(self.request("GET", service, path, as_text=True))
+
     def request(self, method: str, service: str, path: str, **more: Any) -> Any:
         """Any request. Raises the error that the service answered, or Unavailable if none answered."""
         headers = {"authorization": f"Bearer {self._bearer(service)}"} | dict(more.pop("headers", {}))
         return answered(method, self._settings.urls[service] + path, service, headers=headers, **more)
 
 
-def answered(method: str, url: str, service: str, **more: Any) -> Any:
-    """One request without credentials of its own: for signed webhooks. Returns JSON, or None without a body."""
+def answered(method: str, url: str, service: str, *, as_text: bool = False, **more: Any) -> Any:
+    """One request without credentials of its own: for signed webhooks. Returns JSON or text, or None without a body."""
     try:
         response = httpx.request(method, url, timeout=_SECONDS, **more)
     except httpx.TransportError as error:
@@ -126,6 +130,8 @@ def answered(method: str, url: str, service: str, **more: Any) -> Any:
         ) from None
     if response.is_error:
         raise refusal(response)
+    if as_text:
+        return response.text
     return response.json() if response.content else None
 
 

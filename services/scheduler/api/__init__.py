@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from services.scheduler.api import (
+    assignments,
     cases,
     charges,
     disputes,
@@ -14,6 +15,8 @@ from services.scheduler.api import (
     occurrences,
     plans,
     policies,
+    policy_acts,
+    profiles,
     promises,
     rates,
     run_ins,
@@ -23,6 +26,7 @@ from services.scheduler.api import (
 def routers() -> Sequence[APIRouter]:
     """All of them."""
     rooms = (
-        policies, cases, items, holds, promises, plans, disputes, occurrences, run_ins, lookups, rates, charges,
+        assignments, policies, policy_acts, profiles, cases, items, holds, promises, plans, disputes, occurrences,
+        run_ins, lookups, rates, charges,
     )  # fmt: skip
     return [room.routes for room in rooms]

@@ -128,7 +128,7 @@ async def explain_item(item_id: UUID, caller: Reads, room: In, at: At = None) ->
     instant: datetime = _within_reason(at) or now
     async with room.database.transaction(caller.tenant_id) as db:
         told, situation, _ = await telling.of_item(db, caller.tenant_id, item_id, room.policies, now=now, at=instant)
-    version = situation.version
+    version = told.item.own or situation.version
     return ExplanationOut(
         **facts(told),
         case_id=situation.case.case_id,

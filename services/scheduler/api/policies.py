@@ -1,21 +1,23 @@
-"""Policies over HTTP: written as YAML or JSON, kept as versions, activated by another person."""
+"""Policies over HTTP: written as YAML or JSON, kept as versions, shown, exported, compared."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from libs.common.errors import NotFound, Refused
 from libs.common.http import Wire
 from libs.common.paging import Cursor, Limit, cursor, cut, place
-from services.scheduler.api.shared import Approves, In, Reads, Writes
-from services.scheduler.errors import AlreadyEnded, FourEyes
+from services.scheduler import policy_diff, policy_file
+from services.scheduler.api.shared import In, Reads, Writes
 from services.scheduler.policy import Policy, check, parse
 from services.scheduler.store import policies as store
+from services.scheduler.versioning import State
 
 routes = APIRouter(prefix="/v1/policies", tags=["policies"])
+YAML: dict[int | str, dict[str, Any]] = {200: {"content": {"application/yaml": {"schema": {"type": "string"}}}}}
 
 
 class NewPolicy(Wire):
@@ -31,18 +33,29 @@ class NewPolicy(Wire):
         return parse(self.yaml) if self.yaml is not None else check(self.policy)
 
 
+class ActOut(BaseModel):
+    """What somebody did with a version."""
+
+    was: State
+    became: State
+    by: str
+    at: datetime
+    why: str
+
+
 class PolicyOut(BaseModel):
-    """One version of a policy."""
+    """One version of a policy. `history` is there when one version is asked for."""
 
     version_id: UUID
     name: str
     number: int
-    state: Literal["draft", "active", "retired"]
+    state: State
     author: str
     written_at: datetime
     activated_by: str | None
     activated_at: datetime | None
     policy: Policy
+    history: list[ActOut] = []
 
 
 class PolicyPage(BaseModel):
@@ -52,20 +65,48 @@ class PolicyPage(BaseModel):
     next: str | None
 
 
-def out(row: Any) -> PolicyOut:
+class ChangeOut(BaseModel):
+    """One difference between two versions; `place` like `steps.firm.offset`."""
+
+    place: str
+    what: policy_diff.What
+    before: Any
+    after: Any
+
+
+class Diff(BaseModel):
+    """What differs from one version to another; nothing when they say the same."""
+
+    before: UUID
+    after: UUID
+    changes: list[ChangeOut]
+
+
+def out(row: Any, acts: Any = ()) -> PolicyOut:
     """A version's row as it is shown."""
-    names = set(PolicyOut.model_fields) - {"policy"}
-    return PolicyOut(policy=check(row["body"]), **{name: row[name] for name in names})
+    names = set(PolicyOut.model_fields) - {"policy", "history"}
+    history = [ActOut(**{name: act[name] for name in ActOut.model_fields}) for act in acts]
+    return PolicyOut(policy=check(row["body"]), history=history, **{name: row[name] for name in names})
+
+
+async def one(db: Any, tenant: UUID, version_id: UUID) -> dict[str, Any]:
+    """A version's row, locked. Raises NotFound."""
+    row = await store.one(db, tenant, version_id)
+    if row is None:
+        raise NotFound(f"There is no policy version {version_id}.")
+    return row
 
 
 @routes.get("")
 async def list_policies(
     *, caller: Reads, room: In, limit: Limit = 50, after: Annotated[Cursor, Query(alias="cursor")] = None
 ) -> PolicyPage:
-    """Every version, by name and number; the standard one is there for everybody."""
+    """Every version, by name and number; the product's own ones are there for everybody."""
     start = place(room.settings, "policies", after)
     async with room.database.transaction(caller.tenant_id) as db:
-        await room.policies.active(db, {(caller.tenant_id, store.STANDARD)}, room.clock.now())
+        await room.policies.active(
+            db, {(caller.tenant_id, name) for name in room.policies.products()}, room.clock.now()
+        )
         found = await store.page(db, caller.tenant_id, (start[0], start[1]) if start else None, limit + 1)
     rows, last = cut(found, limit)
     more = cursor(room.settings, "policies", last["name"], last["number"]) if last else None
@@ -77,37 +118,40 @@ async def write_policy(told: NewPolicy, caller: Writes, room: In) -> PolicyOut:
     """A new draft; the next number of its name. Every mistake is named with its place."""
     policy = told.read()
     async with room.asking(caller) as asker:
-        await room.policies.active(asker.db, {(asker.tenant, store.STANDARD)}, asker.now)
+        if policy.name in room.policies.products():
+            await room.policies.active(asker.db, {(asker.tenant, policy.name)}, asker.now)
         return out(await store.write(asker.db, asker.tenant, policy, asker.subject, asker.now))
 
 
-@routes.post("/check")
-async def check_policy(told: NewPolicy, caller: Reads) -> Policy:
-    """Read a policy without keeping it."""
-    return told.read()
+@routes.get("/schema")
+async def show_schema(caller: Reads) -> dict[str, Any]:
+    """The JSON Schema of policy files."""
+    return policy_file.schema()
 
 
 @routes.get("/{version_id}")
 async def show_policy(version_id: UUID, caller: Reads, room: In) -> PolicyOut:
-    """One version."""
+    """One version, with what people did with it."""
     async with room.asking(caller) as asker:
-        return out(await _one(asker.db, caller.tenant_id, version_id))
+        row = await one(asker.db, caller.tenant_id, version_id)
+        return out(row, await store.acts(asker.db, caller.tenant_id, version_id))
 
 
-@routes.post("/{version_id}/activate")
-async def activate_policy(version_id: UUID, caller: Approves, room: In) -> PolicyOut:
-    """Make a draft the version that new cases get; running cases stay on theirs until they are clear."""
+@routes.get("/{version_id}/yaml", response_class=Response, responses=YAML)
+async def export_policy(version_id: UUID, caller: Reads, room: In) -> Response:
+    """One version as a file; `POST /v1/policies` takes it again."""
     async with room.asking(caller) as asker:
-        row = await _one(asker.db, caller.tenant_id, version_id)
-        if row["state"] != "draft":
-            raise AlreadyEnded(f"This version is {row['state']}.")
-        if row["author"] == caller.subject:
-            raise FourEyes
-        return out(await store.activate(asker.db, asker.tenant, row, asker.subject, asker.now))
+        row = await one(asker.db, caller.tenant_id, version_id)
+    name = f"{row['name']}-{row['number']}.yaml"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(policy_file.written(check(row["body"])), media_type="application/yaml", headers=headers)
 
 
-async def _one(db: Any, tenant: UUID, version_id: UUID) -> dict[str, Any]:
-    row = await store.one(db, tenant, version_id)
-    if row is None:
-        raise NotFound(f"There is no policy version {version_id}.")
-    return row
+@routes.get("/{version_id}/diff")
+async def compare_policies(version_id: UUID, against: UUID, caller: Reads, room: In) -> Diff:
+    """What `version_id` says otherwise than the version `against`, which comes before it."""
+    async with room.asking(caller) as asker:
+        after, before = [await one(asker.db, caller.tenant_id, each) for each in (version_id, against)]
+    found = policy_diff.changes(check(before["body"]), check(after["body"]))
+    told = [ChangeOut(place=e.place, what=e.what, before=e.before, after=e.after) for e in found]
+    return Diff(before=against, after=version_id, changes=told)

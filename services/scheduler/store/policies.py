@@ -1,6 +1,6 @@
-"""Policy versions: written as drafts, activated once, immutable; the standard ladder is there for every tenant."""
+"""Policy versions and what people did with them; immutable. The product's own ladders are there for every tenant."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.scheduler.policy import Policy, PolicyVersion, check, parse, version_of
 from services.scheduler.store.asking import among, plain
 from services.scheduler.store.cases import Pair
-from services.scheduler.tables import policy_version
+from services.scheduler.tables import policy_act, policy_version
+from services.scheduler.versioning import State
 
 FILES = Path(__file__).parents[1] / "policies"
 STANDARD = "standard"
@@ -25,22 +26,23 @@ class Policies:
 
     def __init__(self) -> None:
         self._known: dict[UUID, PolicyVersion] = {}
-        self._standard: Policy | None = None
+        self._products: dict[str, Policy] = {}
 
-    def standard(self) -> Policy:
-        """The ladder that comes with the product."""
-        if self._standard is None:
-            self._standard = parse((FILES / f"{STANDARD}.yaml").read_text("utf-8"))
-        return self._standard
+    def products(self) -> Mapping[str, Policy]:
+        """The ladders that come with the product, by name."""
+        if not self._products:
+            read = (parse(path.read_text("utf-8")) for path in sorted(FILES.glob("*.yaml")))
+            self._products = {policy.name: policy for policy in read}
+        return self._products
 
     async def active(
         self, db: AsyncConnection, names: Collection[tuple[UUID, str]], now: datetime
     ) -> dict[Any, PolicyVersion]:
-        """(tenant, name) → its active version; the standard one is activated for a tenant that has none."""
+        """(tenant, name) → its active version; the product's own ones are activated for a tenant that has none."""
         found = await self._active(db, names)
-        lacking = [tenant for tenant, name in names if name == STANDARD and (tenant, name) not in found]
+        lacking = [pair for pair in names if pair not in found and pair[1] in self.products()]
         if lacking:
-            await self._bring_standard(db, lacking, now)
+            await self._bring(db, lacking, now)
             found = await self._active(db, names)
         return found
 
@@ -84,8 +86,9 @@ class Policies:
             self._known[version] = PolicyVersion(version_id=version, number=row["number"], policy=check(row["body"]))
         return self._known[version]
 
-    async def _bring_standard(self, db: AsyncConnection, tenants: Collection[UUID], now: datetime) -> None:
-        rows = [_row(tenant, version_of(tenant, self.standard(), 1), PRODUCT, now) for tenant in sorted(tenants)]
+    async def _bring(self, db: AsyncConnection, names: Collection[tuple[UUID, str]], now: datetime) -> None:
+        known = self.products()
+        rows = [_row(tenant, version_of(tenant, known[name], 1), PRODUCT, now) for tenant, name in sorted(names)]
         for row in rows:
             row |= {"state": "active", "activated_by": PRODUCT, "activated_at": now}
         await db.execute(insert(policy_version).values(rows).on_conflict_do_nothing())
@@ -115,16 +118,33 @@ async def write(db: AsyncConnection, tenant: UUID, policy: Policy, author: str, 
     return plain(written)
 
 
-async def activate(db: AsyncConnection, tenant: UUID, row: Mapping[str, Any], by: str, now: datetime) -> dict[str, Any]:
-    """Retire the active version of this name and activate this one; returns its row."""
-    mine = policy_version.c.tenant_id == tenant
-    retiring = update(policy_version).where(
-        mine, policy_version.c.name == row["name"], policy_version.c.state == "active"
+async def become(  # noqa: PLR0917 - which version, what it becomes, by whom, when, why
+    db: AsyncConnection, row: Mapping[str, Any], to: State, by: str, now: datetime, why: str
+) -> dict[str, Any]:
+    """The version's new state, with who, when and why; what was active under its name is retired by an activation."""
+    mine = policy_version.c.tenant_id == row["tenant_id"]
+    if to == "active":
+        before = select(policy_version).where(
+            mine, policy_version.c.name == row["name"], policy_version.c.state == "active"
+        )
+        for active in await db.execute(before.with_for_update()):
+            await become(db, plain(active), "retired", by, now, f"replaced by number {row['number']}: {why}")
+    told: dict[str, Any] = {"state": to} | ({"activated_by": by, "activated_at": now} if to == "active" else {})
+    changing = update(policy_version).where(mine, policy_version.c.version_id == row["version_id"]).values(told)
+    changed = plain((await db.execute(changing.returning(policy_version))).one())
+    done = select(func.count() + 1).where(
+        policy_act.c.tenant_id == row["tenant_id"], policy_act.c.version_id == row["version_id"]
     )
-    await db.execute(retiring.values(state="retired"))
-    activating = update(policy_version).where(mine, policy_version.c.version_id == row["version_id"])
-    activated = activating.values(state="active", activated_by=by, activated_at=now).returning(policy_version)
-    return plain((await db.execute(activated)).one())
+    act = {"tenant_id": row["tenant_id"], "version_id": row["version_id"], "number": done.scalar_subquery(),
+           "was": row["state"], "became": to, "by": by, "at": now, "why": why}  # fmt: skip
+    await db.execute(insert(policy_act).values(act))
+    return changed
+
+
+async def acts(db: AsyncConnection, tenant: UUID, version: UUID) -> Sequence[Mapping[str, Any]]:
+    """What people did with a version, the first act first."""
+    asked = select(policy_act).where(policy_act.c.tenant_id == tenant, policy_act.c.version_id == version)
+    return [plain(row) for row in await db.execute(asked.order_by(policy_act.c.number))]
 
 
 async def one(db: AsyncConnection, tenant: UUID, version: UUID) -> dict[str, Any] | None:

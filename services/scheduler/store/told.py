@@ -18,7 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.sets import adding, columns, given
 from services.scheduler.tables import past_fact
 
-Kind = Literal["payment", "credit_issued", "credit_applied", "feed", "entity", "tenant", "answer", "item"]
+Kind = Literal[
+    "payment", "credit_issued", "credit_applied", "feed", "entity", "tenant", "answer", "item", "case_policy"
+]
 _FACT = ("tenant_id", "kind", "subject_id", "version", "about_id", "told_at", "body")
 
 

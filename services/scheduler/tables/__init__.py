@@ -11,7 +11,7 @@ from services.scheduler.tables.evidence import notice, occurrence
 from services.scheduler.tables.holds import dispute, hold, plan, promise
 from services.scheduler.tables.money import credit_note, feed, payment
 from services.scheduler.tables.past import past_fact
-from services.scheduler.tables.policies import policy_version
+from services.scheduler.tables.policies import policy_act, policy_assignment, policy_version
 from services.scheduler.tables.running_in import bounded_day, earned_step, ramp_notice
 
 __all__ = [
@@ -34,6 +34,8 @@ __all__ = [
     "payer_case",
     "payment",
     "plan",
+    "policy_act",
+    "policy_assignment",
     "policy_version",
     "promise",
     "ramp_notice",

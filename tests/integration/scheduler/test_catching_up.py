@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import httpx
 
-from libs.common.auth import service_token
 from libs.common.settings import Settings
 from tests.integration.scheduler.test_doors import STANDARD, got, posted
+from tests.integration.scheduler.versions import activated
 from tests.integration.scheduler.world import World
 
 DUE = date(2026, 9, 1)
@@ -17,9 +17,7 @@ async def test_what_an_outage_left_behind_is_spread_over_the_days_after(
 ) -> None:
     text = STANDARD.replace("    offset: 2\n", "    offset: 2\n    catch_up: spread\n") + "spread: {per_day: 4}\n"
     draft = await posted(doors, "/v1/policies", {"yaml": text})
-    bob = service_token(settings, audience="scheduler", tenant=world.tenant, subject="bob", roles=("manager",))
-    other = {"authorization": f"Bearer {bob}"}
-    assert (await doors.post(f"/v1/policies/{draft['version_id']}/activate", headers=other)).status_code == 200
+    await activated(doors, draft, world, settings)
     names = [f"D{n}" for n in range(10)]
     await world.tell(*(world.debtor_changed(name) for name in names))
     await world.tell(*(world.issued(f"F{name}", DUE, debtor=name) for name in names))
