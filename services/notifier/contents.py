@@ -20,6 +20,12 @@ SHOWN = 50
 """Lines drawn in the mail; beyond, the oldest are drawn and all of them are attached."""
 INDEMNITY = Money(4000, "EUR")
 """Per invoice paid late between professionals: article D. 441-5 of the French commercial code."""
+NAMED_FROM, COUNTED_FROM = 3, 4
+"""Tones: the right to charges is named from the first on, sums are stated from the second on."""
+_FRENCH_LAW: Mapping[Language, str] = {
+    "fr": "articles L. 441-10 et D. 441-5 du code de commerce",
+    "en": "articles L. 441-10 and D. 441-5 of the French Commercial Code",
+}
 ANSWER_DAYS = 8
 
 
@@ -37,6 +43,9 @@ class Row:
     reference: str = ""
     paused: Money | None = None
     """The part of the residual that nobody asks for now: shown, and taken off the total."""
+    interest: Money | None = None
+    """Late-payment interest as of the notice's day, stated from tone 4 on."""
+    lump_sum: Money | None = None
 
     @property
     def asked(self) -> Money:
@@ -66,6 +75,16 @@ class Creditor:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """The law or contract behind the charges. An empty basis: nothing is claimed of this payer."""
+
+    basis: str
+    lump_sum: bool
+    as_of: date
+    provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything a notice is made of. `earlier` are the dates of what this payer was sent before, oldest first."""
 
@@ -84,6 +103,8 @@ class Facts:
     deductions: Sequence[Money] = field(default=())
     """Money and credits on account, one sum a currency, taken off what is asked for."""
     debtor_phone: str = ""
+    charges: Stated | None = None
+    """None: nobody said; then a French creditor names the articles of its own law and counts the indemnity."""
 
 
 def oldest_first(rows: Sequence[Row]) -> list[Row]:
@@ -106,19 +127,50 @@ def sums(rows: Sequence[Row], deductions: Sequence[Money] = ()) -> Mapping[str, 
     return {currency: due[currency] - off.get(currency, Money.zero(currency)) for currency in sorted(due)}
 
 
-def indemnity(facts: Facts) -> Money | None:
-    """40 € for each overdue invoice in euros of a French creditor; none before tone 4."""
-    if facts.tone < 4 or facts.creditor.country != "FR":
+def named(facts: Facts) -> Stated | None:
+    """The law behind the charges that this notice may speak of; None before tone 3, or when there is none."""
+    if facts.tone < NAMED_FROM:
         return None
+    if facts.charges is not None:
+        return facts.charges if facts.charges.basis else None
+    if facts.creditor.country != "FR":
+        return None
+    return Stated(_FRENCH_LAW[facts.language], lump_sum=True, as_of=facts.today)
+
+
+def indemnities(facts: Facts) -> list[Money]:
+    """The lump sums of the late invoices: those that were told, else 40 € each in euros. None before tone 4."""
+    if facts.tone < COUNTED_FROM or named(facts) is None:
+        return []
+    if facts.charges is not None:
+        return [row.lump_sum for row in facts.rows if row.lump_sum]
     late = {row.invoice_id for row in facts.rows if row.due_date < facts.today and row.residual.currency == "EUR"}
-    return Money(INDEMNITY.minor * len(late), "EUR") if late else None
+    return [INDEMNITY] * len(late)
+
+
+def charged(facts: Facts) -> dict[str, Any]:
+    """The template's words about charges: the right from tone 3 on, sums as of their day from tone 4 on."""
+    tongue, law, fees = facts.language, named(facts), indemnities(facts)
+    sums_stated = law is not None and facts.tone >= COUNTED_FROM
+    owed = totals(row.interest for row in facts.rows if row.interest) if sums_stated else {}
+    return {
+        "charges": law is not None,
+        "charges_basis": law.basis if law is not None else "",
+        "charges_as_of": wording.day(law.as_of, tongue) if law is not None else "",
+        "charges_provisional": bool(law is not None and law.provisional and owed),
+        "lump_sum": law is not None and law.lump_sum,
+        "interest": wording.joined([wording.money(each, tongue) for each in owed.values()], tongue) if owed else "",
+        "indemnity": wording.joined([wording.money(each, tongue) for each in totals(fees).values()], tongue)
+        if fees
+        else "",
+        "indemnity_count": len(fees),
+    }
 
 
 def variables(facts: Facts) -> dict[str, Any]:
     """The template's words: strings, whole numbers, yes or no, and lists of dicts of strings. Nothing else."""
     tongue, rows, anchor = facts.language, oldest_first(facts.rows), _anchor(facts)
     asked = [wording.money(amount, tongue) for amount in sums(rows, facts.deductions).values()]
-    fee = indemnity(facts)
     late = max((_days_late(row, facts.today) for row in rows), default=0)
     return {
         "creditor": wording.one_line(facts.creditor.name),
@@ -141,13 +193,11 @@ def variables(facts: Facts) -> dict[str, Any]:
         "days_late": late,
         "late": wording.days(late, tongue),
         "total": wording.joined(asked, tongue),
-        "charges": facts.creditor.country == "FR" and facts.tone >= 3,
-        "indemnity": wording.money(fee, tongue) if fee else "",
-        "indemnity_count": fee.minor // INDEMNITY.minor if fee else 0,
         "earlier": [wording.day(each, tongue) for each in facts.earlier],
         "last_contact": wording.day(facts.earlier[-1], tongue) if facts.earlier else "",
         "truncated": len(rows) > SHOWN,
         "shown": min(len(rows), SHOWN),
+        **charged(facts),
     }
 
 

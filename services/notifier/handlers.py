@@ -215,6 +215,7 @@ def _notice(event: Event) -> dict[str, Any]:
         "channels": list(due.channels),
         "audience": list(due.audience),
         "approval": due.approval,
+        "charges": due.charges.model_dump(mode="json") if due.charges is not None else None,
         "window_ends_at": due.window_ends_at,
         "due_at": event.time,
         "correlation": event.correlation,
@@ -240,6 +241,8 @@ def _line(line: Line) -> NoticeLine:
         step_key=line.step_key,
         tone=line.tone,
         completes=line.completes,
+        interest=line.interest,
+        lump_sum=line.lump_sum,
     )
 
 

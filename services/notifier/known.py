@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
-from services.notifier.contents import Account, Creditor, Facts, Row
+from services.notifier.contents import Account, Creditor, Facts, Row, Stated
 from services.notifier.recipients import Person, chosen
 from services.notifier.render import KEYS, Renderer, Source
 from services.notifier.revision import NoticeLine
@@ -104,6 +104,19 @@ def notice_facts(known: Known, contact: str, now: datetime) -> Facts:
         ],
         earlier=[each.astimezone(ZoneInfo(entity.time_zone)).date() for each in known.earlier],
         deductions=known.deductions,
+        charges=_stated(row.charges, row.language),
+    )
+
+
+def _stated(told: Mapping[str, Any] | None, language: str) -> Stated | None:
+    """What the scheduler said of charges; None of a notice that is older than its saying so."""
+    if told is None:
+        return None
+    return Stated(
+        basis=told["basis"].get(language, ""),
+        lump_sum=told["lump_sum"],
+        as_of=date.fromisoformat(told["as_of"]),
+        provisional=told["provisional"],
     )
 
 
@@ -118,6 +131,8 @@ def _row(line: NoticeLine, references: Mapping[UUID, str]) -> Row:
         residual=line.residual,
         reference=references.get(line.invoice_id, ""),
         paused=line.paused,
+        interest=line.interest,
+        lump_sum=line.lump_sum,
     )
 
 

@@ -33,6 +33,8 @@ class NoticeLine:
     step_key: str
     tone: int
     completes: bool
+    interest: Money | None = None
+    lump_sum: Money | None = None
 
     @property
     def asked(self) -> Money:

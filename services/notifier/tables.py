@@ -25,6 +25,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
 
@@ -142,6 +143,7 @@ notice = Table(
     Column("audience", ARRAY(Text), nullable=False),
     _text("approval"),
     _at("window_ends_at", nullable=False),
+    Column("charges", JSONB(none_as_null=True), comment="the law behind the charges it may speak of, as ChargesStated"),
     _text("state", default="due"),
     _text("reason", nullable=True),
     _text("channel", nullable=True),
@@ -193,6 +195,8 @@ notice_line = Table(
     _minor("amount"),
     _minor("residual"),
     _minor("paused", nullable=True),
+    _minor("interest", nullable=True),
+    _minor("lump_sum", nullable=True),
     _currency(),
     _text("step_key"),
     _count("tone"),

@@ -29,9 +29,10 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     business = clock or settings.clock()
     policies, tariffs = Policies(), Tariffs()
     consumer = Consumer(settings, SERVICE, loops, handlers(), lock=lock)
-    sweep, reviews = Sweep(loops, business, policies, behind=consumer.behind), Reviews(loops, business)
+    sweep = Sweep(loops, business, policies, behind=consumer.behind, tariffs=tariffs)
+    reviews = Reviews(loops, business)
     # decides while the first one waits for the database
-    other = Sweep(loops, business, policies, behind=consumer.behind)
+    other = Sweep(loops, business, policies, behind=consumer.behind, tariffs=tariffs)
     room = Room(settings, business, doors, policies, tariffs, lambda: app.nudge("sweep"))
     relay = Relay(settings, SERVICE, loops, doors)
     reading = first_reading(settings, SERVICE, loops)

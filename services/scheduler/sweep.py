@@ -23,9 +23,11 @@ from libs.common.events.reminders import ReminderDue
 from libs.common.metrics import ITEMS_SWEPT, REMINDER_LATE_SECONDS, REMINDERS_RELEASED, SWEEP_SECONDS
 from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
+from services.scheduler.charging import Tariffs
 from services.scheduler.gathering import gather
 from services.scheduler.planner import Decision
 from services.scheduler.policy import GAPPED
+from services.scheduler.quoting import with_charges
 from services.scheduler.releasing import Written, written
 from services.scheduler.situation import Situation, look
 from services.scheduler.store import evidence, items, sweeping
@@ -64,12 +66,14 @@ class Sweep:
         *,
         cases: int = CASES,
         behind: Callable[[], bool] = lambda: False,
+        tariffs: Tariffs | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
         self.policies = policies
         self.cases = cases
         self.behind = behind
+        self.tariffs = tariffs or Tariffs()
 
     async def run(self, pulse: Pulse) -> None:
         """Sweep until the process stops; troubles of the database are waited out."""
@@ -115,6 +119,7 @@ class Sweep:
         situations = await gather(db, rows, self.policies, now)
         decisions = await within_bounds(db, decided(situations, now), now)
         found = [written(s, d, now, displaced=out) for s, d, out in decisions]
+        found = await with_charges(db, self.tariffs, found, situations, now)
         await _record(db, found, now)
         crash_point("sweep.decided")
         _count(rows, found, now)

@@ -55,6 +55,21 @@ class Line(Part):
     step_key: str
     tone: int
     completes: bool = True
+    interest: Amount | None = None
+    """Late-payment interest that may be claimed of what is asked for, from the final tone on."""
+    lump_sum: Amount | None = None
+
+
+class ChargesStated(Part):
+    """The law or contract behind the charges that a notice may speak of, from the firm tone on."""
+
+    regime: str
+    basis: dict[Literal["fr", "en"], str]
+    """The articles in each language; empty when nothing is claimed."""
+    lump_sum: bool
+    """Whether they give a lump sum for recovery costs."""
+    as_of: date
+    provisional: bool = False
 
 
 class ReminderDue(CaseBody):
@@ -69,6 +84,7 @@ class ReminderDue(CaseBody):
     lines: list[Line]
     deductions: list[Amount] = []
     """Money and credits on account, one sum a currency, shown below the lines and taken off what is asked for."""
+    charges: ChargesStated | None = None
     channels: list[Channel]
     audience: list[ContactRole]
     template: str

@@ -68,6 +68,8 @@ class LineShown(BaseModel):
     amount: Amount
     residual: Amount
     paused: Amount | None
+    interest: Amount | None
+    lump_sum: Amount | None
     completes: bool
 
 

@@ -55,6 +55,8 @@ def line_row(tenant: UUID, notice_id: UUID, line: NoticeLine) -> dict[str, Any]:
         "amount": line.amount.minor,
         "residual": line.residual.minor,
         "paused": line.paused.minor if line.paused else None,
+        "interest": line.interest.minor if line.interest else None,
+        "lump_sum": line.lump_sum.minor if line.lump_sum else None,
         "currency": line.residual.currency,
         "step_key": line.step_key,
         "tone": line.tone,
@@ -80,6 +82,8 @@ def _line(row: Any) -> NoticeLine:
         step_key=row.step_key,
         tone=row.tone,
         completes=row.completes,
+        interest=None if row.interest is None else Money(row.interest, row.currency),
+        lump_sum=None if row.lump_sum is None else Money(row.lump_sum, row.currency),
     )
 
 

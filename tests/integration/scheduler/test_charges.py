@@ -1,7 +1,7 @@
 """Late-payment charges from outside: what an item bears, to whom it may be claimed, and never twice."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -206,3 +206,49 @@ async def test_a_contract_holds_above_the_floor_and_interest_first_where_it_says
         assert answer.status_code == 422, field
     other = f"/v1/charges/terms/entity/{uuid7()}"
     assert (await doors.put(other, json=told)).status_code == 404
+
+
+async def climbed(world: World, last: str) -> dict[int, Any]:
+    """Tone → the last notice of it up to a day; all that is said is delivered."""
+    found: dict[int, Any] = {}
+    while world.clock.now().date() < date.fromisoformat(last):
+        said = await world.day(world.clock.now().date() + timedelta(days=1))
+        await world.tell(*(world.sent(due) for due in said))
+        found |= {due.tone: due for due in said}
+    return found
+
+
+async def test_a_notice_names_the_right_in_the_firm_tone_and_states_the_sums_in_the_final_one(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    world.go_to(date(2025, 8, 15))
+    await world.tell(world.issued("F1", date(2025, 9, 1), 10_000))
+    said = await climbed(world, "2025-09-30")
+    assert said[2].charges is None
+    firm = said[3]
+    assert (firm.charges.regime, firm.charges.lump_sum, firm.lines[0].interest) == ("fr_private", True, None)
+    assert "L. 441-10" in firm.charges.basis["fr"]
+    final, line = said[4], said[4].lines[0]
+    bears = await got(doors, path(world), until=final.charges.as_of.isoformat())
+    assert (str(line.interest), str(line.lump_sum)) == (f"{bears['interest']['amount']} EUR", "40.00 EUR")
+    assert not final.charges.provisional
+    quoted = (await got(doors, "/v1/charges", state="quoted"))["items"]
+    assert {(each["kind"], each["amount"]["amount"]) for each in quoted} == {
+        ("interest", bears["interest"]["amount"]), ("lump_sum", "40.00")
+    }  # fmt: skip
+
+
+async def test_a_notice_states_no_charge_of_a_disputed_part_nor_what_was_claimed_before(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    world.go_to(date(2025, 8, 15))
+    await world.tell(world.issued("F1", date(2025, 9, 1), 10_000))
+    await climbed(world, "2025-09-12")
+    await posted(doors, path(world, end="/invoice"), {"kinds": ["lump_sum"], "invoice_number": "INT-1"})
+    part = {"amount": "4000.00", "currency": "EUR"}
+    told = {"item_id": str(world.item("F1")), "amount": part, "reason": "quality", "review_on": "2025-12-01"}
+    await posted(doors, "/v1/disputes", told)
+    final = (await climbed(world, "2025-09-30"))[4]
+    line, days = final.lines[0], (final.charges.as_of - date(2025, 9, 1)).days
+    assert (str(line.paused), line.lump_sum) == ("4000.00 EUR", None)
+    assert line.interest.minor == round(6000_00 * 1215 * days / 365 / 10_000)

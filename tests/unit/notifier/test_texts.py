@@ -1,12 +1,14 @@
 """What the five tones, the call sheet and the thank-you say, and never say."""
 
 import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from libs.common.money import Money
 from services.notifier import wording
+from services.notifier.contents import Stated
 from services.notifier.render import KEYS, Renderer
 from tests.unit.notifier.sample import facts, row
 
@@ -72,6 +74,45 @@ def test_a_creditor_abroad_does_not_claim_french_charges():
     abroad = facts().creditor.__class__("Leman Glass Ltd", "Jane Doe", "ar@leman-glass.co.uk", country="GB")
     for key in ASKING:
         assert "441-10" not in said(key, "en", creditor=abroad).text
+
+
+FRENCH = Stated("articles L. 441-10 et D. 441-5 du code de commerce", lump_sum=True, as_of=date(2026, 10, 1))
+
+
+def bearing(n, interest, lump=4000):
+    return replace(row(n), interest=Money(interest, "EUR"), lump_sum=Money(lump, "EUR") if lump else None)
+
+
+@pytest.mark.parametrize("key", ["final", "formal"])
+def test_the_last_tones_state_the_interest_as_of_their_day_and_the_lump_sums(key):
+    text = said(key, "fr", bearing(1, 1234), bearing(2, 66), charges=FRENCH).text
+    assert "13,00\u00a0€ au 1er\u00a0octobre\u00a02026" in text and "80,00\u00a0€ pour 2 factures" in text
+    assert "provisoire" not in text
+    unsure = said(key, "fr", bearing(1, 1234, 0), charges=replace(FRENCH, provisional=True)).text
+    assert "12,34\u00a0€ à titre provisoire" in unsure and "indemnité" not in unsure
+
+
+@pytest.mark.parametrize("key", ["courtesy", "statement", "friendly", "firm"])
+def test_no_other_tone_states_a_sum(key):
+    text = said(key, "fr", bearing(1, 1234), charges=FRENCH).text
+    assert "12,34" not in text and "40,00" not in text
+
+
+def test_the_articles_are_those_of_the_payers_regime():
+    public = Stated("articles L. 2192-13 et D. 2192-35 du code de la commande publique", True, date(2026, 10, 1))
+    swiss = Stated("article 104 du code des obligations suisse", False, date(2026, 10, 1))
+    for key in ("firm", "final", "formal"):
+        assert (
+            "2192-13" in said(key, "fr", charges=public).text and "441-10" not in said(key, "fr", charges=public).text
+        )
+        text = said(key, "fr", bearing(1, 1234, 0), charges=swiss).text
+        assert "article 104" in text and "indemnité forfaitaire" not in text
+
+
+@pytest.mark.parametrize("key", ASKING)
+def test_of_whom_nothing_is_claimed_no_charge_is_named(key):
+    text = said(key, "fr", charges=Stated("", False, date(2026, 10, 1))).text
+    assert "pénalités" not in text and "indemnité" not in text
 
 
 def test_currencies_are_never_added_up():
