@@ -1,7 +1,8 @@
 """The finance team's pages with 1,000,000 invoices of 40,000 customers, 350,000 of them open, in one process.
 
 Each page is asked for through the application's own door, one request after another, with everything that the server
-does: session, queries, rendering. RELANCE_WRITE_PLANS=1 writes how Postgres answers into docs/console_plans.md.
+does: session, queries, rendering. RELANCE_WRITE_PLANS=1 writes how Postgres answers into docs/console-queries.md;
+RELANCE_BENCH_INVOICES=50000 is a smaller tenant of the same shape, to look at while something is changed.
 """
 
 import gzip
@@ -28,10 +29,11 @@ from libs.common.settings import Settings
 from services.console.app import wire
 from services.console.pages.web import HERE
 
-CUSTOMERS, INVOICES, OPEN = 40_000, 1_000_000, 350_000
+INVOICES = int(os.environ.get("RELANCE_BENCH_INVOICES", "1000000"))
+CUSTOMERS, OPEN = INVOICES // 25, INVOICES * 7 // 20
 TIMES, WARM = 40, 3
 PASSWORD = "correct horse battery staple"
-PLANS = Path(__file__).parents[1] / "docs" / "console_plans.md"
+PLANS = Path(__file__).parents[1] / "docs" / "console-queries.md"
 PAGES = {
     "Today": "/",
     "Today, calls": "/?tab=calls",
@@ -40,9 +42,15 @@ PAGES = {
     "customer file": "/customers/{debtor}",
     "invoices": "/invoices",
     "invoices, overdue": "/invoices?state=overdue&page=20",
+    "invoices, all by amount": "/invoices?state=all&order=-amount",
+    "invoices, paid": "/invoices?state=paid",
+    "invoices, of a collector": "/invoices?collector=Responsable%203&order=-left",
+    "invoices, named": "/invoices?q=F01234",
     "invoice": "/invoices/{invoice}",
     "aged balance": "/aged-balance",
+    "aged balance, of a collector": "/aged-balance?collector=Responsable%203",
     "payments": "/payments",
+    "payments, matched": "/payments?state=matched",
     "promises": "/promises",
     "DSO, months kept": "/dso",
     "operations": "/operations",

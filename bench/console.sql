@@ -1,4 +1,4 @@
--- A tenant with a million invoices, set-based: :tenant, :entity, :customers, :invoices, :open.
+-- A tenant with a million invoices, set-based; each statement is given those parameters that it names.
 
 insert into debtor (tenant_id, debtor_id, version, entity_id, external_id, name, party_id, payer_id, country,
                       language, profile, collector, sales_owner, contacts)
@@ -11,7 +11,7 @@ create temporary table made on commit drop as
   select n, md5('i' || n)::uuid as id, md5('d' || (1 + (n * 7919) % :customers))::uuid as debtor,
          current_date - (n % 400)::int as issued, 5000 + (n * 104729) % 900000 as minor,
          n <= :open as owes, now() - make_interval(days => (n % 400)::int) as at
-    from generate_series(1, :invoices) n;
+    from generate_series(1, cast(:invoices as bigint)) n;
 
 insert into invoice (tenant_id, invoice_id, version, entity_id, debtor_id, payer_id, number, issue_date, currency,
                        payable, due_source, payment_means, not_chased, told_at, changed_at)

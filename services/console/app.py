@@ -21,9 +21,10 @@ from services.console.directory.spreading import Spreading
 from services.console.errors import NoSuchPage
 from services.console.pages import imports
 from services.console.pages.excel import Excel
-from services.console.pages.web import HERE, Web
+from services.console.pages.web import HERE, ZONE, Web
 from services.console.people.passwords import Passwords
 from services.console.room import Room
+from services.console.settling import Settling
 from services.console.stack import Stack
 from services.console.store import notes
 from services.console.tables import read_model
@@ -54,8 +55,10 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     handlers[DebtorErased] = projections.both(handlers[DebtorErased], notes.erased)
     consumer = Consumer(settings, SERVICE, loops, handlers, acts=False)
     relay = Relay(settings, SERVICE, loops, doors)
+    settling = Settling(loops, room.clock, ZONE)
     closing = [peers.close, stack.close, doors.close, loops.close]
-    return with_work(App(SERVICE, http, {"consumer": consumer.run, "relay": relay.run}, closing), loops)
+    loop = {"consumer": consumer.run, "relay": relay.run, "settling": settling.run}
+    return with_work(App(SERVICE, http, loop, closing), loops)
 
 
 class _Static(StaticFiles):

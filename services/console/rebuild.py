@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import kafka
-from libs.common.clock import SystemClock
+from libs.common.clock import SystemClock, today
 from libs.common.consumer.batch import Room
 from libs.common.consumer.rounds import Handler, runs
 from libs.common.db import Database
@@ -33,9 +33,11 @@ from libs.common.tables import dead_letter, parked
 from services.console import projections
 from services.console.projections.checksum import Checksum, checksum
 from services.console.projections.tables import ReadModel
+from services.console.store import kept
 from services.console.tables import read_model
 
 SERVICE = "console"
+ZONE = "Europe/Paris"
 PREFIX = "rebuilt_"
 SILENCE = 30.0
 """Seconds without a record after which the broker is taken to be away."""
@@ -204,7 +206,9 @@ class Reader:
 
 async def _exchange(database: Database, fresh: ReadModel, reader: Reader) -> tuple[Checksum, Checksum]:
     """Let the writers wait, hear what they heard, and put the new tables in the place of the old."""
+    day = today(SystemClock(), ZONE)
     async with database.transaction() as db:
+        await kept.settle_all(db, fresh, day)
         for table in fresh.tables:
             await db.execute(text(f"analyze {table.name}"))
     async with database.transaction() as db:
@@ -214,6 +218,9 @@ async def _exchange(database: Database, fresh: ReadModel, reader: Reader) -> tup
         await db.execute(text(f"lock table {names} in exclusive mode"))
         reader.tell("the new tables take the place of the old ones")
         await reader.read_on()
+        for tenant in await kept.marked(db, fresh):
+            while await kept.settle(db, tenant, day, fresh):
+                reader.tell("what was heard meanwhile is added up")
         before, after = await checksum(db, read_model), await checksum(db, fresh)
         await _without_readers(db, names)
         await _rename(db)

@@ -41,7 +41,7 @@ async def aged_balance(
 ) -> Response:
     """What is owed, by age and customer."""
     room = here(request)
-    async with room.database.transaction(person.tenant_id) as db:
+    async with room.settled(person.tenant_id, today(room.clock, ZONE)) as db:
         day = await day_asked(request, db, person, on)
         found = await balance.aged(db, person.tenant_id, day, chosen, page=page)
         collectors = await customers.collectors(db, person.tenant_id)
@@ -82,8 +82,9 @@ def _filters(t: Texts, day: past.Day, chosen: Chosen) -> list[tuple[str, Cell]]:
 @routes.get("/aged-balance.xlsx")
 async def aged_balance_file(request: Request, person: Reader, chosen: Narrowed, on: Words = "") -> Response:
     """The whole balance as an Excel file."""
-    t = web_of(request).texts_for(request, person)
-    async with here(request).database.snapshot(person.tenant_id) as db:
+    room, t = here(request), web_of(request).texts_for(request, person)
+    await room.settle(person.tenant_id, today(room.clock, ZONE))
+    async with room.database.snapshot(person.tenant_id) as db:
         day = await day_asked(request, db, person, on)
         ages = [(t(f"age.{index}"), "money") for index in range(BUCKETS)]
         names = [(t("customer"), "name"), (t("customer.number"), "text"), (t("filter.profile"), "text")]

@@ -96,7 +96,7 @@ async def days_sales_outstanding(request: Request, person: Reader, chosen: Narro
     """The page: today's figures, how they came about, and the figures behind the charts."""
     room = here(request)
     now = today(room.clock, ZONE)
-    async with room.database.transaction(person.tenant_id) as db:
+    async with room.settled(person.tenant_id, now, sales=True) as db:
         found = await course(db, person, now, chosen.entity, currency)
     grid, lines = _days(found)
     amounts, bars = _amounts(found)
@@ -156,7 +156,7 @@ async def dso_file(request: Request, person: Reader, chosen: Narrowed, currency:
     """The figures behind the charts as an Excel file."""
     room, t = here(request), web_of(request).texts_for(request, person)
     now = today(room.clock, ZONE)
-    async with room.database.transaction(person.tenant_id) as db:
+    async with room.settled(person.tenant_id, now, sales=True) as db:
         found = await course(db, person, now, chosen.entity, currency)
         as_of = await work.as_of(db, person.tenant_id)
         entities = {each.entity_id: each.name for each in await directory.entities(db, person.tenant_id)}

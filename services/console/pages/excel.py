@@ -170,6 +170,7 @@ async def exported(request: Request, person: Person, listing: Listing) -> Respon
     room, t = here(request), web_of(request).texts_for(request, person)
     question = asked(request, person, listing)
     columns = listing.sheet()
+    await room.settle(person.tenant_id, question.day, sales=listing.counts_sales)
     async with room.database.snapshot(person.tenant_id) as db:
         entities = {each.entity_id: each.name for each in await directory.entities(db, person.tenant_id)}
         as_of = await work.as_of(db, person.tenant_id)

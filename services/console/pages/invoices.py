@@ -45,6 +45,7 @@ LISTING = Listing(
     order="due",
     none="invoices.none",
     sums="invoices.owing",
+    counts_sales=True,
     choices=(Choice("state", "invoice.status", STATES, words="invoices."),),
     columns=(
         Column(

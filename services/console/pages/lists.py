@@ -110,6 +110,8 @@ class Listing:
     """The text of a sum, with `amount`."""
     key: str = ""
     """What tells its lines apart, where a line opens beside the list."""
+    counts_sales: bool = False
+    """Whether its count is read from the sales that are kept."""
     tell: Tell | None = None
     """Adds to the lines of one page what only their owner knows."""
 
@@ -190,7 +192,7 @@ def asked(request: Request, person: Person, listing: Listing) -> Question:
 async def looked_up(request: Request, person: Person, listing: Listing) -> Shown:
     """One page of a list."""
     room, question = here(request), asked(request, person, listing)
-    async with room.database.transaction(person.tenant_id) as db:
+    async with room.settled(person.tenant_id, question.day, sales=listing.counts_sales) as db:
         found = await listing.read(db, question)
         collectors = await customers.collectors(db, person.tenant_id) if listing.collectors else []
     if listing.tell is not None and found.lines:

@@ -44,8 +44,8 @@ async def operations(request: Request, person: Reader) -> Response:
     room = here(request)
     now = room.clock.now()
     services, troubles = await asyncio.gather(room.stack.look(), _troubles(room, person))
-    async with room.database.transaction(person.tenant_id) as db:
-        figures = await work.figures(db, person.tenant_id, today(room.clock, ZONE), day_start(now))
+    async with room.settled(person.tenant_id, today(room.clock, ZONE), sales=True) as db:
+        figures = await work.figures(db, person.tenant_id, day_start(now))
         lines = await work.latest(db, person.tenant_id)
     t = web_of(request).texts_for(request, person)
     facts: dict[str, Any] = {

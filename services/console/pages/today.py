@@ -41,7 +41,7 @@ async def todays(
     room, tenant = here(request), person.tenant_id
     day = today(room.clock, ZONE)
     which: Tab = tab if tab in TABS else "send"
-    async with room.database.transaction(tenant) as db:
+    async with room.settled(tenant, day) as db:
         counts = await store.counts(db, tenant, day, chosen)
         rows = await store.listed(db, tenant, day, chosen, tab=which, page=page)
         collectors = await customers.collectors(db, tenant)

@@ -1,6 +1,6 @@
 """The ledger: invoices and their instalments, payments, credits, feeds, and every move of a residual."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -90,6 +90,7 @@ class Ledger:
     async def _tell(self, db: AsyncConnection, events: list[Event]) -> None:
         """What each version said, for the days that it stood."""
         await add(db, self.model.telling, [_telling(event) for event in events])
+        await self._mark(db, [(event, event.subject) for event in events])
         await reopen(db, self.model, events)
 
     async def credits(self, db: AsyncConnection, events: list[Event]) -> None:
@@ -144,16 +145,25 @@ class Ledger:
             for event in events
         ]
         await self._owe(db, rows)
+        await self._mark(db, [(event, event.body.invoice_id) for event in events])
         await reopen(db, self.model, events)
 
     async def reopened(self, db: AsyncConnection, events: list[Event]) -> None:
         await self._owe(db, [_owed(event, _told(event), event.body.on) for event in events])
+        await self._mark(db, [(event, event.body.invoice_id) for event in events])
         await reopen(db, self.model, events)
 
-    async def _residuals(self, db: AsyncConnection, events: Iterable[Event]) -> None:
+    async def _residuals(self, db: AsyncConnection, events: Sequence[Event]) -> None:
         rows = [_owed(event, told, _on(event)) for event in events for told in event.body.residuals]
         await self._owe(db, rows)
+        await self._mark(db, [(event, told.invoice_id) for event in events for told in event.body.residuals])
         await reopen(db, self.model, events)
+
+    async def _mark(self, db: AsyncConnection, about: Iterable[tuple[Event, UUID]]) -> None:
+        """What is kept of these invoices is to be worked out anew; one mark an invoice and batch will do."""
+        last = {(event.tenant, invoice): event.id for event, invoice in about}
+        rows = [{"tenant_id": whose, "invoice_id": what, "event_id": by} for (whose, what), by in last.items()]
+        await add(db, self.model.mark, rows)
 
     async def _owe(self, db: AsyncConnection, rows: list[dict[str, Any]]) -> None:
         moved = ("on", "at")

@@ -6,9 +6,25 @@ of the same topics ends in the same rows.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Index, Integer, MetaData, String, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
+
+from services.console.projections import kept
 
 INSTANT = DateTime(timezone=True)
 
@@ -49,6 +65,9 @@ class ReadModel:
         self._notices()
         self._silence()
         self._work()
+        self.mark, self.owing = kept.mark(prefix, metadata), kept.owing(prefix, metadata)
+        self.account, self.sale = kept.account(prefix, metadata), kept.sale(prefix, metadata)
+        self.closing = kept.closing(prefix, metadata)
 
     def _table(self, name: str, identity: str, *columns: Column[Any]) -> Table:
         keys = (Column("tenant_id", Uuid, primary_key=True), Column(identity, Uuid, primary_key=True))
@@ -94,6 +113,7 @@ class ReadModel:
             _id("debtor_id"),
             _id("payer_id"),
             _text("number"),
+            Column("number_key", Text(collation="C"), Computed("lower(number)", persisted=True)),
             Column("issue_date", Date),
             _currency(),
             _minor("payable"),
@@ -109,9 +129,10 @@ class ReadModel:
             Column("changed_at", INSTANT),
         )
         self._index(self.invoice, "debtor", "tenant_id", "debtor_id", "issue_date")
-        self._index(self.invoice, "number", "tenant_id", sql("lower(number) text_pattern_ops"))
+        self._index(self.invoice, "number", "tenant_id", "number_key")
         self._index(self.invoice, "issued", "tenant_id", "issue_date")
         self._index(self.invoice, "changed", "tenant_id", "changed_at")
+        self._index(self.invoice, "amount", "tenant_id", "payable")
         self._items()
         self._past()
 
@@ -140,10 +161,12 @@ class ReadModel:
         self._index(self.item, "of_debtor", "tenant_id", "debtor_id", postgresql_where=open_now)
         self._index(self.item, "of_payer", "tenant_id", "payer_id", postgresql_where=open_now)
         self._index(self.item, "of_invoice", "tenant_id", "invoice_id")
+        exact = sql("coalesce(residual, amount)")
+        self._index(self.item, "owed", "tenant_id", exact, postgresql_where=open_now)
         self._index(self.item, "moved", "tenant_id", "moved_at", postgresql_where=sql("not gone"))
 
     def _past(self) -> None:
-        """Every move of a residual, every version of an invoice, and the figures of days that are over."""
+        """Every move of a residual and every version of an invoice, for the days that they stood."""
         self.move = Table(
             self.prefix + "move",
             self.metadata,
@@ -168,18 +191,6 @@ class ReadModel:
             _minor("payable"),
             Column("items", JSONB, nullable=False),
         )
-        self.closing = Table(
-            self.prefix + "closing",
-            self.metadata,
-            Column("tenant_id", Uuid, primary_key=True),
-            Column("day", Date, primary_key=True),
-            Column("entity_id", Uuid, primary_key=True),
-            Column("currency", String(3), primary_key=True),
-            Column("outstanding", BigInteger, nullable=False),
-            Column("not_due", BigInteger, nullable=False),
-            Column("sold", JSONB, nullable=False),
-            _flag("books"),
-        )
 
     def _money(self) -> None:
         self.payment = self._table(
@@ -200,6 +211,7 @@ class ReadModel:
         self._index(self.payment, "left", "tenant_id", "value_date", postgresql_where=left)
         self._index(self.payment, "of_payer", "tenant_id", "payer_id", "value_date")
         self._index(self.payment, "by_day", "tenant_id", "value_date")
+        self._index(self.payment, "amount", "tenant_id", "amount")
         self.credit = self._table(
             "credit",
             "credit_note_id",
@@ -372,6 +384,9 @@ class ReadModel:
         self._index(self.activity, "latest", "tenant_id", sql("at desc"), "event_id")
         self._index(self.activity, "of_payer", "tenant_id", "payer_id", sql("at desc"))
         self._index(self.activity, "of_debtor", "tenant_id", "debtor_id", sql("at desc"))
+        self._index(self.activity, "of_subject", "tenant_id", "subject_id")
+        about = sql("(facts ->> 'invoice_id')")
+        self._index(self.activity, "of_invoice", "tenant_id", about, postgresql_where=sql("facts ? 'invoice_id'"))
 
     @property
     def tables(self) -> list[Table]:
@@ -381,4 +396,5 @@ class ReadModel:
     @property
     def facts(self) -> list[Table]:
         """Those that the topics alone fill: all but what was worked out of them and kept."""
-        return [table for table in self.tables if table is not self.closing]
+        kept_only = (self.mark, self.owing, self.account, self.sale, self.closing)
+        return [table for table in self.tables if all(table is not each for each in kept_only)]

@@ -1,14 +1,16 @@
 """The aged balance at any date: one line a customer and currency, with the totals of everything that matches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, Uuid, and_, cast, func, null, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
+from services.console.projections.kept import AGES
 from services.console.store.ledger import BUCKETS, PAGE, Chosen, buckets, ends, of_debtor
 from services.console.store.past import Day
 from services.console.tables import read_model as model
@@ -47,29 +49,52 @@ class Balance:
 async def aged(
     db: AsyncConnection, tenant_id: UUID, on: Day, chosen: Chosen, *, page: int = 1, size: int = PAGE
 ) -> Balance:
-    """The balance at the end of a day; the lines of one page, the largest debts first."""
-    items, day = on.items(tenant_id).subquery("owing"), on.day
-    narrowed = [*chosen.debtors()]
-    both = items.join(model.debtor, of_debtor(items), isouter=not narrowed)
-    summed = (func.sum(items.c.owed).label("total"), *buckets(items, day), func.count().label("items"))
-    totals = select(items.c.currency, *summed).select_from(both).where(*narrowed).group_by(items.c.currency)
-    per = _lines(items, summed).select_from(both).where(*narrowed)
-    number = select(func.count()).select_from(
-        select(items.c.debtor_id).select_from(both).where(*narrowed).group_by(items.c.debtor_id).subquery()
-    )
-    ordered = per.order_by(func.sum(items.c.owed).desc(), items.c.debtor_id).limit(size).offset((page - 1) * size)
-    return Balance(
-        totals=[_aged(row) for row in await db.execute(totals.order_by(func.sum(items.c.owed).desc()))],
-        lines=[_customer(row) for row in await db.execute(ordered)],
-        customers=int(await db.scalar(number) or 0),
-    )
+    """The balance at the end of a day; the lines of one page, the largest debts first, and the totals of all.
 
-
-def _lines(items: Any, summed: tuple[Any, ...]) -> Select[Any]:
+    Today's is read from the accounts: settle them before.
+    """
+    narrowed = chosen.debtors()
+    per = (_kept(tenant_id, narrowed) if on.how == "now" else _counted(tenant_id, on, narrowed)).cte("per")
+    customers = func.count(per.c.debtor_id.distinct())
+    summed = [func.sum(per.c[name]).label(name) for name in _SUMS]
+    nobody = [cast(null(), Uuid).label(name) for name in ("debtor_id", "entity_id")]
+    totals = select(*nobody, per.c.currency, *summed, customers.label("customers")).group_by(per.c.currency)
+    number = select(customers).scalar_subquery()
+    order = (per.c.total.desc(), per.c.debtor_id, per.c.currency)
+    one_page = select(per, number.label("customers")).order_by(*order).limit(size).offset((page - 1) * size)
+    both = union_all(totals, select(one_page.subquery("one_page"))).subquery("both")
     debtor = model.debtor
-    facts = (debtor.c.name, debtor.c.external_id, debtor.c.profile)
-    grouped = (items.c.debtor_id, items.c.entity_id, items.c.currency)
-    return select(*grouped, *facts, *summed).group_by(*grouped, *facts)
+    names = (debtor.c.name, debtor.c.external_id, debtor.c.profile)
+    of_line = and_(debtor.c.tenant_id == tenant_id, debtor.c.debtor_id == both.c.debtor_id)
+    rows = list(await db.execute(select(both, *names).select_from(both.outerjoin(debtor, of_line))))
+    lines = sorted((row for row in rows if row.debtor_id), key=lambda row: (-row.total, row.debtor_id.hex))
+    sums = sorted((row for row in rows if not row.debtor_id), key=lambda row: -row.total)
+    count = lines[0].customers if lines else await db.scalar(select(number)) if sums else 0
+    return Balance([_aged(row) for row in sums], [_customer(row) for row in lines], int(count or 0))
+
+
+_SUMS = ("total", *AGES, "items")
+
+
+def _kept(tenant_id: UUID, narrowed: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """What every customer owes now, a line a currency, from the accounts."""
+    account = model.account
+    keys = (account.c.debtor_id, account.c.entity_id, account.c.currency)
+    asked = select(*keys, *(cast(func.sum(account.c[name]), BigInteger).label(name) for name in _SUMS))
+    if narrowed:
+        asked = asked.select_from(account.join(model.debtor, of_debtor(account)))
+    return asked.where(account.c.tenant_id == tenant_id, *narrowed).group_by(*keys)
+
+
+def _counted(tenant_id: UUID, on: Day, narrowed: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """The same of a day gone by, from the items."""
+    items = on.items(tenant_id).subquery("owing")
+    keys = (items.c.debtor_id, items.c.entity_id, items.c.currency)
+    sums = (func.sum(items.c.owed).label("total"), *buckets(items, on.day), func.count().label("items"))
+    asked = select(*keys, *(cast(each, BigInteger).label(each.name) for each in sums))
+    if narrowed:
+        asked = asked.select_from(items.join(model.debtor, of_debtor(items)))
+    return asked.where(*narrowed).group_by(*keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +175,7 @@ def _ages(row: Any) -> list[Money]:
 
 
 def _aged(row: Any) -> Aged:
-    return Aged(row.currency, Money(int(row.total), row.currency), _ages(row), row.items)
+    return Aged(row.currency, Money(int(row.total), row.currency), _ages(row), int(row.items))
 
 
 def _customer(row: Any) -> AgedCustomer:
@@ -158,7 +183,7 @@ def _customer(row: Any) -> AgedCustomer:
         row.currency,
         Money(int(row.total), row.currency),
         _ages(row),
-        row.items,
+        int(row.items),
         row.debtor_id,
         row.name,
         row.external_id,

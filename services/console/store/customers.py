@@ -6,11 +6,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
 from libs.common.money import Money
+from services.console.projections.kept import AGES
 from services.console.store.ledger import BUCKETS, buckets, of_debtor, open_items, overdue, owed, within
 from services.console.store.slices import Found, Question
 from services.console.tables import read_model as model
@@ -36,39 +37,52 @@ class Customer:
 
 
 async def listed(db: AsyncConnection, question: Question) -> Found:
-    """Customers with what they owe, a line a currency; sums are what all of them owe."""
-    tenant_id, day = question.tenant_id, question.day
-    items, debtor = open_items(tenant_id).subquery("owing"), model.debtor
-    mine = [debtor.c.tenant_id == tenant_id, ~debtor.c.erased, *question.chosen.debtors()]
-    total = func.sum(items.c.owed)
-    ways = {
-        "overdue": overdue(items, day).element,
-        "owed": total,
-        "oldest": func.min(items.c.due_date),
-        "name": func.lower(debtor.c.name),
-        "collector": func.lower(debtor.c.collector),
-    }
-    asked = question.cut(_lines(items, day).where(*mine), ways, debtor.c.debtor_id, items.c.currency)
+    """Customers with what they owe, a line a currency; sums are what all of them owe. Settle the accounts before."""
+    debtor, account = model.debtor, model.account
+    mine = [debtor.c.tenant_id == question.tenant_id, ~debtor.c.erased, *question.chosen.debtors()]
+    rows = list(await db.execute(_one_page(question, mine)))
     count = select(func.count()).select_from(debtor).where(*mine)
-    sums = select(items.c.currency, total).select_from(debtor.join(items, of_debtor(items))).where(*mine)
-    owed = [Money(int(row[1]), row[0]) for row in await db.execute(sums.group_by(items.c.currency))]
-    lines = [_customer(row, day) for row in await db.execute(asked)]
+    both = debtor.join(account, of_debtor(account))
+    sums = select(account.c.currency, func.sum(account.c.total)).select_from(both).where(*mine)
+    owed = [Money(int(row[1]), row[0]) for row in await db.execute(sums.group_by(account.c.currency))]
+    lines = [_customer(row, question.day) for row in rows]
     return Found(lines, int(await db.scalar(count) or 0), sorted(owed, key=lambda sum_: -sum_.minor))
 
 
-def _lines(items: Any, day: date) -> Select[Any]:
-    debtor = model.debtor
-    names = ("debtor_id", "name", "external_id", "profile", "collector", "entity_id")
-    facts = [debtor.c[name] for name in names]
-    sums = (
-        func.sum(items.c.owed).label("total"),
-        overdue(items, day),
-        *buckets(items, day),
-        func.count(items.c.item_id).label("items"),
-        func.min(items.c.due_date).label("oldest"),
-    )
-    both = debtor.outerjoin(items, of_debtor(items))
-    return select(*facts, items.c.currency, *sums).select_from(both).group_by(*facts, items.c.currency)
+def _one_page(question: Question, mine: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """The lines of a page: first which, in their order, from as little as that needs; then all about these."""
+    debtor, account = model.debtor, model.account
+    keys = (account.c.debtor_id, account.c.currency)
+    ways = {
+        "overdue": func.sum(account.c.total - account.c.b0),
+        "owed": func.sum(account.c.total),
+        "oldest": func.min(account.c.oldest),
+    }
+    way = ways.get(question.order, func.min(account.c.oldest)).label("way")
+    per = select(*keys, way).where(account.c.tenant_id == question.tenant_id).group_by(*keys).subquery("per")
+    by = {
+        **dict.fromkeys(ways, per.c.way),
+        "name": func.lower(debtor.c.name),
+        "collector": func.lower(debtor.c.collector),
+    }
+    which = select(debtor.c.debtor_id, per.c.currency).where(*mine)
+    which = which.select_from(debtor.outerjoin(per, per.c.debtor_id == debtor.c.debtor_id))
+    cut = question.cut(which, by, debtor.c.debtor_id, per.c.currency).subquery("ordered")
+    place = select(cut, func.row_number().over().label("place")).subquery("cut")
+    of_line = (account.c.tenant_id == question.tenant_id, account.c.debtor_id == place.c.debtor_id)
+    owes = _whole().where(*of_line, account.c.currency == place.c.currency).lateral("owes")
+    facts = [debtor.c[name] for name in ("name", "external_id", "profile", "collector", "entity_id")]
+    of_whom = and_(debtor.c.tenant_id == question.tenant_id, debtor.c.debtor_id == place.c.debtor_id)
+    both = place.join(debtor, of_whom).outerjoin(owes, true())
+    return select(place.c.debtor_id, place.c.currency, *facts, *owes.c).select_from(both).order_by(place.c.place)
+
+
+def _whole() -> Select[Any]:
+    """All that accounts tell, added up."""
+    account = model.account
+    sums = [func.sum(account.c[name]).label(name) for name in ("total", *AGES, "items")]
+    late = func.sum(account.c.total - account.c.b0).label("overdue")
+    return select(*sums, late, func.min(account.c.oldest).label("oldest"))
 
 
 def _customer(row: Any, day: date) -> Customer:
@@ -83,7 +97,7 @@ def _customer(row: Any, day: date) -> Customer:
         Money(int(row.total), row.currency) if owes else None,
         Money(int(row.overdue), row.currency) if owes else None,
         [Money(int(getattr(row, f"b{index}")), row.currency) for index in range(BUCKETS)] if owes else [],
-        row.items,
+        int(row.items or 0),
         row.oldest,
         (day - row.oldest).days if row.oldest else None,
     )

@@ -14,18 +14,17 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.console.figures import MONTHS, PERIOD, Standing, month_starts
+from services.console.projections.kept import NOTHING
 from services.console.store.past import Day
 from services.console.tables import read_model as model
 
 NOBODY = UUID(int=0)
-NOTHING = "---"
-"""The currency of the line that says of a day that nothing stood."""
 
 ByEntity = Sequence[tuple[UUID, Standing]]
 
 
 async def standing(db: AsyncConnection, tenant_id: UUID, day: Day) -> ByEntity:
-    """What stood at the end of a day, worked out now."""
+    """What stood at the end of a day, worked out now. Settle the accounts and the sales before."""
     owed = {(row.entity_id, row.currency): row for row in await db.execute(_owed(tenant_id, day))}
     sold = await _sold(db, tenant_id, day)
     found = []
@@ -38,6 +37,11 @@ async def standing(db: AsyncConnection, tenant_id: UUID, day: Day) -> ByEntity:
 
 
 def _owed(tenant_id: UUID, day: Day) -> Any:
+    if day.how == "now":
+        account = model.account
+        sums = (func.sum(account.c.total).label("outstanding"), func.sum(account.c.b0).label("not_due"))
+        now = select(account.c.entity_id, account.c.currency, *sums).where(account.c.tenant_id == tenant_id)
+        return now.group_by(account.c.entity_id, account.c.currency)
     items = day.items(tenant_id).subquery("owing")
     not_due = func.coalesce(func.sum(items.c.owed).filter(items.c.due_date >= day.day), 0).label("not_due")
     summed = select(items.c.entity_id, items.c.currency, func.sum(items.c.owed).label("outstanding"), not_due)

@@ -1,79 +1,153 @@
 """Invoices: their list, and one invoice with its items and what was done about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
 from libs.common.money import Money
-from services.console.store.ledger import Chosen, owed, within
+from services.console.projections.kept import NOTHING
+from services.console.store.ledger import Chosen, named, numbered, owed, within
 from services.console.store.slices import Found, Question
 from services.console.tables import read_model as model
 
 
 async def listed(db: AsyncConnection, question: Question) -> Found:
-    """Invoices by state; sums are what those that match owe."""
-    tenant_id, state = question.tenant_id, question.picks["state"]
-    invoice, debtor = model.invoice, model.debtor
-    due = _dues(tenant_id)
-    of_item = and_(due.c.invoice_id == invoice.c.invoice_id)
+    """Invoices by state; sums are what those that match owe. Settle the accounts, and for other states the sales."""
+    inside = question.picks["state"] in ("open", "overdue")
+    chosen, count = (_open_ones(question), _owing(question)) if inside else (_others(question), _counted(question))
+    cut = chosen.subquery("cut")
+    invoice, debtor, owing = model.invoice, model.debtor, model.owing
+    of_line = and_(invoice.c.tenant_id == question.tenant_id, invoice.c.invoice_id == cut.c.invoice_id)
     of_debtor = and_(debtor.c.tenant_id == invoice.c.tenant_id, debtor.c.debtor_id == invoice.c.debtor_id)
-    inside = state in ("open", "overdue")
-    both = invoice.join(due, of_item, isouter=not inside).outerjoin(debtor, of_debtor)
-    mine = [invoice.c.tenant_id == tenant_id, *_state(due, question.day, state), *_narrowed(question.chosen)]
+    of_owing = and_(owing.c.tenant_id == invoice.c.tenant_id, owing.c.invoice_id == invoice.c.invoice_id)
     names = ("invoice_id", "number", "issue_date", "currency", "payable", "debtor_id", "document_id", "cancelled")
     facts = [invoice.c[name] for name in (*names, "take_over", "not_chased", "order_number")]
-    shown = select(*facts, due.c.due_date, due.c.owed, debtor.c.name, debtor.c.external_id).select_from(both)
-    ways = {
-        "number": func.lower(invoice.c.number),
-        "customer": func.lower(debtor.c.name),
-        "issued": invoice.c.issue_date,
-        "due": due.c.due_date,
-        "amount": invoice.c.payable,
-        "left": due.c.owed,
-    }
-    rows = await db.execute(question.cut(shown.where(*mine), ways, invoice.c.invoice_id))
-    sums = select(invoice.c.currency, func.count(), func.coalesce(func.sum(due.c.owed), 0)).select_from(both)
-    totals = list(await db.execute(sums.where(*mine).group_by(invoice.c.currency)))
-    left = [Money(int(row[2]), row[0]) for row in totals if row[0] is not None]
-    lines = [_line(row, question.day) for row in rows]
-    return Found(lines, sum(row[1] for row in totals), sorted(left, key=lambda m: -m.minor))
+    both = cut.join(invoice, of_line).outerjoin(debtor, of_debtor).outerjoin(owing, of_owing)
+    shown = select(*facts, owing.c.due_date, owing.c.owed, debtor.c.name, debtor.c.external_id).select_from(both)
+    lines = [_line(row, question.day) for row in await db.execute(shown.order_by(cut.c.place))]
+    totals = list(await db.execute(count))
+    left = [Money(int(row[2] or 0), row[0]) for row in totals if row[0] is not None]
+    return Found(lines, sum(int(row[1] or 0) for row in totals), sorted(left, key=lambda m: -m.minor))
 
 
-def _dues(tenant_id: UUID) -> Any:
-    """Of each invoice that owes: its earliest open due date and what it owes."""
-    item = model.item
-    alive = and_(item.c.tenant_id == tenant_id, ~item.c.gone, owed() != 0, item.c.due_date.is_not(None))
-    summed = select(item.c.invoice_id, func.min(item.c.due_date).label("due_date"), func.sum(owed()).label("owed"))
-    return summed.where(alive).group_by(item.c.invoice_id).subquery("due")
+def _open_ones(question: Question) -> Select[Any]:
+    """The ids of those that owe, in order; cut before anything is looked up about them."""
+    invoice, debtor, owing = model.invoice, model.debtor, model.owing
+    both = _joined(owing, question)
+    ways: dict[str, ColumnElement[Any]] = {"due": owing.c.due_date, "left": owing.c.owed, "issued": owing.c.issue_date}
+    if question.order in ("number", "amount"):
+        of_invoice = and_(invoice.c.tenant_id == owing.c.tenant_id, invoice.c.invoice_id == owing.c.invoice_id)
+        both = both.join(invoice, of_invoice)
+        ways |= {"number": invoice.c.number_key, "amount": invoice.c.payable}
+    elif question.order == "customer" and both is owing:
+        both = owing.join(debtor, _of(owing))
+    ways["customer"] = func.lower(debtor.c.name)
+    asked = select(owing.c.invoice_id).select_from(both).where(*_mine(owing, question))
+    return _placed(question, asked, ways, owing.c.invoice_id)
 
 
-def _state(due: Any, day: date, state: str) -> list[ColumnElement[bool]]:
-    invoice = model.invoice
-    if state == "overdue":
-        return [due.c.due_date < day]
-    if state == "paid":
-        return [due.c.owed.is_(None), ~invoice.c.cancelled]
-    if state == "cancelled":
-        return [invoice.c.cancelled]
-    return []
+def _of(table: Any) -> ColumnElement[bool]:
+    debtor = model.debtor
+    return and_(debtor.c.tenant_id == table.c.tenant_id, debtor.c.debtor_id == table.c.debtor_id)
 
 
-def _narrowed(chosen: Chosen) -> list[ColumnElement[bool]]:
-    invoice = model.invoice
-    narrowed = replace(chosen, entity=None, words="").debtors()
+def _joined(table: Any, question: Question) -> Any:
+    """With its debtors where they narrow."""
+    narrowed = replace(question.chosen, entity=None, words="").debtors()
+    return table.join(model.debtor, _of(table)) if narrowed else table
+
+
+def _mine(table: Any, question: Question) -> list[ColumnElement[bool]]:
+    chosen, day = question.chosen, question.day
+    found = [table.c.tenant_id == question.tenant_id, *replace(chosen, entity=None, words="").debtors()]
     if chosen.entity is not None:
-        narrowed.append(invoice.c.entity_id == chosen.entity)
+        found.append(table.c.entity_id == chosen.entity)
     if chosen.words:
-        plain = chosen.words.strip().lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        by_debtor = Chosen(words=chosen.words).debtors()
-        narrowed.append(or_(func.lower(invoice.c.number).like(plain + "%"), *by_debtor))
-    return narrowed
+        found.append(_meant(table, question.tenant_id, chosen.words))
+    if question.picks["state"] == "overdue":
+        found.append(table.c.due_date < day)
+    return found
+
+
+def _meant(table: Any, tenant_id: UUID, words: str) -> ColumnElement[bool]:
+    """Of a customer whose name holds the words, or with a number that begins with them."""
+    invoice, debtor = model.invoice, model.debtor
+    whose = select(debtor.c.debtor_id).where(debtor.c.tenant_id == tenant_id, named(words))
+    which = select(invoice.c.invoice_id).where(invoice.c.tenant_id == tenant_id, numbered(words))
+    theirs = select(table.c.invoice_id).where(table.c.tenant_id == tenant_id, table.c.debtor_id.in_(whose))
+    meant: ColumnElement[bool] = table.c.invoice_id.in_(union(theirs, which))
+    return meant
+
+
+def _placed(question: Question, asked: Select[Any], ways: Mapping[str, Any], last: Any) -> Select[Any]:
+    cut = question.cut(asked, ways, last, told=question.order != "customer").subquery("ordered")
+    return select(cut.c.invoice_id, func.row_number().over().label("place"))
+
+
+def _owing(question: Question) -> Select[Any]:
+    """How many owe and how much, by currency: from the accounts, except where numbers are looked for."""
+    account, owing = model.account, model.owing
+    late = question.picks["state"] == "overdue"
+    if question.chosen.words:
+        asked = select(owing.c.currency, func.count(), func.sum(owing.c.owed)).select_from(_joined(owing, question))
+        return asked.where(*_mine(owing, question)).group_by(owing.c.currency)
+    count, sum_ = (account.c.late_invoices, account.c.late_whole) if late else (account.c.invoices, account.c.total)
+    plain = replace(question, picks={"state": "open"})
+    asked = select(account.c.currency, func.sum(count), func.sum(sum_)).select_from(_joined(account, question))
+    return asked.where(*_mine(account, plain), count > 0).group_by(account.c.currency)
+
+
+def _others(question: Question) -> Select[Any]:
+    """The ids of those that are paid or cancelled, or of all; by their date of issue where they owe nothing."""
+    invoice, debtor = model.invoice, model.debtor
+    both = _joined(invoice, question)
+    if question.order == "customer" and both is invoice:
+        both = invoice.join(debtor, _of(invoice))
+    ways = {
+        "number": invoice.c.number_key,
+        "customer": func.lower(debtor.c.name),
+        "amount": invoice.c.payable,
+        **dict.fromkeys(("issued", "due", "left"), invoice.c.issue_date),
+    }
+    asked = select(invoice.c.invoice_id).select_from(both).where(*_mine(invoice, question), *_state(question))
+    return _placed(question, asked, ways, invoice.c.invoice_id)
+
+
+def _state(question: Question) -> list[ColumnElement[bool]]:
+    invoice, owing, state = model.invoice, model.owing, question.picks["state"]
+    told = invoice.c.issue_date.is_not(None)
+    if state == "cancelled":
+        return [told, invoice.c.cancelled]
+    if state == "all":
+        return [told]
+    mine = (owing.c.tenant_id == invoice.c.tenant_id, owing.c.invoice_id == invoice.c.invoice_id)
+    return [told, ~invoice.c.cancelled, ~exists().where(*mine)]
+
+
+def _counted(question: Question) -> Select[Any]:
+    """How many there are, by currency, and what they owe."""
+    invoice, sale, account, state = model.invoice, model.sale, model.account, question.picks["state"]
+    chosen, tenant_id = question.chosen, question.tenant_id
+    if replace(chosen, entity=None) != Chosen():
+        asked = select(invoice.c.currency, func.count(), literal(0)).select_from(_joined(invoice, question))
+        return asked.where(*_mine(invoice, question), *_state(question)).group_by(invoice.c.currency)
+    mine = [sale.c.tenant_id == tenant_id, sale.c.currency != NOTHING]
+    owes = [account.c.tenant_id == tenant_id, account.c.currency == sale.c.currency]
+    if chosen.entity is not None:
+        mine.append(sale.c.entity_id == chosen.entity)
+        owes.append(account.c.entity_id == chosen.entity)
+    still = func.coalesce(select(func.sum(account.c.invoices)).where(*owes).scalar_subquery(), 0)
+    left = func.coalesce(select(func.sum(account.c.total)).where(*owes).scalar_subquery(), 0)
+    all_, void = func.sum(sale.c.invoices), func.sum(sale.c.cancelled)
+    count = {"all": all_, "cancelled": void, "paid": all_ - void - still}[state]
+    owed = left if state == "all" else literal(0)
+    return select(sale.c.currency, count, owed).where(*mine).group_by(sale.c.currency)
 
 
 def _line(row: Any, day: date) -> dict[str, Any]:
@@ -137,7 +211,8 @@ async def of_notice(db: AsyncConnection, tenant_id: UUID, notice_id: UUID) -> di
 async def timeline(db: AsyncConnection, tenant_id: UUID, invoice_id: UUID) -> list[dict[str, Any]]:
     """What was told of this invoice and its payments, the newest first."""
     activity = model.activity
-    about = or_(activity.c.subject_id == invoice_id, activity.c.facts["invoice_id"].astext == str(invoice_id))
+    named = and_(activity.c.facts.has_key("invoice_id"), activity.c.facts["invoice_id"].astext == str(invoice_id))
+    about = or_(activity.c.subject_id == invoice_id, named)
     asked = select(activity).where(activity.c.tenant_id == tenant_id, about)
     newest = asked.order_by(activity.c.at.desc(), activity.c.event_id).limit(60)
     return [dict(row._mapping) | {"name": None} for row in await db.execute(newest)]

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Subquery,
     Uuid,
     and_,
-    case,
     cast,
     func,
     literal_column,
@@ -31,7 +30,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.console.store.ledger import open_items
+from services.console.projections.kept import NOTHING
+from services.console.store.ledger import open_items, open_now, owed
 from services.console.tables import read_model as model
 
 FACTS = ("tenant_id", "item_id", "invoice_id", "entity_id", "debtor_id", "issue_date", "due_date", "currency")
@@ -65,8 +65,13 @@ class Day:
         return _as_shown(tenant_id, self.end) if self.how == "shown" else _by_books(tenant_id, self.day)
 
     def sold(self, tenant_id: UUID, since: date) -> Subquery:
-        """The invoices issued from `since` to the day: entity_id, currency, issue_date, payable; none cancelled."""
-        return _sold(tenant_id, self.day, since, self.end if self.how == "shown" else None)
+        """What was sold from `since` to the day: entity_id, currency, issue_date, payable; nothing cancelled.
+
+        Unless the day is one as shown it is read from the sales that are kept: settle them before.
+        """
+        if self.how == "shown":
+            return _sold_then(tenant_id, self.day, since, self.end)
+        return _sold_now(tenant_id, self.day, since)
 
 
 def day_seen(day: date, today: date, first: date | None, zone: str) -> Day:
@@ -78,8 +83,9 @@ def day_seen(day: date, today: date, first: date | None, zone: str) -> Day:
 
 
 def _as_shown(tenant_id: UUID, end: datetime) -> Select[Any]:
-    told = union_all(_standing(tenant_id, end), _told_later(tenant_id, end)).subquery("told")
-    return select(told).where(told.c.owed != 0)
+    told = union_all(_standing(tenant_id, end), _moved_since(tenant_id, end), _told_later(tenant_id, end))
+    every = told.subquery("told")
+    return select(every).where(every.c.owed != 0)
 
 
 def _last_move(tenant_id: Any, item_id: Any, end: datetime) -> Any:
@@ -90,15 +96,19 @@ def _last_move(tenant_id: Any, item_id: Any, end: datetime) -> Any:
 
 
 def _standing(tenant_id: UUID, end: datetime) -> Select[Any]:
-    """Items whose invoice has not changed since."""
+    """Items that owe, of which nothing was told since."""
     item = model.item
-    moved = item.c.moved_at >= end
-    now = func.coalesce(item.c.residual, item.c.amount)
-    then = func.coalesce(_last_move(item.c.tenant_id, item.c.item_id, end), item.c.amount)
-    owed = case((moved, then), else_=now).label("owed")
-    relevant = or_(now != 0, moved)
+    known = and_(item.c.tenant_id == tenant_id, open_now(), item.c.told_at < end, item.c.due_date.is_not(None))
+    still = or_(item.c.moved_at.is_(None), item.c.moved_at < end)
+    return select(*(item.c[name] for name in FACTS), owed().label("owed")).where(known, still)
+
+
+def _moved_since(tenant_id: UUID, end: datetime) -> Select[Any]:
+    """Items whose residual moved since, but whose invoice has not changed: what the move before left of them."""
+    item = model.item
+    then = func.coalesce(_last_move(item.c.tenant_id, item.c.item_id, end), item.c.amount).label("owed")
     known = and_(item.c.tenant_id == tenant_id, ~item.c.gone, item.c.told_at < end, item.c.due_date.is_not(None))
-    return select(*(item.c[name] for name in FACTS), owed).where(known, relevant)
+    return select(*(item.c[name] for name in FACTS), then).where(known, item.c.moved_at >= end)
 
 
 def _told_later(tenant_id: UUID, end: datetime) -> Select[Any]:
@@ -107,11 +117,11 @@ def _told_later(tenant_id: UUID, end: datetime) -> Select[Any]:
     part = func.jsonb_array_elements(told.c["items"]).table_valued("value").render_derived("part")
     value: ColumnElement[Any] = literal_column("part.value")
     identity = cast(value.op("->>")(0), Uuid)
-    owed = func.coalesce(_last_move(told.c.tenant_id, identity, end), cast(value.op("->>")(2), BigInteger))
+    then = func.coalesce(_last_move(told.c.tenant_id, identity, end), cast(value.op("->>")(2), BigInteger))
     facts: dict[str, ColumnElement[Any]] = {n: told.c[n] for n in FACTS if n not in ("item_id", "due_date")}
     facts |= {"item_id": identity, "due_date": cast(value.op("->>")(1), Date)}
     columns = [facts[name].label(name) for name in FACTS]
-    return select(*columns, owed.label("owed")).select_from(told.join(part, true()))
+    return select(*columns, then.label("owed")).select_from(told.join(part, true()))
 
 
 def _version_then(tenant_id: UUID, end: datetime) -> Subquery:
@@ -133,21 +143,29 @@ def _by_books(tenant_id: UUID, day: date) -> Select[Any]:
         .order_by(move.c.item_id, move.c.item_version.desc())
         .subquery("last_move")
     )
-    owed = func.coalesce(last.c.residual, item.c.amount)
-    told = and_(item.c.tenant_id == tenant_id, ~item.c.gone, item.c.issue_date <= day, owed != 0)
+    left = func.coalesce(last.c.residual, item.c.amount)
+    told = and_(item.c.tenant_id == tenant_id, ~item.c.gone, item.c.issue_date <= day, left != 0)
     both = item.outerjoin(last, last.c.item_id == item.c.item_id)
-    return select(*(item.c[name] for name in FACTS), owed.label("owed")).select_from(both).where(told)
+    return select(*(item.c[name] for name in FACTS), left.label("owed")).select_from(both).where(told)
 
 
-def _sold(tenant_id: UUID, day: date, since: date, end: datetime | None) -> Subquery:
-    """As it was told by `end`; as it stands now without one."""
+def _sold_now(tenant_id: UUID, day: date, since: date) -> Subquery:
+    sale = model.sale
+    names = (sale.c.entity_id, sale.c.currency, sale.c.day.label("issue_date"), sale.c.sold.label("payable"))
+    mine = (sale.c.tenant_id == tenant_id, sale.c.day.between(since, day), sale.c.currency != NOTHING)
+    return select(*names).where(*mine).subquery("sold")
+
+
+def _sold_then(tenant_id: UUID, day: date, since: date, end: datetime) -> Subquery:
+    """As it was told by `end`."""
     invoice = model.invoice
     names = (invoice.c.entity_id, invoice.c.currency, invoice.c.issue_date, invoice.c.payable)
-    issued = invoice.c.issue_date.between(since, day)
-    now = select(*names).where(invoice.c.tenant_id == tenant_id, issued, ~invoice.c.cancelled)
-    if end is None:
-        return now.subquery("sold")
+    now = select(*names).where(
+        invoice.c.tenant_id == tenant_id,
+        invoice.c.issue_date.between(since, day),
+        ~invoice.c.cancelled,
+        invoice.c.changed_at < end,
+    )
     told = _version_then(tenant_id, end)
     then = select(told.c.entity_id, told.c.currency, told.c.issue_date, told.c.payable)
-    then = then.where(told.c.issue_date.between(since, day))
-    return union_all(now.where(invoice.c.changed_at < end), then).subquery("sold")
+    return union_all(now, then.where(told.c.issue_date.between(since, day))).subquery("sold")

@@ -4,12 +4,12 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, and_, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
-from services.console.store.finding import cents
-from services.console.store.ledger import named, of_payer, owed
+from services.console.store.finding import MANY, cents
+from services.console.store.ledger import named, numbered, of_payer, open_now, owed
 from services.console.store.slices import Found, Question
 from services.console.tables import read_model as model
 
@@ -22,14 +22,20 @@ async def listed(db: AsyncConnection, question: Question) -> Found:
     both = payment.outerjoin(debtor, of_payer(payment))
     mine = [payment.c.tenant_id == question.tenant_id, *_state(question.picks["state"])]
     mine += _narrowed(question)
-    shown = select(payment, debtor.c.name, debtor.c.external_id).select_from(both).where(*mine)
+    which = select(payment.c.payment_id).select_from(both).where(*mine)
     ways = {
         "customer": func.lower(debtor.c.name),
         "date": payment.c.value_date,
         "amount": payment.c.amount,
         "left": payment.c.unapplied,
     }
-    rows = await db.execute(question.cut(shown, ways, payment.c.payment_id))
+    told = question.order != "customer"
+    cut = question.cut(which, ways, payment.c.payment_id, told=told).subquery("ordered")
+    place = select(cut, func.row_number().over().label("place")).subquery("cut")
+    of_line = and_(payment.c.tenant_id == question.tenant_id, payment.c.payment_id == place.c.payment_id)
+    names = (debtor.c.name, debtor.c.external_id)
+    lines_ = place.join(payment, of_line).outerjoin(debtor, of_payer(payment))
+    rows = await db.execute(select(payment, *names).select_from(lines_).order_by(place.c.place))
     sums = select(payment.c.currency, func.count(), func.sum(payment.c.unapplied)).select_from(both).where(*mine)
     totals = list(await db.execute(sums.group_by(payment.c.currency)))
     lines = [_line(dict(row._mapping)) for row in rows]
@@ -92,10 +98,7 @@ async def candidates(
     shown = select(*facts, owed().label("owed"), invoice.c.number, debtor.c.name).select_from(both)
     mine = [item.c.tenant_id == tenant_id, ~item.c.gone, owed() > 0, item.c.currency == payment["currency"]]
     if words:
-        plain = words.strip().lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        minor = cents(words)
-        meant = [func.lower(invoice.c.number).like(f"%{plain}%"), named(words)]
-        mine.append(or_(*meant, owed() == minor) if minor is not None else or_(*meant))
+        mine.append(item.c.item_id.in_(_meant(tenant_id, words)))
     elif payment["payer_id"] is not None:
         mine.append(item.c.payer_id == payment["payer_id"])
     else:
@@ -103,6 +106,17 @@ async def candidates(
     exact = (owed() == payment["unapplied"]).desc()
     rows = await db.execute(shown.where(*mine).order_by(exact, item.c.due_date, item.c.item_id).limit(most))
     return [dict(row._mapping) | {"money": Money(row.owed, row.currency)} for row in rows]
+
+
+def _meant(tenant_id: UUID, words: str) -> CompoundSelect[Any]:
+    """The open items that words name: by customer, by the start of the number, by amount, each by its own index."""
+    item, invoice, debtor = model.item, model.invoice, model.debtor
+    mine = select(item.c.item_id).where(item.c.tenant_id == tenant_id, open_now())
+    whose = select(debtor.c.debtor_id).where(debtor.c.tenant_id == tenant_id, named(words)).limit(MANY)
+    which = select(invoice.c.invoice_id).where(invoice.c.tenant_id == tenant_id, numbered(words)).limit(MANY)
+    parts = [mine.where(item.c.debtor_id.in_(whose)), mine.where(item.c.invoice_id.in_(which))]
+    minor = cents(words)
+    return union(*parts, *([mine.where(owed() == minor)] if minor is not None else []))
 
 
 async def by_payer(db: AsyncConnection, tenant_id: UUID, payer_id: UUID, most: int = 20) -> list[dict[str, Any]]:

@@ -37,13 +37,18 @@ class Question:
         """The same lines, not cut into pages."""
         return replace(self, limit=MOST, offset=0)
 
-    def cut(self, asked: Select[Any], ways: Mapping[str, Any], *last: ColumnElement[Any]) -> Select[Any]:
+    def cut(
+        self, asked: Select[Any], ways: Mapping[str, Any], *last: ColumnElement[Any], told: bool = False
+    ) -> Select[Any]:
         """`asked` in the wanted order and cut: `ways` says what each column is ordered by, `last` makes it total.
 
-        What has no value comes last, both ways.
+        What has no value comes last, both ways. `told`: all have values, so an index gives the order either way.
         """
         way = ways.get(self.order)
-        first = [] if way is None else [(way.desc() if self.down else way.asc()).nulls_last()]
+        ordered = None if way is None else way.desc() if self.down else way.asc()
+        first = [] if ordered is None else [ordered if told else ordered.nulls_last()]
+        if told and self.down:
+            last = tuple(each.desc() for each in last)
         return asked.order_by(*first, *last).limit(self.limit).offset(self.offset)
 
 

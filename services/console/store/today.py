@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
-from services.console.store.ledger import PAGE, Chosen, owed
+from services.console.store.ledger import PAGE, Chosen
 from services.console.tables import read_model as model
 
 Tab = Literal["send", "formal", "calls", "promises", "replies", "blocked"]
@@ -26,16 +26,18 @@ class Count:
     amount: Money | None
 
 
-def _case_owed(tenant_id: UUID, day: date) -> Any:
-    """What each payer owes, overdue, and since when, by currency; the largest currency stands for the line."""
-    item = model.item
-    late = func.coalesce(func.sum(owed()).filter(item.c.due_date < day), 0).label("overdue")
-    alive = and_(item.c.tenant_id == tenant_id, ~item.c.gone, owed() != 0, item.c.due_date.is_not(None))
-    per = select(item.c.payer_id, item.c.currency, late, func.min(item.c.due_date).label("oldest"))
-    summed = per.add_columns(func.count().label("item_count"), func.sum(owed()).label("total"))
-    grouped = summed.where(alive).group_by(item.c.payer_id, item.c.currency).subquery("per_currency")
+def _case_owed(tenant_id: UUID, payers: Any = None) -> Any:
+    """What each payer owes, overdue, and since when; the largest currency stands for the line. Of some, or of all."""
+    account = model.account
+    mine = [account.c.tenant_id == tenant_id]
+    if payers is not None:
+        mine.append(account.c.payer_id.in_(payers))
+    late = func.sum(account.c.total - account.c.b0).label("overdue")
+    sums = (late, func.min(account.c.oldest).label("oldest"), func.sum(account.c["items"]).label("item_count"))
+    per = select(account.c.payer_id, account.c.currency, *sums, func.sum(account.c.total).label("total"))
+    grouped = per.where(*mine).group_by(account.c.payer_id, account.c.currency).subquery("per_currency")
     first = select(grouped).ext(distinct_on(grouped.c.payer_id)).order_by(grouped.c.payer_id, grouped.c.total.desc())
-    return first.subquery("case_owed")
+    return first.cte("case_owed")
 
 
 def _base(tab: Tab, tenant_id: UUID, day: date) -> tuple[Any, list[ColumnElement[bool]], dict[str, Any]]:
@@ -64,33 +66,39 @@ def _narrowed(table: Any, chosen: Chosen) -> list[ColumnElement[bool]]:
     return found
 
 
-def _asked(tab: Tab, tenant_id: UUID, day: date, chosen: Chosen) -> tuple[Select[Any], Any]:
-    """The lines of a tab without their order, and the subquery of what their payers owe."""
+def _asked(tab: Tab, tenant_id: UUID, day: date, chosen: Chosen, identity: UUID | None = None) -> Select[Any]:
+    """The lines of a tab, or one of them."""
     table, conditions, named = _base(tab, tenant_id, day)
-    debtor, owes = model.debtor, _case_owed(tenant_id, day)
+    if identity is not None:
+        conditions.append(named["id"] == identity)
+    debtor = model.debtor
+    payers = select(table.c.payer_id).where(*conditions) if identity is not None else None
+    owes = _case_owed(tenant_id, payers)
     of_payer = and_(debtor.c.tenant_id == table.c.tenant_id, debtor.c.debtor_id == table.c.payer_id)
     both = table.outerjoin(debtor, of_payer).outerjoin(owes, owes.c.payer_id == table.c.payer_id)
     facts = [table.c.payer_id, table.c.entity_id, *(column.label(name) for name, column in named.items())]
     whom = [debtor.c.name, debtor.c.external_id, debtor.c.profile, debtor.c.collector]
     what = [owes.c.currency, owes.c.overdue, owes.c.total, owes.c.oldest, owes.c.item_count]
-    return select(*facts, *whom, *what).select_from(both).where(*conditions, *_narrowed(table, chosen)), owes
+    asked = select(*facts, *whom, *what).select_from(both).where(*conditions, *_narrowed(table, chosen))
+    return asked.order_by(owes.c.overdue.desc().nulls_last(), "id")
 
 
 async def counts(db: AsyncConnection, tenant_id: UUID, day: date, chosen: Chosen) -> Mapping[Tab, Count]:
-    """What each tab holds."""
-    parts = []
+    """What each tab holds. Settle the accounts before."""
+    debtor, parts = model.debtor, []
+    narrowed = bool(replace(chosen, entity=None).debtors())
     for tab in TABS:
-        lines = _asked(tab, tenant_id, day, chosen)[0].subquery()
-        parts.append(
-            select(
-                literal(tab, Text).label("tab"),
-                func.count().label("lines"),
-                func.max(lines.c.currency).label("currency"),
-                func.coalesce(func.sum(lines.c.overdue), 0).label("amount"),
-            )
-        )
-    found: dict[Tab, Count] = {}
-    for row in await db.execute(union_all(*parts)):
+        table, conditions, _ = _base(tab, tenant_id, day)
+        of_payer = and_(debtor.c.tenant_id == table.c.tenant_id, debtor.c.debtor_id == table.c.payer_id)
+        both = table.outerjoin(debtor, of_payer) if narrowed else table
+        of_tab = select(literal(tab, Text).label("tab"), table.c.payer_id).select_from(both)
+        parts.append(of_tab.where(*conditions, *_narrowed(table, chosen)))
+    lines, owes = union_all(*parts).subquery("lines"), _case_owed(tenant_id)
+    late = func.coalesce(func.sum(owes.c.overdue), 0).label("amount")
+    summed = select(lines.c.tab, func.count().label("lines"), func.max(owes.c.currency).label("currency"), late)
+    asked = summed.select_from(lines.outerjoin(owes, owes.c.payer_id == lines.c.payer_id)).group_by(lines.c.tab)
+    found: dict[Tab, Count] = dict.fromkeys(TABS, Count(0, None))
+    for row in await db.execute(asked):
         amount = Money(int(row.amount), row.currency) if row.currency else None
         found[row.tab] = Count(row.lines, amount)
     return found
@@ -99,17 +107,14 @@ async def counts(db: AsyncConnection, tenant_id: UUID, day: date, chosen: Chosen
 async def listed(
     db: AsyncConnection, tenant_id: UUID, day: date, chosen: Chosen, *, tab: Tab = "send", page: int = 1
 ) -> list[dict[str, Any]]:
-    """The lines of a tab, the largest overdue amounts first."""
-    asked, owes = _asked(tab, tenant_id, day, chosen)
-    ordered = asked.order_by(owes.c.overdue.desc().nulls_last(), "id").limit(PAGE).offset((page - 1) * PAGE)
-    return [_line(dict(row._mapping)) for row in await db.execute(ordered)]
+    """The lines of a tab, the largest overdue amounts first. Settle the accounts before."""
+    rows = await db.execute(_asked(tab, tenant_id, day, chosen).limit(PAGE).offset((page - 1) * PAGE))
+    return [_line(dict(row._mapping)) for row in rows]
 
 
 async def one(db: AsyncConnection, tenant_id: UUID, day: date, tab: Tab, identity: UUID) -> dict[str, Any] | None:
     """One line of a tab by its id, whatever its page or the filters; None when it is not there."""
-    asked, _ = _asked(tab, tenant_id, day, Chosen())
-    lines = asked.subquery()
-    row = (await db.execute(select(lines).where(lines.c.id == identity))).one_or_none()
+    row = (await db.execute(_asked(tab, tenant_id, day, Chosen(), identity))).one_or_none()
     return _line(dict(row._mapping)) if row else None
 
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
 from services.console.tables import read_model as model
+
+RECENT = timedelta(days=30)
+"""The payments that are counted as having come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,15 @@ class Work:
     tasks_open: int
 
 
-async def figures(db: AsyncConnection, tenant_id: UUID, day: date, since: datetime) -> Work:
-    """The work as it stands on `day`; `since` is that day's first instant."""
-    payments, left = await _payments(db, tenant_id)
+async def figures(db: AsyncConnection, tenant_id: UUID, since: datetime) -> Work:
+    """The work as it stands; `since` is the day's first instant. Settle the accounts and the sales before."""
+    outstanding, overdue = await _open(db, tenant_id)
+    payments, left = await _payments(db, tenant_id, since.date() - RECENT)
     reminders, stopped = await _notices(db, tenant_id)
     invoices, invoices_today = await _invoices(db, tenant_id, since)
     return Work(
-        outstanding=await _open(db, tenant_id, None),
-        overdue=await _open(db, tenant_id, day),
+        outstanding=outstanding,
+        overdue=overdue,
         invoices=invoices,
         invoices_today=invoices_today,
         reminders=reminders,
@@ -59,22 +63,31 @@ async def figures(db: AsyncConnection, tenant_id: UUID, day: date, since: dateti
     )
 
 
-async def _open(db: AsyncConnection, tenant_id: UUID, overdue_on: date | None) -> list[Sum]:
-    item = model.item
-    owed = func.coalesce(item.c.residual, item.c.amount)
-    chosen = [item.c.tenant_id == tenant_id, ~item.c.gone, owed != 0, item.c.due_date.is_not(None)]
-    if overdue_on is not None:
-        chosen.append(item.c.due_date < overdue_on)
-    asked = select(item.c.currency, func.count(), func.sum(owed)).where(*chosen).group_by(item.c.currency)
-    found = await db.execute(asked.order_by(func.sum(owed).desc()))
-    return [Sum(currency, count, Money(int(owing), currency)) for currency, count, owing in found]
+async def _open(db: AsyncConnection, tenant_id: UUID) -> tuple[list[Sum], list[Sum]]:
+    """What is owed, and what of it is overdue."""
+    account = model.account
+    late = func.sum(account.c.total - account.c.b0)
+    asked = select(
+        account.c.currency,
+        func.sum(account.c["items"]),
+        func.sum(account.c.total),
+        func.sum(account.c.late_items),
+        late,
+    )
+    mine = asked.where(account.c.tenant_id == tenant_id).group_by(account.c.currency)
+    rows = list(await db.execute(mine.order_by(func.sum(account.c.total).desc())))
+    owed = [Sum(row[0], int(row[1]), Money(int(row[2]), row[0])) for row in rows]
+    return owed, [Sum(row[0], int(row[3]), Money(int(row[4]), row[0])) for row in rows if row[3]]
 
 
 async def _invoices(db: AsyncConnection, tenant_id: UUID, since: datetime) -> tuple[int, int]:
-    invoice = model.invoice
-    taken = (invoice.c.tenant_id == tenant_id, invoice.c.told_at.is_not(None))
-    today = func.count().filter(invoice.c.told_at >= since)
-    found = (await db.execute(select(func.count(), today).where(*taken))).one()
+    """All, and those that were issued or changed today."""
+    sale, activity = model.sale, model.activity
+    told = activity.c.type.in_(["InvoiceIssued", "InvoiceAmended"])
+    mine = (activity.c.tenant_id == tenant_id, activity.c.at >= since, told)
+    today = select(func.count(activity.c.subject_id.distinct())).where(*mine).scalar_subquery()
+    total = select(func.coalesce(func.sum(sale.c.invoices), 0)).where(sale.c.tenant_id == tenant_id).scalar_subquery()
+    found = (await db.execute(select(total, today))).one()
     return int(found[0]), int(found[1])
 
 
@@ -96,16 +109,19 @@ async def _held(db: AsyncConnection, tenant_id: UUID) -> list[Sum]:
     return [Sum(kind, count, None) for kind, count in await db.execute(asked)]
 
 
-async def _payments(db: AsyncConnection, tenant_id: UUID) -> tuple[list[Sum], list[Sum]]:
+async def _payments(db: AsyncConnection, tenant_id: UUID, since: date) -> tuple[list[Sum], list[Sum]]:
+    """What came in since a day, and what of all that ever came in is left."""
     payment = model.payment
-    here = (payment.c.tenant_id == tenant_id, payment.c.state != "reversed")
-    rest = case((payment.c.unapplied != 0, 1), else_=0)
-    asked = select(
-        payment.c.currency, func.count(), func.sum(payment.c.amount), func.sum(rest), func.sum(payment.c.unapplied)
-    )
-    rows = list(await db.execute(asked.where(*here).group_by(payment.c.currency).order_by(func.count().desc())))
-    taken = [Sum(row[0], row[1], Money(int(row[2]), row[0])) for row in rows]
-    return taken, [Sum(row[0], int(row[3]), Money(int(row[4]), row[0])) for row in rows if row[3]]
+    alive = (payment.c.tenant_id == tenant_id, payment.c.state != "reversed")
+    came = await _sums(db, payment.c.amount, *alive, payment.c.value_date >= since)
+    return came, await _sums(db, payment.c.unapplied, *alive, payment.c.unapplied != 0)
+
+
+async def _sums(db: AsyncConnection, amount: ColumnElement[int], *mine: ColumnElement[bool]) -> list[Sum]:
+    currency = model.payment.c.currency
+    asked = select(currency, func.count(), func.sum(amount)).where(*mine).group_by(currency)
+    found = await db.execute(asked.order_by(func.count().desc()))
+    return [Sum(code, count, Money(int(minor), code)) for code, count, minor in found]
 
 
 async def _tasks(db: AsyncConnection, tenant_id: UUID) -> int:
@@ -117,11 +133,12 @@ async def _tasks(db: AsyncConnection, tenant_id: UUID) -> int:
 async def latest(db: AsyncConnection, tenant_id: UUID, count: int = 20) -> list[dict[str, Any]]:
     """The newest lines of the timeline, with the names of whom they are about."""
     activity, debtor = model.activity, model.debtor
-    about = func.coalesce(activity.c.debtor_id, activity.c.payer_id)
-    named = and_(debtor.c.tenant_id == activity.c.tenant_id, debtor.c.debtor_id == about)
-    asked = select(activity, debtor.c.name).select_from(activity.outerjoin(debtor, named))
-    newest = asked.where(activity.c.tenant_id == tenant_id).order_by(activity.c.at.desc(), activity.c.event_id)
-    return [dict(row._mapping) for row in await db.execute(newest.limit(count))]
+    newest = select(activity).where(activity.c.tenant_id == tenant_id).order_by(activity.c.at.desc())
+    line = newest.order_by(activity.c.event_id).limit(count).subquery("line")
+    about = func.coalesce(line.c.debtor_id, line.c.payer_id)
+    named = and_(debtor.c.tenant_id == line.c.tenant_id, debtor.c.debtor_id == about)
+    asked = select(line, debtor.c.name).select_from(line.outerjoin(debtor, named))
+    return [dict(row._mapping) for row in await db.execute(asked.order_by(line.c.at.desc(), line.c.event_id))]
 
 
 async def as_of(db: AsyncConnection, tenant_id: UUID) -> datetime | None:

@@ -15,7 +15,7 @@ from libs.common.devstack.postgres import Postgres
 from libs.common.events import Event
 from libs.common.settings import Settings
 from services.console.figures import Standing, together
-from services.console.store import balance, dso, past
+from services.console.store import balance, dso, kept, past
 from services.console.store.ledger import Chosen
 from services.console.store.past import day_seen
 from services.console.tables import read_model as model
@@ -38,6 +38,7 @@ async def shown(loops: Database, tenant: UUID, day: date, today: date) -> tuple[
     """The aged balance and what stood, for a day as seen on another."""
     async with loops.transaction() as db:
         seen = day_seen(day, today, await past.begun(db, tenant, ZONE), ZONE)
+        await kept.settle(db, tenant, today, sales=True)
         aged = await balance.aged(db, tenant, seen, NOBODY)
         standing = [(entity, _bare(told)) for entity, told in await dso.standing(db, tenant, seen)]
     return aged, standing
@@ -133,6 +134,7 @@ async def test_a_cell_is_made_of_items_that_sum_to_its_figure(loops: Database) -
     for day in (end, local(history) - timedelta(days=5)):
         async with loops.transaction() as db:
             seen = day_seen(day, end, await past.begun(db, tenant, ZONE), ZONE)
+            await kept.settle(db, tenant, end)
             aged = await balance.aged(db, tenant, seen, NOBODY)
             assert aged.lines
             for line in aged.lines:
@@ -152,14 +154,16 @@ async def test_closings_are_kept_until_something_is_told_of_their_time(loops: Da
     async with loops.transaction() as db:
         first = await past.begun(db, tenant, ZONE)
         days = [day_seen(today - timedelta(days=back), today, first, ZONE) for back in (60, 30, 10, 2)]
+        await kept.settle(db, tenant, today, sales=True)
         found, missing = await dso.closings(db, tenant, days, seconds=60)
         assert missing == []
         again, _ = await dso.closings(db, tenant, days, seconds=0)
         assert sorted(map(repr, again)) == sorted(map(repr, found))
-        kept = await db.scalar(select(func.count()).where(model.closing.c.tenant_id == tenant))
-    assert kept and kept >= 4
+        count = await db.scalar(select(func.count()).where(model.closing.c.tenant_id == tenant))
+    assert count and count >= 4
     await hear(loops, history.events[cut : cut + 5], 100)
     async with loops.transaction() as db:
+        await kept.settle(db, tenant, today, sales=True)
         fresh, missing = await dso.closings(db, tenant, days, seconds=60)
         exact = [line for day in days for line in await dso.standing(db, tenant, day)]
     assert together(told for _, told in fresh) == together(told for _, told in exact)

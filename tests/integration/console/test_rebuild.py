@@ -22,7 +22,7 @@ from libs.common.tables import dead_letter
 from services.console import projections
 from services.console.projections.checksum import checksum
 from services.console.rebuild import CannotRead, UnderWay, _alone, rebuild
-from services.console.store import work
+from services.console.store import kept, work
 from services.console.tables import read_model as model
 from tests.integration.console.history import History, played
 from tests.integration.console.test_read_model import TODAY
@@ -39,7 +39,8 @@ class Alone:
 
     async def owed(self, tenant: UUID) -> int:
         async with self.loops.transaction() as db:
-            figures = await work.figures(db, tenant, TODAY.date(), TODAY)
+            await kept.settle(db, tenant, TODAY.date())
+            figures = await work.figures(db, tenant, TODAY)
         return sum(each.amount.minor for each in figures.outstanding if each.amount)
 
     async def told(self, history: History) -> None:
