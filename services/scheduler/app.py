@@ -1,6 +1,7 @@
 """Wiring of the scheduler: its doors, its loops, what they share."""
 
 from libs.common import permits
+from libs.common.calls import Peers
 from libs.common.clock import Clock
 from libs.common.consumer import Consumer
 from libs.common.db import Database
@@ -19,6 +20,7 @@ from services.scheduler.reviewing import Reviews
 from services.scheduler.room import Room
 from services.scheduler.store.policies import Policies
 from services.scheduler.sweep import Sweep
+from services.scheduler.texting import OwnTexts
 
 SERVICE = "scheduler"
 
@@ -33,7 +35,8 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     reviews = Reviews(loops, business)
     # decides while the first one waits for the database
     other = Sweep(loops, business, policies, behind=consumer.behind, tariffs=tariffs)
-    room = Room(settings, business, doors, policies, tariffs, lambda: app.nudge("sweep"))
+    peers = Peers(settings, SERVICE)
+    room = Room(settings, business, doors, policies, OwnTexts(peers), tariffs, lambda: app.nudge("sweep"))
     relay = Relay(settings, SERVICE, loops, doors)
     reading = first_reading(settings, SERVICE, loops)
     http = make_app(
@@ -57,5 +60,5 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
         "relay": relay.run,
         "directory": reading.run,
     }
-    app = App(SERVICE, http, running, [doors.close, loops.close])
+    app = App(SERVICE, http, running, [doors.close, loops.close, peers.client.aclose])
     return with_work(app, loops)

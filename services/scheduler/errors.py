@@ -41,6 +41,13 @@ class AlreadyEnded(Conflict):
     code = "already_ended"
 
 
+class PolicyNotClean(Refused):
+    """The linter found errors in this version; it stays a draft."""
+
+    code = "policy_not_clean"
+    remedy = "Correct what the findings name in a new draft; warnings do not block."
+
+
 class WrongState(Conflict):
     """This cannot be done in the state it is in."""
 

@@ -101,8 +101,9 @@ def by(rows: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
 
 
 def days(rows: Iterable[Any]) -> dict[Pair, list[date]]:
-    """(tenant, party) → the days of these notices."""
+    """(tenant, party) → the days of these notices; a call is none."""
     found: dict[Pair, list[date]] = defaultdict(list)
     for row in rows:
-        found[row.tenant_id, row.party_id].append(row.said_on)
+        if row.kind != "task_call":
+            found[row.tenant_id, row.party_id].append(row.said_on)
     return found

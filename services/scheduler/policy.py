@@ -334,8 +334,13 @@ def check(found: object) -> Policy:
 
 
 def version_of(tenant: UUID, policy: Policy, number: int) -> PolicyVersion:
-    """The version with this number: its id says tenant, name and number."""
-    return PolicyVersion(version_id=named("policy", tenant, policy.name, number), number=number, policy=policy)
+    """The version with this number."""
+    return PolicyVersion(version_id=version_id_of(tenant, policy.name, number), number=number, policy=policy)
+
+
+def version_id_of(tenant: UUID, name: str, number: int) -> UUID:
+    """The id of a version: it says tenant, name and number."""
+    return named("policy", tenant, name, number)
 
 
 def _read(amounts: dict[str, str]) -> dict[str, str]:

@@ -63,7 +63,8 @@ async def remember(
     debtors = about.payers | {(row.tenant_id, row.debtor_id) for row in kept}
     scopes = about.scopes({(row.tenant_id, row.item_id) for row in kept}, debtors)
     holds = [held for held in await facts.holds(db, scopes, ended=True) if _in_force(held, at)]
-    said = days(await past.said(db, about.parties, at.date() - BUDGET_LOOKS_BACK, at))
+    heard = await past.said(db, about.parties, at.date() - BUDGET_LOOKS_BACK, at)
+    said, last = days(heard), by(heard, lambda row: (row.tenant_id, row.party_id))
     files = await facts.files(db, debtors)
     found = Found(
         items=by(kept, lambda row: row.case_id),
@@ -73,8 +74,9 @@ async def remember(
         cash=_cash(log, members),
         credits=by(_credits(log), lambda row: (row.tenant_id, row.payer_id)),
         coverage=_coverage(log),
-        parties={pair: SimpleNamespace(last_notice_on=max(on), reserved_on=None, reserved_case=None)
-                 for pair, on in said.items()},
+        parties={pair: SimpleNamespace(last_notice_on=max(row.said_on for row in said_), reserved_on=None,
+                                       reserved_case=None)
+                 for pair, said_ in last.items()},
         said=said,
         formal={},
         entities=entities,

@@ -14,6 +14,7 @@ from libs.common.settings import Settings
 from services.scheduler.charging import Tariffs
 from services.scheduler.commands import Asker
 from services.scheduler.store.policies import Policies
+from services.scheduler.texting import OwnTexts
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Room:
     clock: Clock
     database: Database
     policies: Policies
+    texts: OwnTexts
     tariffs: Tariffs
     wake: Callable[[], None]
     """There is a case to be looked at: the sweep need not wait for its next turn."""

@@ -103,6 +103,24 @@ def _act(act: str, version: str, why: str, as_json: bool, api_key: str | None) -
     answer(made, as_json=as_json, line=f"{made['name']}@{made['number']} is {made['state']}.")
 
 
+@app.command("lint")
+def lint(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A policy in YAML.")],
+    french: Annotated[bool, typer.Option("--fr", help="Say it in French.")] = False,
+    as_json: AsJson = False,
+    api_key: ApiKey = None,
+) -> None:
+    """What is wrong with a file, without keeping it; exit code 1 when something of it blocks."""
+    told = _client(api_key).post(SERVICE, "/v1/policies/lint", {"yaml": file.read_text("utf-8")})
+    if as_json:
+        answer_json(told)
+    else:
+        words = [{**each, **each["fr" if french else "en"]} for each in told["findings"]]
+        answer_rows(words, as_json=False, columns=["severity", "rule", "step", "field", "told", "remedy"])
+    if not told["clean"]:
+        raise typer.Exit(1)
+
+
 @app.command("check")
 def check(version: Version, why: Because = "", as_json: AsJson = False, api_key: ApiKey = None) -> None:
     """Have a draft checked."""

@@ -9,6 +9,7 @@ from services.scheduler.api import (
     cases,
     charges,
     disputes,
+    findings,
     holds,
     items,
     lookups,
@@ -26,7 +27,7 @@ from services.scheduler.api import (
 def routers() -> Sequence[APIRouter]:
     """All of them."""
     rooms = (
-        assignments, policies, policy_acts, profiles, cases, items, holds, promises, plans, disputes, occurrences,
-        run_ins, lookups, rates, charges,
+        assignments, policies, policy_acts, findings, profiles, cases, items, holds, promises, plans, disputes,
+        occurrences, run_ins, lookups, rates, charges,
     )  # fmt: skip
     return [room.routes for room in rooms]

@@ -12,12 +12,13 @@ from libs.common.http import Wire
 from libs.common.paging import Cursor, Limit, cursor, cut, place
 from services.scheduler import policy_diff, policy_file
 from services.scheduler.api.shared import In, Reads, Writes
-from services.scheduler.policy import Policy, check, parse
+from services.scheduler.policy import Policy, check, parse, version_id_of
 from services.scheduler.store import policies as store
 from services.scheduler.versioning import State
 
 routes = APIRouter(prefix="/v1/policies", tags=["policies"])
-YAML: dict[int | str, dict[str, Any]] = {200: {"content": {"application/yaml": {"schema": {"type": "string"}}}}}
+Against = Annotated[UUID | None, Query(description="Another version; the one numbered before it if it is left out.")]
+YAML: dict[int | str, dict[str, Any]] = {200: {"content": {"application/yaml": {"schema": {}}}}}
 
 
 class NewPolicy(Wire):
@@ -148,10 +149,12 @@ async def export_policy(version_id: UUID, caller: Reads, room: In) -> Response:
 
 
 @routes.get("/{version_id}/diff")
-async def compare_policies(version_id: UUID, against: UUID, caller: Reads, room: In) -> Diff:
-    """What `version_id` says otherwise than the version `against`, which comes before it."""
+async def compare_policies(version_id: UUID, caller: Reads, room: In, against: Against = None) -> Diff:
+    """What a version says otherwise than another one, which comes before it."""
     async with room.asking(caller) as asker:
-        after, before = [await one(asker.db, caller.tenant_id, each) for each in (version_id, against)]
+        after = await one(asker.db, caller.tenant_id, version_id)
+        known = against or version_id_of(caller.tenant_id, after["name"], after["number"] - 1)
+        before = await one(asker.db, caller.tenant_id, known)
     found = policy_diff.changes(check(before["body"]), check(after["body"]))
     told = [ChangeOut(place=e.place, what=e.what, before=e.before, after=e.after) for e in found]
-    return Diff(before=against, after=version_id, changes=told)
+    return Diff(before=before["version_id"], after=version_id, changes=told)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from libs.common.errors import Refused, SetChanged
 from libs.common.http import Wire
+from services.scheduler.api.findings import refuse
 from services.scheduler.api.policies import PolicyOut, one, out
 from services.scheduler.api.shared import Approves, In, Writes
 from services.scheduler.commands import Asker
@@ -45,6 +46,15 @@ class Migration(Wire):
     count: Annotated[int, Field(ge=0)] | None = None
     dry_run: bool = False
 
+    def chosen(self) -> None:
+        """Raises Refused when nobody says which cases, or a filter comes without the count that was seen."""
+        if self.case_ids is None and self.from_version is None and self.entity_id is None:
+            raise Refused("Say which cases: case_ids, from_version or entity_id.", field="from_version")
+        if self.case_ids is None and self.count is None and not self.dry_run:
+            raise Refused(
+                "A filter goes with the count that was seen.", field="count", remedy="Ask with dry_run first."
+            )
+
 
 class Migrated(BaseModel):
     """How many cases were moved, or would be."""
@@ -67,7 +77,11 @@ async def _act(act: ActName, version_id: UUID, asker: Asker, room: Room, why: st
 
 @routes.post("/{version_id}/check")
 async def check_version(version_id: UUID, told: Checking, caller: Writes, room: In) -> PolicyOut:
-    """Have a draft checked; what is wrong with it is told by its findings and leaves it a draft."""
+    """Have the linter look a draft over; 422 `policy_not_clean` with its findings leaves it a draft."""
+    async with room.database.transaction(caller.tenant_id) as db:
+        row = await one(db, caller.tenant_id, version_id)
+    if row["state"] == "draft":
+        await refuse(room, caller.tenant_id, row["body"])
     async with room.asking(caller) as asker:
         return await _act("check", version_id, asker, room, told.why)
 
@@ -96,12 +110,9 @@ async def retire_version(version_id: UUID, told: Deciding, caller: Approves, roo
 @routes.post("/{version_id}/migrations")
 async def migrate_cases(version_id: UUID, told: Migration, caller: Approves, room: In) -> Migrated:
     """Let running cases go on by this version, at the level they have reached; nothing is said twice."""
-    if told.case_ids is None and told.from_version is None and told.entity_id is None:
-        raise Refused("Say which cases: case_ids, from_version or entity_id.", field="from_version")
-    if told.case_ids is None and told.count is None and not told.dry_run:
-        raise Refused("A filter goes with the count that was seen.", field="count", remedy="Ask with dry_run first.")
     async with room.asking(caller) as asker:
         row = await one(asker.db, asker.tenant, version_id)
+        told.chosen()
         if row["state"] != "active":
             raise WrongState(f"This version is {row['state']}.", remedy="Cases are moved to an active version only.")
         found = await assignments.running(

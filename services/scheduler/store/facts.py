@@ -213,10 +213,10 @@ async def parties(db: AsyncConnection, pairs: Collection[Pair]) -> dict[Pair, An
 
 
 async def said(db: AsyncConnection, parties: Collection[Pair], since: date) -> list[Any]:
-    """The days of the notices to these parties since a day that count for gap and budget."""
+    """The notices to these parties since a day, and the calls that were made: they count for the gap."""
     if not parties:
         return []
-    asked = joined(notice, ("tenant_id", "party_id", "said_on", "reminder_id"), "party_id")
+    asked = joined(notice, ("tenant_id", "party_id", "said_on", "reminder_id", "kind"), "party_id")
     since_ = bindparam("since", type_=notice.c.said_on.type)
     chosen = asked.where(counts(), notice.c.said_on >= since_)
     return list((await db.execute(chosen, {**_asked(("tenant_id", "party_id"), parties), "since": since})).all())

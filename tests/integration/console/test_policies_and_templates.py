@@ -47,7 +47,7 @@ async def test_the_standard_ladder_is_shown_on_its_day_axis(company: Company) ->
     assert 'class="chart ladder"' in page
     assert "J−5 Prévenance" in page
     assert "J+30 Mise en demeure" in page
-    version = re.search(r'href="(/policies/[0-9a-f-]{36})"', page)
+    version = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', page)
     assert version is not None
     detail = await company.auditor.page(version[1])
     assert "deux personnes" in detail

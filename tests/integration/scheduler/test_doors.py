@@ -192,7 +192,7 @@ async def test_a_case_shows_its_items_with_their_reasons(world: World, doors: ht
 async def test_a_policy_is_activated_by_another_person_and_new_cases_get_it(
     world: World, doors: httpx.AsyncClient, settings: Settings
 ) -> None:
-    text = STANDARD.replace("offset: 2\n", "offset: 4\n")
+    text = STANDARD.replace("offset: 2\n", "offset: 3\n")
     draft = await posted(doors, "/v1/policies", {"yaml": text})
     assert (draft["number"], draft["state"]) == (2, "draft")
     assert (await activated(doors, draft, world, settings))["state"] == "active"

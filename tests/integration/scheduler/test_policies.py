@@ -15,18 +15,17 @@ from tests.integration.scheduler.world import World
 DUE = date(2026, 9, 1)
 
 
-def named(name: str, **steps: dict[str, Any]) -> dict[str, Any]:
-    """The standard ladder under another name, some of its steps changed."""
+def named(name: str, later: int = 0, **steps: dict[str, Any]) -> dict[str, Any]:
+    """The standard ladder under another name, so many days later, some of its steps changed."""
     told: dict[str, Any] = yaml.safe_load(STANDARD) | {"name": name}
     for step in told["steps"]:
+        step["offset"] += later if step["offset"] > 0 else 0
         step.update(steps.get(step["key"], {}))
     return told
 
 
-async def brought(
-    doors: httpx.AsyncClient, world: World, settings: Settings, name: str, **steps: dict[str, Any]
-) -> dict[str, Any]:
-    draft = await posted(doors, "/v1/policies", {"policy": named(name, **steps)})
+async def brought(doors: httpx.AsyncClient, world: World, settings: Settings, name: str, **how: Any) -> dict[str, Any]:
+    draft = await posted(doors, "/v1/policies", {"policy": named(name, **how)})
     return await activated(doors, draft, world, settings)
 
 
@@ -82,6 +81,8 @@ async def test_a_version_is_exported_imported_again_and_compared(
     same = await got(doors, f"/v1/policies/{two['version_id']}/diff", against=one["version_id"])
     other = await got(doors, f"/v1/policies/{three['version_id']}/diff", against=one["version_id"])
     assert same["changes"] == []
+    assert (await got(doors, f"/v1/policies/{two['version_id']}/diff")) == same
+    assert (await doors.get(f"/v1/policies/{one['version_id']}/diff")).status_code == 404
     assert other["changes"] == [{"place": "steps.firm.offset", "what": "changed", "before": 10, "after": 12}]
     assert "when" in (await got(doors, "/v1/policies/schema"))["$defs"]["Step"]["properties"]
 
@@ -91,8 +92,8 @@ async def test_an_item_a_debtor_and_a_segment_follow_policies_of_their_own(
 ) -> None:
     await world.tell(world.debtor_changed("B", country="DE"), world.debtor_changed("C"), world.debtor_changed("D"))
     await world.tell(*(world.issued(f"F{name}", DUE, debtor=name) for name in "ABCD"))
-    await brought(doors, world, settings, "late", friendly={"offset": 4})
-    await brought(doors, world, settings, "later", friendly={"offset": 6})
+    await brought(doors, world, settings, "late", later=2)
+    await brought(doors, world, settings, "later", later=4)
     base = {"reason": "agreed", "expires_on": "2027-01-01"}
     germans = {"name": "germans", "when": "debtor.country = 'DE'"}
     await posted(doors, "/v1/policies/assignments", {"policy": "late", "segment": germans, **base})
@@ -138,7 +139,7 @@ async def test_running_cases_are_moved_on_purpose_only_and_hear_nothing_twice(
     await world.tell(world.issued("FA", DUE))
     first = await world.day(date(2026, 9, 3))
     await world.tell(world.sent(first[0]))
-    new = await brought(doors, world, settings, "standard", firm={"offset": 20}, final={"offset": 29})
+    new = await brought(doors, world, settings, "standard", firm={"offset": 12})
     assert [row["policy_version_id"] for row in await world.rows(payer_case)] == [first[0].policy_version_id]
     path = f"/v1/policies/{new['version_id']}/migrations"
     told = {"why": "softer", "from_version": str(first[0].policy_version_id)}
@@ -148,8 +149,8 @@ async def test_running_cases_are_moved_on_purpose_only_and_hear_nothing_twice(
     other = await doors.post(path, json={**told, "count": 2})
     assert (other.status_code, other.json()["code"]) == (409, "set_changed")
     await posted(doors, path, {**told, "count": 1}, status=200)
-    assert await world.day(date(2026, 9, 14)) == []
-    assert [due.step_key for due in await world.day(date(2026, 9, 21))] == ["firm"]
+    assert await world.day(date(2026, 9, 11)) == []
+    assert [due.step_key for due in await world.day(date(2026, 9, 14))] == ["firm"]
     item = world.item("FA")
     before = await got(doors, f"/v1/items/{item}/explain", at="2026-09-02T10:00:00Z")
     assert (before["policy"], before["policy_number"]) == ("standard", 1)
@@ -166,3 +167,37 @@ async def test_a_profile_shows_its_figures_and_its_formula(world: World, doors: 
     listed = await got(doors, "/v1/payer-profiles", on="2026-08-02")
     assert [(each["profile"], each["items"]) for each in listed["items"]] == [("public_body", 0)]
     assert (await doors.get(f"/v1/payer-profiles/{world.entity}")).status_code == 404
+
+
+async def test_the_linter_blocks_a_version_and_names_step_field_rule_and_remedy(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    draft = await posted(doors, "/v1/policies", {"policy": named("mine", firm={"offset": 5})})
+    refused = await act(doors, draft, "check")
+    body = refused.json()
+    assert (refused.status_code, body["code"], body["field"]) == (422, "policy_not_clean", "steps[3].offset")
+    finding = body["findings"][0]
+    assert (finding["severity"], finding["rule"], finding["step"]) == ("error", "gap_too_short", "firm")
+    assert "écart" in finding["fr"]["told"]
+    assert finding["en"]["remedy"].startswith("Put at least 5 working days")
+    assert (await got(doors, f"/v1/policies/{draft['version_id']}"))["state"] == "draft"
+    shown = await got(doors, f"/v1/policies/{draft['version_id']}/findings")
+    assert (shown["clean"], shown["findings"]) == (False, body["findings"])
+
+
+async def test_a_file_is_looked_over_without_being_kept(world: World, doors: httpx.AsyncClient) -> None:
+    clean = await posted(doors, "/v1/policies/lint", {"yaml": STANDARD}, status=200)
+    assert clean == {"clean": True, "findings": []}
+    wrong = await posted(doors, "/v1/policies/lint", {"yaml": "name: x\nsteps: []"}, status=200)
+    assert {each["field"] for each in wrong["findings"]} == {"window", "steps"}
+    other = STANDARD.replace("template: firm", "template: our_own")
+    silent = await doors.post("/v1/policies/lint", json={"yaml": other})
+    assert (silent.status_code, silent.json()["code"]) == (
+        503,
+        "unavailable",
+    )  # the notifier, who knows, does not answer
+
+
+async def test_five_policies_are_there_for_everybody(world: World, doors: httpx.AsyncClient) -> None:
+    known = {row["name"]: row["state"] for row in (await got(doors, "/v1/policies"))["items"]}
+    assert known == dict.fromkeys(("good", "public_body", "slow", "standard", "strategic"), "active")

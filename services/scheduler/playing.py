@@ -1,0 +1,114 @@
+"""A case played from look to look by the one decision that everything shares: what would be said, day by day.
+
+The rule it protects: whoever plays sees what `decide` says and nothing else; what became of a notice, and what happens
+beside it, is told by the player's own events. Nothing here reads or writes anything.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from services.scheduler.calendar import Calendar
+from services.scheduler.case import Case, Item, Mark, MarkState
+from services.scheduler.evidence import LATER
+from services.scheduler.grouping import Notice
+from services.scheduler.planner import Decision, decide
+from services.scheduler.policy import GAPPED, Policy, Step
+
+Outcome = Callable[[Notice, int], MarkState]
+"""(a notice, how many were said before it) → what becomes of it: completed, bounced, failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One notice, call or word to a colleague that would have left, and what became of it."""
+
+    at: datetime
+    on: date
+    step: Step
+    notice: Notice
+    outcome: MarkState
+
+
+def arrives(notice: Notice, count: int) -> MarkState:
+    """Everything arrives."""
+    return "completed"
+
+
+@dataclass
+class Course:
+    """The case as it stands, and what was said so far. Approvals are given at once, tasks are done on their day."""
+
+    case: Case
+    policy: Policy
+    calendar: Calendar
+    outcome: Outcome = arrives
+    said: list[Said] = field(default_factory=list)
+
+    def play(self, start: datetime, end: datetime) -> Iterator[Said]:
+        """Everything said from one instant to another, as it happens: whoever takes it may change the case between."""
+        now: datetime | None = start
+        while now is not None and now <= end:
+            decision = decide(self.case, self.policy, self.calendar, now)
+            for notice in decision.notices:
+                yield self._leaves(notice, now)
+            now = self._next(decision, now)
+
+    def _next(self, decision: Decision, now: datetime) -> datetime | None:
+        if not decision.notices:
+            return decision.next_at
+        return decide(self.case, self.policy, self.calendar, now).next_at
+
+    def change(self, change: Callable[[Item], Item]) -> None:
+        """Something happened to items."""
+        self.case = replace(self.case, items=tuple(change(item) for item in self.case.items))
+
+    def _leaves(self, notice: Notice, now: datetime) -> Said:
+        today = self.calendar.today(now)
+        outcome = self.outcome(notice, len(self.said))
+        ended = {row.item.item_id: row for row in notice.rows if row.completes}
+        retry = None if outcome == "completed" else today + LATER
+        self.change(
+            lambda item: (
+                _marked(item, ended[item.item_id].step, ended[item.item_id].release, outcome, today, retry)
+                if item.item_id in ended
+                else item
+            )
+        )
+        self._heard(notice.step, outcome, today)
+        found = Said(now, today, notice.step, notice, outcome)
+        self.said.append(found)
+        return found
+
+    def _heard(self, step: Step, outcome: MarkState, today: date) -> None:
+        party = self.case.party
+        if outcome == "completed" and step.kind in GAPPED:
+            party = replace(party, last_notice_on=today, notices=(*party.notices, today))
+        if outcome == "completed" and step.kind == "task_call":
+            party = replace(party, last_notice_on=today)
+        thanked = today if step.kind == "acknowledge" else self.case.thanked_on
+        self.case = replace(self.case, party=party, thanked_on=thanked)
+
+
+def _marked(  # noqa: PLR0917 - the item, its step, and what became of it
+    item: Item, step: Step, release: int, outcome: MarkState, today: date, retry: date | None
+) -> Item:
+    fresh = Mark(
+        step_key=step.key, cycle=item.cycle, tone=step.tone, kind=step.kind, state=outcome, release=release, on=today,
+        channel=step.channels[0], retry_on=retry, printed=item.residual, invoice_version=item.invoice_version,
+    )  # fmt: skip
+    others = tuple(mark for mark in item.marks if (mark.step_key, mark.cycle) != (step.key, item.cycle))
+    return replace(item, marks=(*others, fresh), to_thank=item.to_thank and step.kind != "acknowledge")
+
+
+def most_within(days: Sequence[date], span: int) -> tuple[int, date | None]:
+    """The most of these days within any `span` calendar days, and the first day of such a stretch."""
+    ordered = sorted(days)
+    best, begins = 0, None
+    first = 0
+    for place, day in enumerate(ordered):
+        while day - ordered[first] >= timedelta(days=span):
+            first += 1
+        if place - first + 1 > best:
+            best, begins = place - first + 1, ordered[first]
+    return best, begins
