@@ -6,7 +6,7 @@ same day. A waiver needs a reason and a manager; a rate needs a second person.
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, cast
@@ -16,17 +16,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound, Refused
 from libs.common.ids import named
+from services.scheduler import debts
 from services.scheduler.charges import proof
 from services.scheduler.charges.account import Account
 from services.scheduler.charges.claims import Claim, Kind, State, may_become
-from services.scheduler.charges.ledger import Told, debt_of
+from services.scheduler.charges.interest import Debt
 from services.scheduler.charges.rates import Index, Rate, RateBook, shipped
 from services.scheduler.charges.regimes import Regime
 from services.scheduler.charges.terms import imputation_of, regime_of, terms_of
 from services.scheduler.commands import Asker, item_target
+from services.scheduler.commitments import disputes
 from services.scheduler.errors import AlreadyEnded
 from services.scheduler.store import charges as store
-from services.scheduler.store import items
+from services.scheduler.store import holds, items
 
 Row = Mapping[str, Any]
 KINDS: tuple[Kind, ...] = ("interest", "lump_sum")
@@ -83,13 +85,11 @@ async def accounts(db: AsyncConnection, tenant: UUID, ids: Collection[UUID], tar
         return {}
     known = {row["item_id"] for row in rows}
     debtors = {row["debtor_id"] for row in rows}
-    told, claimed = defaultdict(list), defaultdict(list)
-    for fact in await store.money_of(db, tenant, known):
-        told[fact.item_id].append(_told(fact))
+    claimed = defaultdict(list)
     for claim in await store.claims_of(db, tenant, known, {row["invoice_id"] for row in rows}):
         claimed[claim["invoice_id"]].append(claim)
     found = _Found(
-        told=told,
+        debts=await less_expected(db, tenant, await debts.debts(db, tenant, rows)),
         claims=claimed,
         terms=await store.terms_now(db, tenant, debtors | {row["entity_id"] for row in rows}),
         files=await store.files(db, tenant, debtors),
@@ -102,7 +102,7 @@ async def accounts(db: AsyncConnection, tenant: UUID, ids: Collection[UUID], tar
 
 @dataclass(frozen=True)
 class _Found:
-    told: Mapping[UUID, Sequence[Told]]
+    debts: Mapping[UUID, Debt]
     claims: Mapping[UUID, Sequence[Row]]
     terms: Mapping[UUID, Row]
     files: Mapping[UUID, Any]
@@ -118,7 +118,7 @@ class _Found:
         of_invoice = self.claims.get(row["invoice_id"], ())
         claims = [each for each in of_invoice if each["kind"] == "lump_sum" or each["item_id"] == row["item_id"]]
         account = Account(
-            debt=_debt(row, self.told.get(row["item_id"], ())),
+            debt=self.debts[row["item_id"]],
             regime=regime_of(country, public_debtor=public, entity=entity, debtor=debtor),
             book=self.book,
             imputation=imputation_of(entity, debtor),
@@ -129,23 +129,15 @@ class _Found:
         return Charged(row, account, claims)
 
 
-def _debt(row: Row, told: Sequence[Told]) -> Any:
-    residual = row["amount_minor"] if row["residual_minor"] is None else row["residual_minor"]
-    cancelled = row["cancelled_version"] >= row["invoice_version"]
-    owed = min(residual, row["amount_minor"])
-    return debt_of(row["currency"], row["due_date"], 0 if cancelled else row["amount_minor"], 0 if cancelled else owed,
-                   () if cancelled else told)  # fmt: skip
-
-
-def _told(fact: Any) -> Told:
-    return Told(
-        version=fact.item_version,
-        residual=fact.residual_minor,
-        cause=fact.cause or "other",
-        payment_id=fact.payment_id,
-        given=fact.given_minor or 0,
-        on=fact.on_date,
-    )
+async def less_expected(db: AsyncConnection, tenant: UUID, found: Mapping[UUID, Debt]) -> dict[UUID, Debt]:
+    """The same debts without what upheld disputes will credit: what is not owed bears no interest."""
+    less = dict(found)
+    for row in await holds.upheld(db, tenant, found):
+        debt = less[row["item_id"]]
+        dispute = disputes.Dispute("upheld", row["amount_minor"], row["principal_minor"] or debt.principal)
+        expected = disputes.expected(dispute, found[row["item_id"]].principal)
+        less[row["item_id"]] = replace(debt, principal=max(0, debt.principal - expected))
+    return less
 
 
 def _refused(row: Row, file: Any) -> set[str]:

@@ -21,17 +21,17 @@ from libs.common.ids import uuid7
 from libs.common.money import Money
 from libs.common.permits import Scope
 from services.scheduler import speaking
-from services.scheduler.calendar import Calendar, promise_until
+from services.scheduler.calendar import Calendar
 from services.scheduler.errors import AlreadyEnded, AmountTooLarge, ReviewDateInvalid, ScopeUnknown
 from services.scheduler.store import cases, holds, items, zones
-from services.scheduler.tables import dispute, hold, plan, promise
+from services.scheduler.tables import hold
 
 Row = Mapping[str, Any]
 REVIEW_WITHIN = timedelta(days=366)
 NIGHT = time(4)
 """The local hour at which a day's promises are judged: no clock changes at it."""
-CREDIT_IN = 10
-"""Working days in which the credit note of an upheld dispute should come."""
+PAID = ("kept", "settled")
+"""Why a hold was lifted whose amount is not owed any more: nothing of it is released unpaid."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ async def place_hold(
     one = touched[0] if len(touched) == 1 and scope in ("item", "case", "debtor", "payer") else None
     if scope == "item" and one is not None:
         target = await item_target(asker, scope_id)
-        _fits(amount, target.items[0])
+        fits(amount, target.items[0])
     calendar = await asker.calendar(touched[0]["entity_id"] if touched else None)
     ahead(review_on, calendar.today(asker.now))
     row = hold_row(asker, scope, scope_id, kind, review_on) | {
@@ -115,10 +115,10 @@ async def lift_hold(asker: Asker, hold_id: UUID) -> Row:
 
 
 async def lifted(asker: Asker, hold_ids: Sequence[UUID], why: str) -> None:
-    """Lift these holds; a part of an item that was paused is chased again in a new cycle."""
+    """Lift these holds; a part of an item that was paused and is still owed is chased again in a new cycle."""
     rows = await holds.lift(asker.db, asker.tenant, hold_ids, at=asker.now, by=asker.subject, why=why)
     for row in rows:
-        if row["amount_minor"] is not None and row["scope"] == "item":
+        if row["amount_minor"] is not None and row["scope"] == "item" and why not in PAID:
             await _part_released(asker, row)
         await holds.look_over(asker.db, asker.tenant, row["scope"], row["scope_id"], asker.now)
     await asker.say(*(speaking.lifted(row) for row in rows))
@@ -126,137 +126,12 @@ async def lifted(asker: Asker, hold_ids: Sequence[UUID], why: str) -> None:
 
 async def _part_released(asker: Asker, row: Row) -> None:
     known = await items.of_ids(asker.db, asker.tenant, [row["scope_id"]])
-    if not known or not known[0]["open"] or row["amount_minor"] >= _owed(known[0]):
+    if not known or not known[0]["open"] or row["amount_minor"] >= owed(known[0]):
         return
     today = (await asker.calendar(row["entity_id"])).today(asker.now)
     keys = {name: known[0][name] for name in ("tenant_id", "item_id", "invoice_id")}
     cause = {f"released:{row['hold_id']}": [today.isoformat(), "released", asker.now.isoformat()]}
     await items.came_back(asker.db, [{**keys, "cycles": cause}])
-
-
-async def promised(
-    asker: Asker, target: Target, amount: Money, promised_for: date, *, of_items: bool, pause: Literal["case", "part"]
-) -> Row:
-    """A promise to pay: nothing leaves for the case, or for its items, until its date and two banking days."""
-    calendar = await asker.calendar(target.case["entity_id"])
-    today = calendar.today(asker.now)
-    ahead(promised_for, today - timedelta(days=1), "promised_for")
-    until = promise_until(promised_for)
-    scopes = [("item", row["item_id"]) for row in target.items] if pause == "part" else []
-    rows = [
-        hold_row(asker, scope, scope_id, "promise", until) | target.about | {"reason": "promise"}
-        for scope, scope_id in scopes or [("case", target.case["case_id"])]
-    ]
-    row = target.about | {
-        "promise_id": uuid7(),
-        "hold_ids": [held["hold_id"] for held in rows],
-        "amount_minor": amount.minor,
-        "currency": amount.currency,
-        "promised_for": promised_for,
-        "made_on": today,
-        "until": until,
-        "item_ids": [each["item_id"] for each in target.items],
-        "of_items": of_items,
-        "owed_minor": sum(_owed(each) for each in target.items),
-        "author": asker.subject,
-        "look_at": calendar.instant(until + timedelta(days=1), NIGHT),
-        "version": 1,
-    }
-    await holds.add(asker.db, promise, row)
-    await _pause(asker, target, rows, today)
-    await asker.say(speaking.promised(row))
-    return await found(asker, promise, row["promise_id"])
-
-
-async def cancel_promise(asker: Asker, promise_id: UUID) -> Row:
-    """The promise is off: chasing goes on where it stood. Raises NotFound or AlreadyEnded."""
-    row = await found(asker, promise, promise_id)
-    if row["state"] != "open":
-        raise AlreadyEnded(f"This promise is {row['state']}.")
-    changed = {"state": "cancelled", "ended_at": asker.now}
-    await holds.change(asker.db, promise, asker.tenant, promise_id, **changed)
-    await lifted(asker, row["hold_ids"], "withdrawn")
-    now = await found(asker, promise, promise_id)
-    await asker.say(speaking.promise_cancelled(now))
-    return now
-
-
-async def planned(asker: Asker, target: Target, parts: Sequence[tuple[date, Money]]) -> Row:
-    """An instalment plan over items: they are not chased while it is kept, until its last date and two banking days."""
-    calendar = await asker.calendar(target.case["entity_id"])
-    today = calendar.today(asker.now)
-    ahead(min(day for day, _ in parts), today - timedelta(days=1), "instalments")
-    until = promise_until(max(day for day, _ in parts))
-    rows = [
-        hold_row(asker, "item", each["item_id"], "plan", until) | target.about | {"reason": "plan"}
-        for each in target.items
-    ]
-    row = target.about | {
-        "plan_id": uuid7(),
-        "hold_ids": [held["hold_id"] for held in rows],
-        "dates": [day for day, _ in parts],
-        "amounts_minor": [amount.minor for _, amount in parts],
-        "currency": parts[0][1].currency,
-        "item_ids": [each["item_id"] for each in target.items],
-        "owed_minor": sum(_owed(each) for each in target.items),
-        "author": asker.subject,
-        "agreed_at": asker.now,
-        "look_at": calendar.instant(promise_until(min(day for day, _ in parts)) + timedelta(days=1), NIGHT),
-        "version": 1,
-    }
-    await holds.add(asker.db, plan, row)
-    await _pause(asker, target, rows, today)
-    await asker.say(speaking.agreed(row))
-    return await found(asker, plan, row["plan_id"])
-
-
-async def disputed(asker: Asker, target: Target, amount: Money | None, reason: str, review_on: date | None) -> Row:
-    """The payer disputes an item or a part of it: that much is not chased. Raises AmountTooLarge."""
-    calendar = await asker.calendar(target.case["entity_id"])
-    today = calendar.today(asker.now)
-    each = target.items[0]
-    _fits(amount, each)
-    review = review_on or calendar.add_business_days(today, CREDIT_IN)
-    ahead(review, today)
-    minor = amount.minor if amount else _owed(each)
-    sums = {"amount_minor": minor, "currency": each["currency"]}
-    held = hold_row(asker, "item", each["item_id"], "dispute", review) | target.about | sums | {"reason": reason}
-    row = (
-        target.about
-        | sums
-        | {
-            "dispute_id": uuid7(),
-            "item_id": each["item_id"],
-            "hold_id": held["hold_id"],
-            "reason": reason,
-            "author": asker.subject,
-            "opened_at": asker.now,
-            "version": 1,
-        }
-    )
-    await holds.add(asker.db, dispute, row)
-    await _pause(asker, target, [held], today)
-    await asker.say(speaking.disputed(row))
-    return await found(asker, dispute, row["dispute_id"])
-
-
-async def resolve_dispute(asker: Asker, dispute_id: UUID, outcome: Literal["upheld", "rejected", "withdrawn"]) -> Row:
-    """Upheld: the pause stays until the credit note comes, ten working days at most. Else it is chased again."""
-    row = await found(asker, dispute, dispute_id)
-    if row["state"] != "opened":
-        raise AlreadyEnded(f"This dispute is {row['state']}.")
-    changed = {"state": outcome, "resolved_at": asker.now}
-    await holds.change(asker.db, dispute, asker.tenant, dispute_id, **changed)
-    if outcome == "upheld":
-        calendar = await asker.calendar(row["entity_id"])
-        review = calendar.add_business_days(calendar.today(asker.now), CREDIT_IN)
-        later = {"review_on": review, "lift_at_review": True}
-        await holds.change(asker.db, hold, asker.tenant, row["hold_id"], **later)
-    else:
-        await lifted(asker, [row["hold_id"]], "resolved" if outcome == "rejected" else "withdrawn")
-    now = await found(asker, dispute, dispute_id)
-    await asker.say(speaking.resolved(now))
-    return now
 
 
 async def item_target(asker: Asker, *item_ids: UUID) -> Target:
@@ -289,7 +164,7 @@ async def oldest_due(asker: Asker, target: Target, amount: Money) -> Target:
         if left <= 0:
             break
         chosen.append(row)
-        left -= _owed(row)
+        left -= owed(row)
     if left > 0:
         raise AmountTooLarge("The case owes less than this.", field="amount")
     return Target(target.case, chosen)
@@ -336,7 +211,8 @@ def hold_row(asker: Asker, scope: str, scope_id: UUID, kind: str, review_on: dat
     }
 
 
-async def _pause(asker: Asker, target: Target, rows: Sequence[dict[str, Any]], today: date) -> None:
+async def pause(asker: Asker, target: Target, rows: Sequence[dict[str, Any]], today: date) -> None:
+    """Place the holds of something that a payer said or agreed: it is a sign of life."""
     await holds.place(asker.db, rows)
     case = target.case["case_id"]
     await cases.answered(asker.db, [cases.answer(asker.tenant, case, today, asker.now)])
@@ -344,16 +220,18 @@ async def _pause(asker: Asker, target: Target, rows: Sequence[dict[str, Any]], t
     await asker.say(*(speaking.placed(row) for row in rows))
 
 
-def _owed(row: Row) -> int:
+def owed(row: Row) -> int:
+    """What an item owes by its row, in minor units."""
     minor: int = row["amount_minor"] if row["residual_minor"] is None else row["residual_minor"]
     return minor
 
 
-def _fits(amount: Money | None, row: Row) -> None:
+def fits(amount: Money | None, row: Row) -> None:
+    """Raises AmountTooLarge for an amount that is not a part of what an item owes."""
     if amount is None:
         return
-    if amount.currency != row["currency"] or not 0 < amount.minor <= _owed(row):
-        raise AmountTooLarge(f"The item owes {Money(_owed(row), row['currency'])}.", field="amount")
+    if amount.currency != row["currency"] or not 0 < amount.minor <= owed(row):
+        raise AmountTooLarge(f"The item owes {Money(owed(row), row['currency'])}.", field="amount")
 
 
 def ahead(day: date, today: date, field: str = "review_on") -> None:

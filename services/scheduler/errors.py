@@ -21,18 +21,21 @@ class ReviewDateInvalid(Refused):
     """A hold needs a review date that lies ahead, at most a year."""
 
     code = "review_date_invalid"
+    remedy = "Send a day after today and within a year."
 
 
 class ScopeUnknown(Refused):
     """Nothing of this scope and id is known here."""
 
     code = "scope_unknown"
+    remedy = "Send the id of something that is known here: GET /v1/items or /v1/cases tell it."
 
 
 class AmountTooLarge(Refused):
     """The amount is more than what is owed."""
 
     code = "amount_too_large"
+    remedy = "Send more than zero and at most what is owed, in the currency in which it is owed."
 
 
 class AlreadyEnded(Conflict):

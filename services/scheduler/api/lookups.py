@@ -67,5 +67,5 @@ async def look_up(asked: Asked, caller: Annotated[Caller, Depends(requires_servi
         items={s.case.case_id: [ItemOut(**facts(each)) for each in telling.explained(s, d)] for s, d in told},
         holds={row["hold_id"]: hold_out(row) for row in held},
         promises={row["promise_id"]: promise_out(row) for row in promised},
-        disputes={row["dispute_id"]: dispute_out(row) for row in disputed},
+        disputes={row["dispute_id"]: dispute_out(row, now.date()) for row in disputed},
     )

@@ -11,7 +11,7 @@ from libs.common.errors import Refused
 from libs.common.http import Wire
 from libs.common.paging import Cursor, Limit, cursor, cut, place
 from libs.common.permits import Scope
-from services.scheduler import commands
+from services.scheduler import commands, committing
 from services.scheduler.api.shared import AboutCase, AmountIn, AmountOut, In, Reads, Writes, about, amount_of
 from services.scheduler.commands import Asker, Target
 from services.scheduler.store import lists
@@ -39,6 +39,9 @@ class PromiseOut(AboutCase):
     promised_for: date
     until: date
     item_ids: list[UUID]
+    pause: Literal["case", "part"]
+    paid: AmountOut
+    """What of it came with a value date in its span, as last judged."""
     author: str
     state: State
 
@@ -59,6 +62,8 @@ def out(row: Any) -> PromiseOut:
         promised_for=row["promised_for"],
         until=row["until"],
         item_ids=list(row["item_ids"]),
+        pause=row["pause"],
+        paid=amount_of(row["paid_minor"], row["currency"]),
         author=row["author"],
         state=row["state"],
     )
@@ -71,24 +76,33 @@ async def _target(asker: Asker, told: NewPromise) -> Target:
         return await commands.oldest_due(asker, target, amount)
     named = await commands.item_target(asker, *dict.fromkeys(told.item_ids))
     if named.case["case_id"] != told.case_id:
-        raise Refused("These items belong to another case.", field="item_ids")
+        raise Refused(
+            "These items belong to another case.", field="item_ids", remedy="Send items of this case, or none."
+        )
     if {row["currency"] for row in named.items} != {amount.currency}:
-        raise Refused("The amount is in another currency than its items.", field="amount.currency")
+        raise Refused(
+            "The amount is in another currency than its items.",
+            field="amount.currency",
+            remedy="Make one promise for each currency.",
+        )
     return named
 
 
 @routes.post("", status_code=201)
 async def make_promise(told: NewPromise, caller: Writes, room: In) -> PromiseOut:
-    """Note a promise: chasing pauses until its date and two banking days, then goes on where it stood."""
+    """Note a promise: chasing pauses until its date and two banking days, then goes on where it stood.
+
+    `pause: case` keeps all of the case silent, `pause: part` the amount promised, on the items in order of due date.
+    """
     async with room.asking(caller) as asker:
         target = await _target(asker, told)
-        row = await commands.promised(
+        row = await committing.promised(
             asker,
             target,
             told.amount.money(),
             told.promised_for,
             of_items=bool(told.item_ids),
-            pause=told.pause,
+            scope=told.pause,
         )
     await room.stopped(Scope(caller.tenant_id, debtor_ids=[row["payer_id"]]))
     return out(row)
@@ -124,4 +138,4 @@ async def show_promise(promise_id: UUID, caller: Reads, room: In) -> PromiseOut:
 async def cancel_promise(promise_id: UUID, caller: Writes, room: In) -> PromiseOut:
     """The promise is off."""
     async with room.asking(caller) as asker:
-        return out(await commands.cancel_promise(asker, promise_id))
+        return out(await committing.cancel_promise(asker, promise_id))

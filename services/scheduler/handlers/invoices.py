@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.events import Event
 from libs.common.events.debtors import DebtorChanged
 from libs.common.events.invoices import CreditNoteIssued, InvoiceAmended, InvoiceBody
-from services.scheduler.store import cases, debtors, items, money, past
+from services.scheduler.store import cases, debtors, holds, items, money, past
 
 
 async def invoiced(db: AsyncConnection, events: Sequence[Event]) -> None:
@@ -28,6 +28,7 @@ async def invoiced(db: AsyncConnection, events: Sequence[Event]) -> None:
     await items.invoiced(db, rows)
     latest = max(event.time for event in events)
     if isinstance(bodies[0], InvoiceAmended):
+        await holds.judge_disputes(db, {(row["tenant_id"], row["item_id"]) for row in rows}, latest)
         await cases.look_at(db, {(row["tenant_id"], row["case_id"]) for row in rows}, latest)
     else:
         await items.look_for_new(db, _earliest(rows), latest)
@@ -48,7 +49,9 @@ async def cancelled(db: AsyncConnection, events: Sequence[Event]) -> None:
         for each in body.item_ids
     ]
     await items.cancelled(db, rows)
-    await cases.look_at_items(db, {(r["tenant_id"], r["item_id"]) for r in rows}, max(e.time for e in events))
+    latest = max(event.time for event in events)
+    await holds.judge_disputes(db, {(row["tenant_id"], row["item_id"]) for row in rows}, latest)
+    await cases.look_at_items(db, {(r["tenant_id"], r["item_id"]) for r in rows}, latest)
 
 
 async def credit_noted(db: AsyncConnection, event: Event) -> None:

@@ -48,6 +48,7 @@ async def paid(db: AsyncConnection, events: Sequence[Event]) -> None:
         if each.body.payer_id and not isinstance(each.body, PaymentReversed)
     ]
     await cases.answered(db, answers)
+    await holds.judge_disputes(db, {(tenant, part.item_id) for tenant, part in told}, latest)
     await holds.judge_promises(db, {(body.tenant_id, body.payer_id) for body in bodies if body.payer_id}, latest)
     await cases.look_at(db, payers, latest)
     await cases.look_at_items(db, {(tenant, part.item_id) for tenant, part in told}, latest)
@@ -69,6 +70,8 @@ async def credit_applied(db: AsyncConnection, told: Event) -> None:
     }
     await money.credit_applied(db, row, told.time)
     await items.owing(db, list(_owing((body.tenant_id, part) for part in body.residuals)), told.time)
+    await holds.judge_disputes(db, {(body.tenant_id, part.item_id) for part in body.residuals}, told.time)
+    await holds.judge_promises(db, {(body.tenant_id, body.payer_id)}, told.time)
     await cases.look_at(db, {(body.tenant_id, cases.case_id(body.tenant_id, body.payer_id))}, told.time)
     await cases.look_at_items(db, {(body.tenant_id, part.item_id) for part in body.residuals}, told.time)
 
@@ -126,6 +129,8 @@ async def _refused(db: AsyncConnection, told: Event, body: InvoiceReopened) -> N
         "hold_id": hold["hold_id"],
         "reason": "refused_by_debtor",
         "author": "bank",
+        "respond_by": hold["review_on"],
+        "look_at": told.time,
         "opened_at": told.time,
         "version": 1,
     }

@@ -5,15 +5,32 @@ The rule it protects: a hold ends once; what it covers is found by its scope and
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Table,
+    Update,
+    Uuid,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.sets import columns, given
 from services.scheduler.store.asking import among, plain
-from services.scheduler.tables import debtor, hold, item, payer_case, payment, plan, promise
+from services.scheduler.tables import debtor, dispute, hold, item, payer_case, payment, plan, promise
 
 Row = Mapping[str, Any]
 
@@ -151,10 +168,56 @@ async def plans_to_judge(db: AsyncConnection, now: datetime, limit: int) -> list
     return [plain(row) for row in await db.execute(asked)]
 
 
-async def look_again(db: AsyncConnection, table: Table, tenant: UUID, identity: UUID, at: datetime) -> None:
-    """A promise is still open, or a plan still running: it is judged again at an instant."""
+async def disputes_to_judge(db: AsyncConnection, now: datetime, limit: int) -> list[Row]:
+    """Disputes that are not over and about whose items something was told, of all tenants; others skip them."""
+    asked = (
+        select(dispute)
+        .where(dispute.c.closed_at.is_(None), dispute.c.look_at <= now)
+        .order_by(dispute.c.look_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [plain(row) for row in await db.execute(asked)]
+
+
+async def judge_disputes(db: AsyncConnection, items: Collection[tuple[UUID, UUID]], at: datetime) -> None:
+    """Something was told of these (tenant, item): disputes about them that are not over are judged again."""
+    if items:
+        rows = [{"tenant_id": tenant, "item_id": each} for tenant, each in sorted(items)]
+        await db.execute(_judging(), {**columns(rows), "at": at})
+
+
+@cache
+def _judging() -> Update:
+    asked = given(dispute, ("tenant_id", "item_id"))
+    mine = and_(dispute.c.tenant_id == asked.c.tenant_id, dispute.c.item_id == asked.c.item_id)
+    at = bindparam("at", type_=dispute.c.look_at.type)
+    return update(dispute).where(mine, dispute.c.closed_at.is_(None)).values(look_at=func.least(dispute.c.look_at, at))
+
+
+async def upheld(db: AsyncConnection, tenant: UUID, items: Collection[UUID]) -> list[Row]:
+    """The upheld disputes about these items whose credit note has not come."""
+    asked = select(dispute).where(
+        dispute.c.tenant_id == tenant,
+        among(dispute.c.item_id, items),
+        dispute.c.state == "upheld",
+        dispute.c.closed_at.is_(None),
+    )
+    return [plain(row) for row in await db.execute(asked)]
+
+
+async def in_running_plan(db: AsyncConnection, tenant: UUID, items: Collection[UUID]) -> UUID | None:
+    """A running plan that has one of these items; None when there is none."""
+    shared = plan.c.item_ids.op("&&")(literal(sorted(items), ARRAY(Uuid)))
+    asked = select(plan.c.plan_id).where(plan.c.tenant_id == tenant, plan.c.state == "running", shared)
+    found: UUID | None = await db.scalar(asked.limit(1))
+    return found
+
+
+async def change_quietly(db: AsyncConnection, table: Table, tenant: UUID, identity: UUID, **facts: Any) -> None:
+    """Note something about a row that nobody is told of: its version stays."""
     key = next(column for column in table.primary_key if column.name != "tenant_id")
-    await db.execute(update(table).where(table.c.tenant_id == tenant, key == identity).values(look_at=at))
+    await db.execute(update(table).where(table.c.tenant_id == tenant, key == identity).values(**facts))
 
 
 async def judge_promises(db: AsyncConnection, payers: Collection[tuple[UUID, UUID]], at: datetime) -> None:
@@ -178,15 +241,6 @@ async def paid_within(db: AsyncConnection, row: Row) -> int:
         )
     )
     return int(total or 0)
-
-
-async def owed(db: AsyncConnection, tenant: UUID, item_ids: Collection[UUID]) -> int:
-    """Minor units that these items, all of one currency, owe now."""
-    residual = func.coalesce(item.c.residual_minor, item.c.amount_minor)
-    asked = select(func.coalesce(func.sum(residual), 0)).where(
-        item.c.tenant_id == tenant, among(item.c.item_id, item_ids), item.c.open
-    )
-    return int(await db.scalar(asked) or 0)
 
 
 async def some(db: AsyncConnection, tenant: UUID, ids: Collection[UUID], table: Table = hold) -> list[Row]:

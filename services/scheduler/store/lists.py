@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.scheduler.store.asking import plain
@@ -50,16 +50,44 @@ async def promises(
     return await _page(db, asked, (promise.c.promised_for, promise.c.promise_id), after, limit)
 
 
-async def plans(db: AsyncConnection, tenant: UUID, limit: int, after: Sequence[Any] | None) -> list[Row]:
+async def plans(
+    db: AsyncConnection,
+    tenant: UUID,
+    limit: int,
+    after: Sequence[Any] | None,
+    *,
+    state: str | None,
+    case_id: UUID | None,
+) -> list[Row]:
     """Plans in the order of their ids, which is that of their making."""
-    return await _page(db, _of(plan, tenant, None), (plan.c.plan_id,), after, limit)
+    asked = _of(plan, tenant, state)
+    if case_id is not None:
+        asked = asked.where(plan.c.case_id == case_id)
+    return await _page(db, asked, (plan.c.plan_id,), after, limit)
 
 
 async def disputes(
-    db: AsyncConnection, tenant: UUID, limit: int, after: Sequence[Any] | None, *, state: str | None
+    db: AsyncConnection,
+    tenant: UUID,
+    limit: int,
+    after: Sequence[Any] | None,
+    *,
+    state: str | None,
+    item_id: UUID | None,
+    owner: str | None,
+    late_on: date | None,
 ) -> list[Row]:
-    """Disputes in the order of their ids."""
-    return await _page(db, _of(dispute, tenant, state), (dispute.c.dispute_id,), after, limit)
+    """Disputes in the order of their ids; with `late_on` those whose answer or credit note is overdue on that day."""
+    asked = _of(dispute, tenant, state)
+    if item_id is not None:
+        asked = asked.where(dispute.c.item_id == item_id)
+    if owner is not None:
+        asked = asked.where(dispute.c.owner == owner)
+    if late_on is not None:
+        answer = and_(dispute.c.state.in_(("opened", "investigating")), dispute.c.respond_by < late_on)
+        credit = and_(dispute.c.state == "upheld", dispute.c.credit_due_on < late_on)
+        asked = asked.where(dispute.c.closed_at.is_(None), or_(answer, credit))
+    return await _page(db, asked, (dispute.c.dispute_id,), after, limit)
 
 
 async def occurrences(

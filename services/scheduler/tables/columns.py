@@ -20,9 +20,9 @@ def whole(name: str, default: int | None = 0) -> Column[object]:
     return Column(name, Integer, nullable=default is None, server_default=None if default is None else str(default))
 
 
-def minor(name: str, *, nullable: bool = False) -> Column[object]:
+def minor(name: str, *, nullable: bool = False, default: int | None = None) -> Column[object]:
     """Minor units of the row's currency."""
-    return Column(name, BigInteger, nullable=nullable)
+    return Column(name, BigInteger, nullable=nullable, server_default=None if default is None else str(default))
 
 
 def flag(name: str) -> Column[object]:

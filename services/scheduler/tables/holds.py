@@ -1,6 +1,7 @@
 """What keeps silent: holds, and what stands behind them."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, Index, Table, Text, Uuid, text
+from sqlalchemy import ARRAY, BigInteger, Column, Date, Index, SmallInteger, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.tables import instant
 from services.scheduler.tables.columns import currency, flag, id_, ids, minor, scheduler, whole, words
@@ -46,6 +47,8 @@ promise = Table(
     Column("until", Date, nullable=False),
     Column("item_ids", ARRAY(Uuid), nullable=False),
     flag("of_items"),
+    words("pause", "case"),
+    minor("paid_minor", default=0),
     Column("owed_minor", BigInteger, nullable=False, comment="what its items owed when it was made"),
     words("author"),
     words("state", "open"),
@@ -69,6 +72,11 @@ plan = Table(
     currency(),
     Column("item_ids", ARRAY(Uuid), nullable=False),
     Column("owed_minor", BigInteger, nullable=False, comment="what its items owed when it was agreed"),
+    whole("grace_days", 2),
+    whole("tolerated", 0),
+    words("clause", ""),
+    Column("stood", JSONB, nullable=False, server_default=text("'[]'"), comment="each instalment as last judged"),
+    Column("missed_on", Date),
     words("author"),
     words("state", "running"),
     instant("agreed_at"),
@@ -89,10 +97,23 @@ dispute = Table(
     id_("hold_id"),
     minor("amount_minor"),
     currency(),
+    Column("principal_minor", BigInteger, comment="what its invoice asked for, less credits, when it was opened"),
     words("reason"),
+    Column("code", Text),
+    Column("lifecycle_status", SmallInteger),
+    words("note", ""),
     words("author"),
+    words("owner", ""),
+    Column("respond_by", Date),
     words("state", "opened"),
+    Column("resolved_by", Text),
+    words("answer", ""),
+    Column("credit_due_on", Date),
     instant("opened_at"),
     instant("resolved_at", nullable=True),
+    instant("closed_at", nullable=True),
+    instant("look_at", nullable=True),
     whole("version", 1),
+    Index("dispute_item", "tenant_id", "item_id", postgresql_where=text("closed_at is null")),
+    Index("dispute_look", "look_at", postgresql_where=text("closed_at is null and look_at is not null")),
 )
