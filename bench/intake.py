@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median, quantiles
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from bench.figures import figure
 from bench.wire import flood, paced, serving
 from libs.common import directory
 from libs.common.db import Database, role_url
-from libs.common.events import event
+from libs.common.events import Event, event
 from libs.common.events.directory import ApiKeyIssued, EntityConfigured, SourceConfigured
 from libs.common.ids import uuid7
 from libs.common.seal import seal
@@ -34,7 +34,7 @@ DEBTORS = 500
 POSTED = 6_000
 PACED, PACE = 5_000, 500
 CHUNK = 200
-AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
+AT = datetime.now(UTC)
 SCOPES = ["invoices:read", "invoices:write", "debtors:read", "debtors:write"]
 
 
@@ -58,7 +58,8 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
 
 
 def invoice(number: str, debtor: int) -> dict[str, Any]:
-    """A plain invoice as an ERP sends it."""
+    """A plain invoice as an ERP sends it: on the day it is issued, due in 30 days."""
+    today = AT.date()
 
     def eur(amount: str) -> dict[str, str]:
         return {"amount": amount, "currency": "EUR"}
@@ -67,8 +68,8 @@ def invoice(number: str, debtor: int) -> dict[str, Any]:
         "external_id": f"x{number}",
         "version": 1,
         "number": number,
-        "issue_date": "2026-11-02",
-        "due_date": "2026-12-02",
+        "issue_date": today.isoformat(),
+        "due_date": (today + timedelta(days=30)).isoformat(),
         "totals": {"net": eur("1000.00"), "tax": eur("200.00"), "gross": eur("1200.00")},
         "payment_reference": f"RF{number}",
         "debtor": {"external_id": f"C{debtor:05}", "name": f"Client {debtor} SARL", "country": "FR"},
@@ -86,6 +87,7 @@ class Tenant:
         self.tenant, self.entity, self.source = uuid7(), uuid7(), uuid7()
         self.secret = "whsec_" + base64.b64encode(os.urandom(24)).decode()
         self.key = directory.new_key("test")
+        self.told: list[Event] = []
 
     @classmethod
     async def made(cls, settings: Settings, debtors: int = DEBTORS) -> "Tenant":
@@ -107,10 +109,11 @@ class Tenant:
             purpose="invoices",
             sealed_secrets=sealed,
         )
+        mine.told = [event(body, AT) for body in (entity, key, source)]
         database = Database(settings, SERVICE, "loop")
         async with database.transaction() as db:
-            for body in (entity, key, source):
-                await directory.keep(db, [event(body, AT)])
+            for each in mine.told:
+                await directory.keep(db, [each])
         await database.close()
         return mine
 

@@ -48,7 +48,7 @@ _WRITES = text("""
     insert into outbox (tenant_id, event_id, topic, key, headers, body)
     select :tenant, gen_random_uuid(), 'bench', 'bench', '{}', '{}' from item, generate_series(1, 2)
 """)
-_TRIED = text("update open_item set tried = true where tenant_id = :tenant and not tried")
+_TRIED = text("delete from untried where tenant_id = :tenant")
 _MATCHED = text("select count(*) from payment where tenant_id = :tenant and unapplied_minor = 0")
 _IDS = text("select payment_id from payment where tenant_id = :tenant order by seq limit 4000")
 _ITEM_IDS = text("select item_id from open_item where tenant_id = :tenant order by item_id limit 4000")

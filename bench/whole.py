@@ -5,7 +5,7 @@ All five run as processes of their own on the two cores that also carry PostgreS
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from statistics import quantiles
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import text
 from bench.figures import figure
 from bench.intake import LINES, Tenant, invoice
 from bench.wire import paced, serving
+from libs.common import outbox
 from libs.common.db import Database
 from libs.common.ids import invoice_id
 from libs.common.settings import PORTS, Settings
@@ -25,7 +26,8 @@ DEBTORS = 5_000
 """Ten open invoices each: what companies with 350,000 open invoices and 40,000 customers have."""
 LISTS = 4
 PACED, PACE = 3_000, 300
-LOOK = 0.01
+LOOK = 0.05
+"""Seconds between looks at what was handled: what is seen late counts as handled late."""
 PATIENCE = 300
 HEARERS = {"scheduler": "item", "payment_matching": "open_item"}
 """The services that hear invoices, with the table that shows that one was handled."""
@@ -39,6 +41,8 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
         stack.push_async_callback(ledgers.close)
         memory = sum(_resident(process.pid) for process in running)
         tenant = await Tenant.made(settings, DEBTORS)
+        await _introduce(settings, tenant)
+        await ledgers.hold(tenant.tenant, 1, {"scheduler": "directory_entity"})
         lists = await _lists(tenant)
         await ledgers.hold(tenant.tenant, (LISTS + 1) * LINES)
         late = await _handled(tenant, ledgers)
@@ -47,6 +51,14 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
         figure("intake in lists while all consumers catch up", lists, "invoices/s", target=2_500),
         figure(f"webhook 2xx to handled downstream, p99 at {PACE}/s", late, "ms", target=500, at_most=True),
     ]
+
+
+async def _introduce(settings: Settings, tenant: Tenant) -> None:
+    """The other services hear of the company as always: from console."""
+    database = Database(settings, "console", "loop")
+    async with database.transaction() as db:
+        await outbox.record(db, *tenant.told)
+    await database.close()
 
 
 def _resident(pid: int) -> int:
@@ -72,7 +84,7 @@ async def _handled(tenant: Tenant, ledgers: "Ledgers") -> float:
         answered[ids[number]] = time.perf_counter()
 
     watching = asyncio.create_task(ledgers.watch(tenant.tenant, set(ids), answered.keys))
-    await paced(tenant.url, (tenant.message(f"late-{n}") for n in range(PACED)), PACE, 201, note)
+    await paced(tenant.url, [tenant.message(f"late-{n}") for n in range(PACED)], PACE, 201, note)
     handled = await asyncio.wait_for(watching, PATIENCE)
     return quantiles([handled[one] - answered[one] for one in ids], n=100)[98] * 1000
 
@@ -86,16 +98,17 @@ class Ledgers:
     """What the services that hear invoices have on record, as any other transaction sees it: committed."""
 
     def __init__(self, settings: Settings) -> None:
-        self.databases = {table: Database(settings, service, "loop", pool=1) for service, table in HEARERS.items()}
+        self.databases = {service: Database(settings, service, "loop", pool=1) for service in HEARERS}
 
     async def close(self) -> None:
         for database in self.databases.values():
             await database.close()
 
-    async def hold(self, tenant: UUID, count: int) -> None:
-        """Return when each of them has that many items of the tenant."""
+    async def hold(self, tenant: UUID, count: int, tables: Mapping[str, str] = HEARERS) -> None:
+        """Return when each of them has that many rows of the tenant."""
         async with asyncio.timeout(PATIENCE):
-            for table, database in self.databases.items():
+            for service, table in tables.items():
+                database = self.databases[service]
                 asked = text(f"select count(*) from {table} where tenant_id = :tenant")
                 found = 0
                 while found < count:
@@ -104,14 +117,14 @@ class Ledgers:
                         found = await db.scalar(asked, {"tenant": tenant}) or 0
 
     async def watch(self, tenant: UUID, wanted: set[UUID], answered: Callable[[], Any]) -> dict[UUID, float]:
-        """When each invoice was first seen in all of them, looking every 10 ms at those that were answered."""
+        """When each invoice was first seen in all of them, looking 20 times a second at those that were answered."""
         handled: dict[UUID, float] = {}
         while wanted:
             await asyncio.sleep(LOOK)
             asked = [one for one in answered() if one in wanted]
             seen = set(asked)
-            for table, database in self.databases.items():
-                seen &= await _known(database, table, tenant, asked)
+            for service, table in HEARERS.items():
+                seen &= await _known(self.databases[service], table, tenant, asked)
             wanted -= seen
             handled |= dict.fromkeys(seen, time.perf_counter())
         return handled

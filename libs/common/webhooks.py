@@ -17,6 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 from starlette.requests import Request
 
 from libs.common import metrics, refusals
@@ -183,13 +184,20 @@ async def remember(db: AsyncConnection, *messages: VerifiedSource) -> None:
     rows = [dict(zip(_SEEN, (*name, digest), strict=True)) for name, digest in sorted(told.items())]
     if not rows:
         return
-    await db.execute(adding(webhook_seen, _SEEN), columns(rows))
+    if len((await db.execute(_adding(), columns(rows))).all()) == len(rows):
+        return
     for tenant, source, name, digest in await db.execute(_kept(), columns(rows)):
         if told[tenant, source, name] != digest:
             raise WebhookReused
 
 
 _SEEN = ("tenant_id", "source_id", "webhook_id", "body_sha256")
+
+
+@cache
+def _adding() -> ReturningInsert[tuple[str]]:
+    """Keep those given that are not on record; answers which they are."""
+    return adding(webhook_seen, _SEEN).returning(webhook_seen.c.webhook_id)
 
 
 @cache

@@ -30,6 +30,8 @@ from services.console.store import notes
 from services.console.tables import read_model
 
 SERVICE = "console"
+REST = 0.5
+"""Seconds between batches: pages may be that old, and a long batch costs little more than a short one."""
 PROGRAMS = ("/v1/", "/internal/", "/healthz/", "/metrics", "/static/")
 
 
@@ -53,7 +55,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     http.add_exception_handler(HTTPException, _nowhere)
     handlers = projections.handlers(read_model)
     handlers[DebtorErased] = projections.both(handlers[DebtorErased], notes.erased)
-    consumer = Consumer(settings, SERVICE, loops, handlers, acts=False)
+    consumer = Consumer(settings, SERVICE, loops, handlers, acts=False, rest=REST)
     relay = Relay(settings, SERVICE, loops, doors)
     settling = Settling(loops, room.clock, ZONE)
     closing = [peers.close, stack.close, doors.close, loops.close]

@@ -25,6 +25,8 @@ from services.notifier.room import Room
 from services.notifier.writing import Writer
 
 SERVICE = "notifier"
+REST = 0.25
+"""Seconds between batches: what is said takes minutes to be approved or sent, so this is nobody's wait."""
 POOL = 6
 """Connections of the loops: hearing, relaying, writing, claiming, permits and outcomes, at once."""
 FLOOR = 50
@@ -81,7 +83,7 @@ def wire(
         ready={"directory": readiness(doors)},
     )
     app_loops = {
-        "consumer": Consumer(settings, SERVICE, loops, Handlers(now, nudge).by_type()).run,
+        "consumer": Consumer(settings, SERVICE, loops, Handlers(now, nudge).by_type(), rest=REST).run,
         "relay": Relay(settings, SERVICE, loops, doors).run,
         "directory": first_reading(settings, SERVICE, loops).run,
         "writing": Writer(loops, now, renderer, nudge).run,

@@ -31,7 +31,8 @@ async def invoices_told(db: AsyncConnection, events: Sequence[Event], at: dateti
         for body in (event.body for event in told)
         for instalment in body.instalments
     ]
-    known = await items.of_invoices(db, {(e.tenant, e.subject) for e in told})
+    heard = {(e.tenant, e.subject) for e in told if not news[e.subject]}
+    known = await items.of_invoices(db, heard) if heard else {}
     fresh = [row for row in rows if row["item_id"] not in known]
     await items.add(db, fresh)
     if known:

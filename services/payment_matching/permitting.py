@@ -39,7 +39,9 @@ _READING = text("""
      limit 1
 """)
 _ITEMS = text("""
-    select i.item_id, i.payer_id, i.currency, i.residual_minor, i.cancelled, i.tried, i.due_on from open_item i
+    select i.item_id, i.payer_id, i.currency, i.residual_minor, i.cancelled, i.due_on,
+           exists (select from untried u where u.item_id = i.item_id) as untried
+      from open_item i
      where i.tenant_id = :tenant and i.item_id = any(cast(:items as uuid[]))
 """)
 _CASH = text("""
@@ -132,7 +134,7 @@ class Looking:
                 return again(ask, "item_unknown")
             if why := _changed(item, row):
                 return no(ask, why)
-            if not row.tried:
+            if row.untried:
                 return again(ask, "item_untried")
             if ask.kind != THANKS and (why := _covered_by_cash(ask, row, ledger)):
                 return no(ask, why)

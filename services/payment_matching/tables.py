@@ -100,7 +100,6 @@ open_item = Table(
     Column("invoice_version", BigInteger, nullable=False),
     _flag("cancelled"),
     Column("settled_on", Date),
-    _flag("tried"),
     _text("payment_reference", nullable=True),
     _text("order_number", nullable=True),
     PrimaryKeyConstraint("tenant_id", "item_id"),
@@ -110,7 +109,16 @@ open_item = Table(
     Index("open_item_invoice", "tenant_id", "invoice_id"),
     Index("open_item_debtor", "tenant_id", "debtor_id"),
     Index("open_item_due", "tenant_id", "due_on", "item_id", postgresql_where=OWING),
-    Index("open_item_untried", "item_id", postgresql_where=text("not tried")),
+)
+
+untried = Table(
+    "untried",
+    matching,
+    _id("tenant_id"),
+    _id("item_id"),
+    PrimaryKeyConstraint("item_id"),
+    comment="items that opened or changed and have not met the money that came before them; a table of its own, since "
+    "a mark in open_item costs every index of it an entry",
 )
 
 invoice_seen = Table(

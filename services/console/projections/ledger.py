@@ -24,7 +24,7 @@ from libs.common.events.payments import (
     Residual,
 )
 from libs.common.sets import columns, given
-from services.console.projections.keeping import Row, add, keep
+from services.console.projections.keeping import Row, add, keep, keep_new
 from services.console.projections.tables import ReadModel
 
 STATES: dict[type[Body], str] = {
@@ -62,9 +62,10 @@ class Ledger:
 
     async def invoices(self, db: AsyncConnection, events: list[Event]) -> None:
         """An invoice as it stands, whole; an instalment that it no longer has is gone."""
-        await keep(db, self.model.invoice, [_invoice(event) for event in events])
+        new = await keep_new(db, self.model.invoice, [_invoice(event) for event in events], "invoice_id")
         await keep(db, self.model.item, [row for event in events for row in _items(event)], "told_version")
-        await self._drop_others(db, events)
+        if again := [event for event in events if event.subject not in new]:
+            await self._drop_others(db, again)
         await self._tell(db, events)
 
     async def _drop_others(self, db: AsyncConnection, events: list[Event]) -> None:

@@ -32,7 +32,7 @@ _NOTES = text("""
 """)
 _WRITE_OFF = text("""
     update open_item
-       set amount_minor = amount_minor - residual_minor, residual_minor = 0, version = version + 1, tried = true
+       set amount_minor = amount_minor - residual_minor, residual_minor = 0, version = version + 1
      where tenant_id = :tenant and item_id = any(cast(:ids as uuid[])) and residual_minor > 0
 """)
 _HANDS_OFF = text("""

@@ -18,7 +18,7 @@ from services.payment_matching.store.debtors import Account, Identity
 
 CHUNK = 2_000
 One = TypeVar("One")
-_TRIED = text("update open_item set tried = true where tenant_id = :tenant and not tried")
+_TRIED = text("delete from untried where tenant_id = :tenant")
 
 
 @dataclass

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common import outbox
 from services.payment_matching.book import Book
 from services.payment_matching.pages import CreditPage, Given, ItemPage, PaymentPage
+from services.payment_matching.store.tries import MEET
 
 Key = tuple[UUID, UUID]
 """(tenant, id)"""
@@ -118,15 +119,18 @@ async def _lock_what_they_gave(db: AsyncConnection, book: Book, sources: Collect
 
 
 # What an item owes now may be what waiting money is meant for: it meets that money again.
-_WRITE_ITEMS = text("""
-    update open_item i
-       set amount_minor = g.amount, residual_minor = g.residual, version = g.version, settled_on = g.settled_on,
-           tried = (g.residual = 0)
-      from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:amounts as bigint[]),
-                  cast(:residuals as bigint[]), cast(:versions as bigint[]), cast(:settled as date[]))
-           as g(tenant_id, id, amount, residual, version, settled_on)
-     where i.tenant_id = g.tenant_id and i.item_id = g.id
-""")
+_WRITE_ITEMS = text(f"""
+    with written as (
+        update open_item i
+           set amount_minor = g.amount, residual_minor = g.residual, version = g.version, settled_on = g.settled_on
+          from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:amounts as bigint[]),
+                      cast(:residuals as bigint[]), cast(:versions as bigint[]), cast(:settled as date[]))
+               as g(tenant_id, id, amount, residual, version, settled_on)
+         where i.tenant_id = g.tenant_id and i.item_id = g.id
+        returning i.tenant_id, i.item_id, i.residual_minor),
+         changed as (select w.tenant_id, w.item_id from written w where w.residual_minor > 0)
+    {MEET}
+""")  # noqa: S608 - the piece is our own constant
 _WRITE_PAYMENTS = text("""
     update payment p
        set unapplied_minor = g.unapplied, returned_minor = g.returned, version = g.version, payer_id = g.payer_id,

@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.payment_matching.store.tries import MEET
+
 Key = tuple[UUID, UUID]
 CONFIRMED_FROM = 2
 """Times that the machine must have seen an account pay for a debtor before it counts as known."""
@@ -42,23 +44,30 @@ _CHANGE = text("""
      where d.tenant_id = g.tenant_id and d.debtor_id = g.debtor_id and d.version < g.version
     returning d.debtor_id
 """)
-_MOVE_ITEMS = text("""
-    update open_item i set payer_id = d.payer_id, tried = false
-      from debtor d join unnest(cast(:tenants as uuid[]), cast(:debtors as uuid[])) as g(tenant_id, debtor_id)
-        on d.tenant_id = g.tenant_id and d.debtor_id = g.debtor_id
-     where i.tenant_id = d.tenant_id and i.debtor_id = d.debtor_id and i.payer_id <> d.payer_id
-""")
+_MOVE_ITEMS = text(f"""
+    with changed as (
+        update open_item i set payer_id = d.payer_id
+          from debtor d join unnest(cast(:tenants as uuid[]), cast(:debtors as uuid[])) as g(tenant_id, debtor_id)
+            on d.tenant_id = g.tenant_id and d.debtor_id = g.debtor_id
+         where i.tenant_id = d.tenant_id and i.debtor_id = d.debtor_id and i.payer_id <> d.payer_id
+        returning i.tenant_id, i.item_id)
+    {MEET}
+""")  # noqa: S608 - the piece is our own constant
 _MOVE_CREDITS = text("""
     update credit_note c set payer_id = d.payer_id
       from debtor d join unnest(cast(:tenants as uuid[]), cast(:debtors as uuid[])) as g(tenant_id, debtor_id)
         on d.tenant_id = g.tenant_id and d.debtor_id = g.debtor_id
      where c.tenant_id = d.tenant_id and c.debtor_id = d.debtor_id and c.payer_id <> d.payer_id
 """)
-_UNTRY = text("""
-    update open_item i set tried = false
-      from unnest(cast(:tenants as uuid[]), cast(:debtors as uuid[])) as g(tenant_id, debtor_id)
-     where i.tenant_id = g.tenant_id and i.payer_id = g.debtor_id and i.residual_minor > 0 and i.tried
-""")
+_UNTRY = text(f"""
+    with changed as (
+        select i.tenant_id, i.item_id
+          from open_item i
+          join unnest(cast(:tenants as uuid[]), cast(:debtors as uuid[])) as g(tenant_id, debtor_id)
+            on i.tenant_id = g.tenant_id and i.payer_id = g.debtor_id
+         where i.residual_minor > 0)
+    {MEET}
+""")  # noqa: S608 - the piece is our own constant
 _FORGET = text("""
     delete from payer_identity p
      using unnest(cast(:tenants as uuid[]), cast(:debtors as uuid[])) as g(tenant_id, debtor_id)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.sets import adding, columns
 from services.payment_matching.allocation import Owing
 from services.payment_matching.evidence import item_keys
+from services.payment_matching.store.tries import MEET
 from services.payment_matching.tables import item_key, open_item
 
 Row = dict[str, Any]
@@ -34,7 +35,7 @@ _ADVANCE = text("""
     on conflict (tenant_id, invoice_id) do update
        set version = greatest(s.version, excluded.version), cancelled = s.cancelled or excluded.cancelled
      where not s.cancelled and (excluded.cancelled or s.version < excluded.version)
-    returning invoice_id
+    returning invoice_id, old.invoice_id is null as unheard
 """)
 _OF_INVOICES = text("""
     select i.tenant_id, i.item_id, i.invoice_id, i.sequence, i.amount_minor, i.cancelled
@@ -42,20 +43,28 @@ _OF_INVOICES = text("""
       join unnest(cast(:tenants as uuid[]), cast(:invoices as uuid[])) as g(tenant_id, invoice_id)
         on i.tenant_id = g.tenant_id and i.invoice_id = g.invoice_id
 """)
-_REDATE = text("""
-    update open_item i
-       set number = g.number, issued_on = g.issued_on, due_on = g.due_on, invoice_version = g.invoice_version,
-           payment_reference = g.payment_reference, order_number = g.order_number, payer_id = g.payer_id,
-           cancelled = false, tried = false
-      from unnest(cast(:tenant_id as uuid[]), cast(:item_id as uuid[]), cast(:number as text[]),
-                  cast(:issued_on as date[]), cast(:due_on as date[]), cast(:invoice_version as bigint[]),
-                  cast(:payment_reference as text[]), cast(:order_number as text[]), cast(:payer_id as uuid[]))
-           as g(tenant_id, item_id, number, issued_on, due_on, invoice_version, payment_reference, order_number,
-                payer_id)
-     where i.tenant_id = g.tenant_id and i.item_id = g.item_id
-""")
+_REDATE = text(f"""
+    with changed as (
+        update open_item i
+           set number = g.number, issued_on = g.issued_on, due_on = g.due_on, invoice_version = g.invoice_version,
+               payment_reference = g.payment_reference, order_number = g.order_number, payer_id = g.payer_id,
+               cancelled = false
+          from unnest(cast(:tenant_id as uuid[]), cast(:item_id as uuid[]), cast(:number as text[]),
+                      cast(:issued_on as date[]), cast(:due_on as date[]), cast(:invoice_version as bigint[]),
+                      cast(:payment_reference as text[]), cast(:order_number as text[]), cast(:payer_id as uuid[]))
+               as g(tenant_id, item_id, number, issued_on, due_on, invoice_version, payment_reference, order_number,
+                    payer_id)
+         where i.tenant_id = g.tenant_id and i.item_id = g.item_id
+        returning i.tenant_id, i.item_id)
+    {MEET}
+""")  # noqa: S608 - the piece is our own constant
+_OPENED = text(f"""
+    with changed as (
+        select * from unnest(cast(:given_tenant_id as uuid[]), cast(:given_item_id as uuid[])) as g(tenant_id, item_id))
+    {MEET}
+""")  # noqa: S608 - the piece is our own constant
 _CANCEL = text("""
-    update open_item i set cancelled = true, tried = true
+    update open_item i set cancelled = true
       from unnest(cast(:tenants as uuid[]), cast(:items as uuid[])) as g(tenant_id, item_id)
      where i.tenant_id = g.tenant_id and i.item_id = g.item_id
 """)
@@ -84,11 +93,14 @@ class Told:
     cancelled: bool
 
 
-async def advance(db: AsyncConnection, rows: Sequence[tuple[UUID, UUID, int, bool]]) -> set[UUID]:
-    """Of (tenant, invoice, version, cancelled): the invoices for which this is news. Cancelled stays cancelled."""
+async def advance(db: AsyncConnection, rows: Sequence[tuple[UUID, UUID, int, bool]]) -> dict[UUID, bool]:
+    """Of (tenant, invoice, version, cancelled): the invoices for which this is news. Cancelled stays cancelled.
+
+    The value says whether the invoice was never heard of before: then none of its items is on record.
+    """
     names = ("tenants", "invoices", "versions", "cancelled")
     told = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-    return set((await db.scalars(_ADVANCE, told)).all())
+    return {row.invoice_id: row.unheard for row in await db.execute(_ADVANCE, told)}
 
 
 async def of_invoices(db: AsyncConnection, invoices: Collection[Key]) -> dict[UUID, Told]:
@@ -100,7 +112,9 @@ async def of_invoices(db: AsyncConnection, invoices: Collection[Key]) -> dict[UU
 async def add(db: AsyncConnection, rows: Sequence[Row]) -> None:
     """Open these items; those on record stay as they are."""
     if rows:
-        await db.execute(adding(open_item, _ITEM), columns([{name: row[name] for name in _ITEM} for row in rows]))
+        told = [{name: row[name] for name in _ITEM} for row in rows]
+        await db.execute(adding(open_item, _ITEM), columns(told))
+        await db.execute(_OPENED, columns([{name: row[name] for name in ("tenant_id", "item_id")} for row in rows]))
         await add_keys(db, rows, "item_id", credit=False)
 
 

@@ -51,7 +51,7 @@ _FIRST = text("""
      where s.tenant_id = :tenant and s.payment_id = any(cast(:payments as uuid[])) and s.rank = 1
 """)
 _ITEM = """i.item_id, i.invoice_id, i.entity_id, i.debtor_id, i.payer_id, i.number, i.sequence, i.issued_on, i.due_on,
-           i.currency, i.amount_minor, i.residual_minor, i.version, i.cancelled, i.settled_on, i.tried"""
+           i.currency, i.amount_minor, i.residual_minor, i.version, i.cancelled, i.settled_on"""
 _ITEMS = text(f"""
     select {_ITEM} from open_item i
      where i.tenant_id = :tenant

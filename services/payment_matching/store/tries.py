@@ -18,12 +18,16 @@ from services.payment_matching.tables import waiting_key
 
 Key = tuple[UUID, UUID]
 
+MEET = """insert into untried (tenant_id, item_id) select tenant_id, item_id from changed order by item_id
+    on conflict (item_id) do update set tenant_id = excluded.tenant_id"""
+"""The end of a statement whose `changed` are items that are to meet waiting money. One that is in line already is
+locked, so that it does not meet anything as it was before."""
+
 _SHARED = text("select pg_advisory_xact_lock_shared(810401)")
 _ALONE = text("select pg_advisory_xact_lock(810401)")
-_ANY_UNTRIED = text("select exists (select from open_item i where not i.tried)")
+_ANY_UNTRIED = text("select exists (select from untried)")
 _UNTRIED = text("""
-    select i.tenant_id, i.item_id from open_item i where not i.tried order by i.item_id limit :most
-       for update skip locked
+    select u.tenant_id, u.item_id from untried u order by u.item_id limit :most for update skip locked
 """)
 _MEET = text("""
     with opened as (
@@ -59,9 +63,8 @@ _MEET = text("""
     returning p.payment_id
 """)
 _TRIED = text("""
-    update open_item i set tried = true
-      from unnest(cast(:tenants as uuid[]), cast(:items as uuid[])) as g(tenant_id, item_id)
-     where i.tenant_id = g.tenant_id and i.item_id = g.item_id
+    delete from untried u using unnest(cast(:tenants as uuid[]), cast(:items as uuid[])) as g(tenant_id, item_id)
+     where u.tenant_id = g.tenant_id and u.item_id = g.item_id
 """)
 _DONE = text("""
     update payment p set pending = false, payer_id = coalesce(p.payer_id, g.payer_id)

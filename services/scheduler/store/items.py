@@ -9,9 +9,24 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Select, Update, and_, bindparam, case, cast, func, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    DateTime,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from libs.common.sets import adding, columns, given
 from services.scheduler.policy import LADDER
@@ -42,9 +57,12 @@ _KEY = ("tenant_id", "item_id")
 
 async def invoiced(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """What invoices say of their instalments; rows of INVOICED. A lower version than the one kept changes nothing."""
-    await db.execute(_invoicing(), columns(rows))
-    told = {(row["tenant_id"], row["invoice_id"]) for row in rows}
-    await db.execute(_dropping(), columns([{"tenant_id": tenant, "invoice_id": each} for tenant, each in sorted(told)]))
+    new = {row.item_id for row in await db.execute(_invoicing(), columns(rows)) if row.new}
+    # All versions of an invoice share its first instalment: if that is new, there was none before.
+    told = {(row["tenant_id"], row["invoice_id"]) for row in rows if row["item_id"] not in new}
+    if told:
+        each = [{"tenant_id": tenant, "invoice_id": invoice} for tenant, invoice in sorted(told)]
+        await db.execute(_dropping(), columns(each))
 
 
 async def cancelled(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -144,7 +162,7 @@ def _upserting(names: tuple[str, ...]) -> Insert:
 
 
 @cache
-def _invoicing() -> Insert:
+def _invoicing() -> ReturningInsert[tuple[UUID, bool]]:
     adding_ = _upserting(INVOICED)
     newer = adding_.excluded.invoice_version > item.c.invoice_version
     earlier = or_(item.c.told_at.is_(None), adding_.excluded.told_at < item.c.told_at)
@@ -154,7 +172,8 @@ def _invoicing() -> Insert:
         if name not in {*_KEY, "told_at"}
     }
     told["told_at"] = func.least(item.c.told_at, adding_.excluded.told_at)
-    return adding_.on_conflict_do_update(index_elements=list(_KEY), set_=told, where=or_(newer, earlier))
+    writing = adding_.on_conflict_do_update(index_elements=list(_KEY), set_=told, where=or_(newer, earlier))
+    return writing.returning(item.c.item_id, literal_column("old.item_id is null", Boolean).label("new"))
 
 
 @cache
