@@ -5,7 +5,7 @@ insert into debtor (tenant_id, debtor_id, version, entity_id, external_id, name,
   select :tenant, md5('d' || n)::uuid, 1, :entity, 'C' || lpad(n::text, 6, '0'), 'Maison ' || n, md5('d' || n)::uuid,
          md5('d' || n)::uuid, 'FR', 'fr', (array['good','regular','slow','strategic','public_body'])[1 + n % 5],
          'Responsable ' || n % 8, 'Commercial ' || n % 12, '[]'
-    from generate_series(1, :customers) n;
+    from generate_series(1, cast(:customers as int)) n;
 
 create temporary table made on commit drop as
   select n, md5('i' || n)::uuid as id, md5('d' || (1 + (n * 7919) % :customers))::uuid as debtor,
@@ -46,22 +46,29 @@ insert into reminder (tenant_id, reminder_id, version, entity_id, case_id, payer
                         approval, lines, line_count, oldest_due, currency, total, due_at)
   select :tenant, md5('r' || n)::uuid, 1, :entity, md5('c' || n)::uuid, md5('d' || n)::uuid, md5('d' || n)::uuid,
          'reminder', 'firm', 3, 'confirm', '[]', 3, current_date - 40, 'EUR', 120000, now()
-    from generate_series(1, 5000) n;
+    from generate_series(1, cast(:queue as int)) n;
 
 insert into notice (tenant_id, notice_id, version, reminder_id, entity_id, case_id, payer_id, kind, state, tone,
                       covers, told_at)
   select :tenant, md5('n' || n)::uuid, 1, md5('r' || n)::uuid, :entity, md5('c' || n)::uuid, md5('d' || n)::uuid,
-         'reminder', 'proposed', 3, '[]', now() from generate_series(1, 5000) n;
+         'reminder', 'proposed', 3, '[]', now() from generate_series(1, cast(:queue as int)) n;
 
 insert into task (tenant_id, task_id, opened_version, entity_id, case_id, payer_id, kind, due_on, opened_at)
   select :tenant, md5('k' || n)::uuid, 1, :entity, md5('c' || n)::uuid, md5('d' || n)::uuid, 'call', current_date,
-         now() from generate_series(1, 1300) n;
+         now() from generate_series(1, cast(:calls as int)) n;
 
 insert into promise (tenant_id, promise_id, made_version, entity_id, case_id, payer_id, currency, amount,
                        promised_for, items, made_at)
   select :tenant, md5('m' || n)::uuid, 1, :entity, md5('c' || n)::uuid, md5('d' || n)::uuid, 'EUR', 90000,
-         current_date - n % 9, '[]', now() from generate_series(1, 800) n;
+         current_date - n % 9, '[]', now() from generate_series(1, cast(:promised as int)) n;
 
 insert into hold (tenant_id, hold_id, placed_version, entity_id, scope, scope_id, payer_id, kind, review_on, placed_at)
   select :tenant, md5('h' || n)::uuid, 1, :entity, 'payer', md5('d' || n)::uuid, md5('d' || n)::uuid, 'manual',
-         current_date + 20, now() from generate_series(1, 400) n;
+         current_date + 20, now() from generate_series(1, cast(:held as int)) n;
+
+insert into dispute (tenant_id, dispute_id, opened_version, entity_id, case_id, payer_id, item_id, currency, amount,
+                       reason, opened_at)
+  select :tenant, md5('x' || n)::uuid, 1, :entity, md5('c' || n)::uuid, md5('d' || n)::uuid, md5('t' || n)::uuid, 'EUR',
+         45000, 'quantity', now() from generate_series(1, cast(:disputed as int)) n;
+
+insert into mark (tenant_id, invoice_id, event_id) select :tenant, id, id from made;

@@ -161,8 +161,8 @@ class ReadModel:
         self._index(self.item, "of_debtor", "tenant_id", "debtor_id", postgresql_where=open_now)
         self._index(self.item, "of_payer", "tenant_id", "payer_id", postgresql_where=open_now)
         self._index(self.item, "of_invoice", "tenant_id", "invoice_id")
-        exact = sql("coalesce(residual, amount)")
-        self._index(self.item, "owed", "tenant_id", exact, postgresql_where=open_now)
+        self._index(self.item, "amount", "tenant_id", "amount", postgresql_where=open_now)
+        self._index(self.item, "rest", "tenant_id", "residual", postgresql_where=sql("residual <> 0"))
         self._index(self.item, "moved", "tenant_id", "moved_at", postgresql_where=sql("not gone"))
 
     def _past(self) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.console.store.ledger import named, numbered, open_now, owed, within
+from services.console.store.ledger import named, numbered, owes_exactly, within
 from services.console.tables import read_model as model
 
 MOST = 8
@@ -47,7 +47,7 @@ async def invoices(
     which = [select(invoice.c.invoice_id).where(mine, numbered(words)).limit(MANY)]
     minor = cents(words)
     if minor is not None:
-        owing = select(item.c.invoice_id).where(item.c.tenant_id == tenant_id, open_now(), owed() == minor)
+        owing = select(item.c.invoice_id).where(item.c.tenant_id == tenant_id, owes_exactly(minor))
         which += [select(invoice.c.invoice_id).where(mine, invoice.c.payable == minor).limit(MANY), owing]
     meant = union(*(select(each.subquery()) for each in which)).subquery("meant")
     of_debtor = and_(debtor.c.tenant_id == invoice.c.tenant_id, debtor.c.debtor_id == invoice.c.debtor_id)

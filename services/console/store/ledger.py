@@ -89,6 +89,14 @@ def open_now() -> ColumnElement[bool]:
     return and_(~model.item.c.gone, owed() != 0)
 
 
+def owes_exactly(minor: int) -> ColumnElement[bool]:
+    """That an item owes this amount now, said so that the indexes of both columns are used: a comparison of what is
+    worked out of them may not be made before the walls around tenants."""
+    item = model.item
+    rest = and_(item.c.residual != 0, item.c.residual == minor)
+    return and_(open_now(), or_(item.c.amount == minor, rest), owed() == minor)
+
+
 def open_items(tenant_id: UUID) -> Select[Any]:
     """Every item that owes now."""
     item = model.item

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
 from services.console.store.finding import MANY, cents
-from services.console.store.ledger import named, numbered, of_payer, open_now, owed
+from services.console.store.ledger import named, numbered, of_payer, open_now, owed, owes_exactly
 from services.console.store.slices import Found, Question
 from services.console.tables import read_model as model
 
@@ -102,7 +102,7 @@ async def candidates(
     elif payment["payer_id"] is not None:
         mine.append(item.c.payer_id == payment["payer_id"])
     else:
-        mine.append(owed() == payment["unapplied"])
+        mine.append(owes_exactly(payment["unapplied"]))
     exact = (owed() == payment["unapplied"]).desc()
     rows = await db.execute(shown.where(*mine).order_by(exact, item.c.due_date, item.c.item_id).limit(most))
     return [dict(row._mapping) | {"money": Money(row.owed, row.currency)} for row in rows]
@@ -116,7 +116,7 @@ def _meant(tenant_id: UUID, words: str) -> CompoundSelect[Any]:
     which = select(invoice.c.invoice_id).where(invoice.c.tenant_id == tenant_id, numbered(words)).limit(MANY)
     parts = [mine.where(item.c.debtor_id.in_(whose)), mine.where(item.c.invoice_id.in_(which))]
     minor = cents(words)
-    return union(*parts, *([mine.where(owed() == minor)] if minor is not None else []))
+    return union(*parts, *([mine.where(owes_exactly(minor))] if minor is not None else []))
 
 
 async def by_payer(db: AsyncConnection, tenant_id: UUID, payer_id: UUID, most: int = 20) -> list[dict[str, Any]]:

@@ -1,12 +1,13 @@
 """Today: what a collector has to do now. The count of a tab and the length of its list come from one condition."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, select, text, union_all
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,18 +27,18 @@ class Count:
     amount: Money | None
 
 
-def _case_owed(tenant_id: UUID, payers: Any = None) -> Any:
-    """What each payer owes, overdue, and since when; the largest currency stands for the line. Of some, or of all."""
+def _with_owed(lines: Any) -> Any:
+    """Lines (`id`, `payer_id`) with what their payer owes, overdue, and since when; the largest currency stands for
+    the line."""
     account = model.account
-    mine = [account.c.tenant_id == tenant_id]
-    if payers is not None:
-        mine.append(account.c.payer_id.in_(payers))
+    of_payer = and_(account.c.tenant_id == lines.c.tenant_id, account.c.payer_id == lines.c.payer_id)
+    keys = [column for column in lines.c if column.name != "tenant_id"]
     late = func.sum(account.c.total - account.c.b0).label("overdue")
     sums = (late, func.min(account.c.oldest).label("oldest"), func.sum(account.c["items"]).label("item_count"))
-    per = select(account.c.payer_id, account.c.currency, *sums, func.sum(account.c.total).label("total"))
-    grouped = per.where(*mine).group_by(account.c.payer_id, account.c.currency).subquery("per_currency")
-    first = select(grouped).ext(distinct_on(grouped.c.payer_id)).order_by(grouped.c.payer_id, grouped.c.total.desc())
-    return first.cte("case_owed")
+    per = select(*keys, account.c.currency, *sums, func.sum(account.c.total).label("total"))
+    grouped = per.select_from(lines.outerjoin(account, of_payer)).group_by(*keys, account.c.currency).subquery("per")
+    first = select(grouped).ext(distinct_on(grouped.c.id)).order_by(grouped.c.id, grouped.c.total.desc())
+    return first.subquery("owes")
 
 
 def _base(tab: Tab, tenant_id: UUID, day: date) -> tuple[Any, list[ColumnElement[bool]], dict[str, Any]]:
@@ -66,39 +67,58 @@ def _narrowed(table: Any, chosen: Chosen) -> list[ColumnElement[bool]]:
     return found
 
 
-def _asked(tab: Tab, tenant_id: UUID, day: date, chosen: Chosen, identity: UUID | None = None) -> Select[Any]:
-    """The lines of a tab, or one of them."""
+def _ids(tab: Tab, tenant_id: UUID, day: date, chosen: Chosen, identity: UUID | None = None) -> Select[Any]:
+    """The lines of a tab, or one of them: tenant_id, id, payer_id."""
     table, conditions, named = _base(tab, tenant_id, day)
+    debtor = model.debtor
+    of_payer = and_(debtor.c.tenant_id == table.c.tenant_id, debtor.c.debtor_id == table.c.payer_id)
+    narrowed = replace(chosen, entity=None).debtors()
+    both = table.outerjoin(debtor, of_payer) if narrowed else table
     if identity is not None:
         conditions.append(named["id"] == identity)
+    asked = select(table.c.tenant_id, named["id"].label("id"), table.c.payer_id).select_from(both)
+    return asked.where(*conditions, *_narrowed(table, chosen))
+
+
+@asynccontextmanager
+async def _hashed(db: AsyncConnection) -> AsyncIterator[None]:
+    """Lines and accounts meet in a hash. Where a table has grown since its statistics were taken, as on the day of a
+    first import, the database would go through all accounts for each line."""
+    await db.execute(text("set local enable_nestloop = off"))
+    yield
+    await db.execute(text("set local enable_nestloop = on"))
+
+
+async def _read(
+    db: AsyncConnection, tab: Tab, tenant_id: UUID, day: date, ids: Select[Any], *, page: int = 1
+) -> list[dict[str, Any]]:
+    """All about the lines of one page, the largest overdue amounts first."""
+    owes = _with_owed(ids.subquery("lines"))
+    ranked = select(owes).order_by(owes.c.overdue.desc().nulls_last(), owes.c.id)
+    async with _hashed(db):
+        asked = await db.execute(ranked.limit(PAGE).offset((page - 1) * PAGE))
+        owed = {row.id: dict(row._mapping) for row in asked}
+    table, _, named = _base(tab, tenant_id, day)
     debtor = model.debtor
-    payers = select(table.c.payer_id).where(*conditions) if identity is not None else None
-    owes = _case_owed(tenant_id, payers)
     of_payer = and_(debtor.c.tenant_id == table.c.tenant_id, debtor.c.debtor_id == table.c.payer_id)
-    both = table.outerjoin(debtor, of_payer).outerjoin(owes, owes.c.payer_id == table.c.payer_id)
     facts = [table.c.payer_id, table.c.entity_id, *(column.label(name) for name, column in named.items())]
     whom = [debtor.c.name, debtor.c.external_id, debtor.c.profile, debtor.c.collector]
-    what = [owes.c.currency, owes.c.overdue, owes.c.total, owes.c.oldest, owes.c.item_count]
-    asked = select(*facts, *whom, *what).select_from(both).where(*conditions, *_narrowed(table, chosen))
-    return asked.order_by(owes.c.overdue.desc().nulls_last(), "id")
+    about = select(*facts, *whom).select_from(table.outerjoin(debtor, of_payer))
+    rows = await db.execute(about.where(table.c.tenant_id == tenant_id, named["id"].in_(list(owed))))
+    known = {row.id: dict(row._mapping) for row in rows}
+    return [_line(owes | known[identity]) for identity, owes in owed.items()]
 
 
 async def counts(db: AsyncConnection, tenant_id: UUID, day: date, chosen: Chosen) -> Mapping[Tab, Count]:
     """What each tab holds. Settle the accounts before."""
-    debtor, parts = model.debtor, []
-    narrowed = bool(replace(chosen, entity=None).debtors())
-    for tab in TABS:
-        table, conditions, _ = _base(tab, tenant_id, day)
-        of_payer = and_(debtor.c.tenant_id == table.c.tenant_id, debtor.c.debtor_id == table.c.payer_id)
-        both = table.outerjoin(debtor, of_payer) if narrowed else table
-        of_tab = select(literal(tab, Text).label("tab"), table.c.payer_id).select_from(both)
-        parts.append(of_tab.where(*conditions, *_narrowed(table, chosen)))
-    lines, owes = union_all(*parts).subquery("lines"), _case_owed(tenant_id)
+    parts = [_ids(tab, tenant_id, day, chosen).add_columns(literal(tab, Text).label("tab")) for tab in TABS]
+    owes = _with_owed(union_all(*parts).subquery("lines"))
     late = func.coalesce(func.sum(owes.c.overdue), 0).label("amount")
-    summed = select(lines.c.tab, func.count().label("lines"), func.max(owes.c.currency).label("currency"), late)
-    asked = summed.select_from(lines.outerjoin(owes, owes.c.payer_id == lines.c.payer_id)).group_by(lines.c.tab)
+    asked = select(owes.c.tab, func.count().label("lines"), func.max(owes.c.currency).label("currency"), late)
     found: dict[Tab, Count] = dict.fromkeys(TABS, Count(0, None))
-    for row in await db.execute(asked):
+    async with _hashed(db):
+        rows = list(await db.execute(asked.group_by(owes.c.tab)))
+    for row in rows:
         amount = Money(int(row.amount), row.currency) if row.currency else None
         found[row.tab] = Count(row.lines, amount)
     return found
@@ -108,14 +128,13 @@ async def listed(
     db: AsyncConnection, tenant_id: UUID, day: date, chosen: Chosen, *, tab: Tab = "send", page: int = 1
 ) -> list[dict[str, Any]]:
     """The lines of a tab, the largest overdue amounts first. Settle the accounts before."""
-    rows = await db.execute(_asked(tab, tenant_id, day, chosen).limit(PAGE).offset((page - 1) * PAGE))
-    return [_line(dict(row._mapping)) for row in rows]
+    return await _read(db, tab, tenant_id, day, _ids(tab, tenant_id, day, chosen), page=page)
 
 
 async def one(db: AsyncConnection, tenant_id: UUID, day: date, tab: Tab, identity: UUID) -> dict[str, Any] | None:
     """One line of a tab by its id, whatever its page or the filters; None when it is not there."""
-    row = (await db.execute(_asked(tab, tenant_id, day, Chosen(), identity))).one_or_none()
-    return _line(dict(row._mapping)) if row else None
+    ids = _ids(tab, tenant_id, day, Chosen(), identity)
+    return next(iter(await _read(db, tab, tenant_id, day, ids)), None)
 
 
 def _line(told: dict[str, Any]) -> dict[str, Any]:
