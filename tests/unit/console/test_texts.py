@@ -26,8 +26,8 @@ from services.console.store.slices import Question
 from services.notifier import errors as notifier_errors
 from services.payment_matching import errors as matching_errors
 from services.scheduler import errors as scheduler_errors
-from services.scheduler.api.disputes import Why
 from services.scheduler.case import MarkState
+from services.scheduler.commitments.reasons import Reason
 
 TEMPLATES = sorted((HERE / "templates").glob("**/*.html"))
 _ASKED = re.compile(r"""\bt\(\s*'([^']+)'\s*(,\s*count=)?""")
@@ -142,7 +142,7 @@ def told(annotation: Any) -> set[str]:
         ("contact", told(debtors.ContactRole)),
         ("profile", told(debtors.PayerProfile)),
         ("mark", told(MarkState)),
-        ("dispute", told(Why)),
+        ("dispute", told(Reason)),
         ("disputes", told(reminders.DisputeResolved.model_fields["outcome"].annotation)),
         ("scope", told(reminders.HoldScope)),
     ],
