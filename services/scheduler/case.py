@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Literal
 from uuid import UUID
 
+from libs.common.events.debtors import PayerProfile
 from services.scheduler.calendar import Calendar
 from services.scheduler.policy import GAPPED, LADDER, Policy, PolicyVersion, Step
 from services.scheduler.profiling import Profile
@@ -196,6 +197,8 @@ class Payer:
     country: str = "FR"
     in_group: bool = False
     profile: Profile | None = None
+    told: PayerProfile = "regular"
+    """The profile that the file says."""
 
 
 UNKNOWN_PAYER = Payer()

@@ -11,12 +11,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.events.debtors import PayerProfile
 from services.scheduler.assigning import Assignment, for_case, for_item
 from services.scheduler.case import Item
-from services.scheduler.finding import Found
 from services.scheduler.policy import PolicyVersion
-from services.scheduler.situation import Row, Situation
+from services.scheduler.situation import Situation
 from services.scheduler.store import assignments, profiles
 from services.scheduler.store.cases import Pair
 from services.scheduler.store.policies import Policies
@@ -25,20 +23,20 @@ Named = Callable[[set[tuple[UUID, str]]], Awaitable[Mapping[Any, PolicyVersion]]
 """(tenant, name) → the version that is active, or was."""
 
 
-async def chosen(  # noqa: PLR0917 - what is known, and when
-    db: AsyncConnection, situations: list[Situation], found: Found, policies: Policies, named: Named, at: datetime
+async def chosen(
+    db: AsyncConnection, situations: list[Situation], policies: Policies, named: Named, at: datetime
 ) -> list[Situation]:
     """The same situations, each on the version that holds for it, with its profile where a condition asks for it."""
     tenants = await assignments.of_tenants(db, {each.case.tenant_id for each in situations}, at)
     if tenants:
-        situations = await _assigned(db, situations, found, policies, named, at, tenants)
+        situations = await _assigned(db, situations, policies, named, at, tenants)
     asking = [each for each in situations if each.version is not None and each.version.policy.asks_for_profile]
     asking += [each for each in situations if any(i.own and i.own.policy.asks_for_profile for i in each.case.items)]
-    return await _with_profiles(db, situations, [each for each in asking if each.case.payer.profile is None], found, at)
+    return await with_profiles(db, situations, [each for each in asking if each.case.payer.profile is None], at)
 
 
 async def _assigned(  # noqa: PLR0917 - what is known, and when
-    db: AsyncConnection, situations: list[Situation], found: Found, policies: Policies, named: Named, at: datetime,
+    db: AsyncConnection, situations: list[Situation], policies: Policies, named: Named, at: datetime,
     tenants: Collection[UUID],
 ) -> list[Situation]:  # fmt: skip
     concerned = [each for each in situations if each.case.tenant_id in tenants]
@@ -46,7 +44,7 @@ async def _assigned(  # noqa: PLR0917 - what is known, and when
     subjects |= {(e.case.tenant_id, id_) for e in concerned for i in e.case.items for id_ in (i.item_id, i.debtor_id)}
     rules = await assignments.over(db, subjects | {(tenant, tenant) for tenant in tenants}, at)
     asking = {tenant for tenant, some in rules.items() if any(_asks_for_profile(each) for each in some)}
-    situations = await _with_profiles(db, situations, [s for s in situations if s.case.tenant_id in asking], found, at)
+    situations = await with_profiles(db, situations, [s for s in situations if s.case.tenant_id in asking], at)
     active = await named({(tenant, each.policy) for tenant, some in rules.items() for each in some})
     marked = {
         (s.case.tenant_id, m.version_id) for s in concerned for i in s.case.items for m in i.marks if m.version_id
@@ -90,10 +88,11 @@ def _own(item: Item, rule: Assignment, wanted: PolicyVersion | None, versions: M
     return replace(item, own=wanted) if wanted is not None and (last is None or rule.at_once) else item
 
 
-async def _with_profiles(
-    db: AsyncConnection, situations: list[Situation], asking: Sequence[Situation], found: Found, at: datetime
+async def with_profiles(
+    db: AsyncConnection, situations: list[Situation], asking: Sequence[Situation], at: datetime
 ) -> list[Situation]:
-    asked = {key(each): (_told(each.row, found), each.calendar.today(at)) for each in asking}
+    """The same situations, those that ask with the profile of their payer at an instant."""
+    asked = {key(each): (each.case.payer.told, each.calendar.today(at)) for each in asking}
     known = await profiles.of_cases(db, asked)
     if not known:
         return situations
@@ -103,12 +102,6 @@ async def _with_profiles(
 def key(situation: Situation) -> Pair:
     """(tenant, case)."""
     return situation.case.tenant_id, situation.case.case_id
-
-
-def _told(row: Row, found: Found) -> PayerProfile:
-    file = found.files.get((row["tenant_id"], row["payer_id"]))
-    told: PayerProfile = file.profile if file is not None else "regular"
-    return told
 
 
 def _profiled(situation: Situation, profile: Any) -> Situation:

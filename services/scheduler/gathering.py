@@ -43,14 +43,14 @@ async def gather(
         past = await remember(db, rows, policies, as_of, also)
         on = await _on(db, past.rows, policies)
         known = [_situation(row, past.found, past.active, on) for row in past.rows]
-        told = await chosen(db, known, past.found, policies, partial(policies.active_at, db, at=as_of), as_of)
+        told = await chosen(db, known, policies, partial(policies.active_at, db, at=as_of), as_of)
         return [replace(each, caveats=past.caveats[each.row["case_id"]]) for each in told]
     found = await find(db, rows, now, also)
     names = {(key[0], entity.policy) for key, entity in found.entities.items()}
     active = await policies.active(db, names, now)
     on = await _on(db, rows, policies)
     situations = [_situation(row, found, active, on) for row in rows]
-    situations = await chosen(db, situations, found, policies, partial(policies.active, db, now=now), now)
+    situations = await chosen(db, situations, policies, partial(policies.active, db, now=now), now)
     return await with_bounds(db, situations, found.entities, now)
 
 
@@ -105,8 +105,12 @@ def _case(row: Row, found: Found, items: tuple[Item, ...], entity: Any, file: An
         ),
         answered_on=row["answered_on"],
         thanked_on=row["thanked_on"],
-        payer=Payer(file.language, file.country, file.group_id is not None) if file is not None else UNKNOWN_PAYER,
+        payer=_payer(file) if file is not None else UNKNOWN_PAYER,
     )
+
+
+def _payer(file: Any) -> Payer:
+    return Payer(file.language, file.country, file.group_id is not None, told=file.profile)
 
 
 def _cash(row: Row, found: Found) -> tuple[Money, ...]:

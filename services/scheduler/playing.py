@@ -7,6 +7,7 @@ beside it, is told by the player's own events. Nothing here reads or writes anyt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from heapq import heappop, heappush
 
 from services.scheduler.calendar import Calendar
 from services.scheduler.case import Case, Item, Mark, MarkState
@@ -52,9 +53,16 @@ class Course:
             decision = decide(self.case, self.policy, self.calendar, now)
             for notice in decision.notices:
                 yield self._leaves(notice, now)
-            now = self._next(decision, now)
+            now = self.after(decision, now)
 
-    def _next(self, decision: Decision, now: datetime) -> datetime | None:
+    def look(self, now: datetime) -> tuple[list[Said], datetime | None]:
+        """What leaves at an instant, and when to look again."""
+        decision = decide(self.case, self.policy, self.calendar, now)
+        left = [self._leaves(notice, now) for notice in decision.notices]
+        return left, self.after(decision, now)
+
+    def after(self, decision: Decision, now: datetime) -> datetime | None:
+        """When to look again after a decision that was carried out."""
         if not decision.notices:
             return decision.next_at
         return decide(self.case, self.policy, self.calendar, now).next_at
@@ -88,6 +96,24 @@ class Course:
             party = replace(party, last_notice_on=today)
         thanked = today if step.kind == "acknowledge" else self.case.thanked_on
         self.case = replace(self.case, party=party, thanked_on=thanked)
+
+
+def play_together(courses: Sequence[Course], start: datetime, end: datetime) -> Iterator[tuple[Course, Said]]:
+    """The cases of one party, in the order of their looks: what one of them says, the others know of."""
+    looks = [(start, place) for place in range(len(courses))]
+    while looks:
+        now, place = heappop(looks)
+        course = courses[place]
+        left, later = course.look(now)
+        for said in left:
+            yield course, said
+        if left and len(courses) > 1:
+            heard = course.case.party
+            for other in courses:
+                party = replace(other.case.party, last_notice_on=heard.last_notice_on, notices=heard.notices)
+                other.case = replace(other.case, party=party)
+        if later is not None and later <= end:
+            heappush(looks, (later, place))
 
 
 def _marked(  # noqa: PLR0917 - the item, its step, and what became of it

@@ -3,6 +3,7 @@
 A version is named by its id, or as `standard@2`; `standard` alone is the active one.
 """
 
+import csv
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -225,6 +226,63 @@ def migrate(  # noqa: PLR0917 - options, never given by place
     if yes:
         made = client.post(SERVICE, path, {**told, "count": made["count"]})
     answer(made, as_json=as_json, line=f"{made['count']} running cases {'were' if yes else 'would be'} moved.")
+
+
+@app.command("simulate")
+def simulate(  # noqa: PLR0917 - options, never given by place
+    version: Version,
+    first: Annotated[str, typer.Option("--from", help="The first day: 2026-09-01.")],
+    last: Annotated[str, typer.Option("--to", help="The last day. Days have all passed, or all lie ahead.")],
+    against: Annotated[str | None, typer.Option(help="Another version; of past days what was sent.")] = None,
+    entity: Annotated[UUID | None, typer.Option(help="Cases of this entity only.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write every contact to this file (CSV).", dir_okay=False)] = None,
+    as_json: AsJson = False,
+    api_key: ApiKey = None,
+) -> None:
+    """What a version would have said, or would say: notices by step, calls a day, and what is otherwise."""
+    client = _client(api_key)
+    told: dict[str, Any] = {"first": first, "last": last, "entity_id": str(entity) if entity else None}
+    told["against"] = _version(client, against)["version_id"] if against else None
+    path = f"/v1/policies/{_version(client, version)['version_id']}/simulations"
+    pages = _pages(client, path, told)
+    contacts = [each for page in pages for each in page["contacts"]]
+    if out is not None:
+        _table(out, contacts)
+    found = {"cases": sum(page["cases"] for page in pages), "compared_with": pages[0]["compared_with"]}
+    found |= _added([page["summary"] for page in pages]) | _added([page["agreement"] or {} for page in pages])
+    if as_json:
+        answer_json({**found, "contacts": contacts})
+        return
+    answer_rows([{"figure": k, "value": v} for k, v in found.items()], as_json=False, columns=["figure", "value"])
+
+
+def _pages(client: Client, path: str, told: dict[str, Any]) -> list[dict[str, Any]]:
+    found = [client.post(SERVICE, path, told)]
+    while found[-1]["next"]:
+        found.append(client.post(SERVICE, path, {**told, "cursor": found[-1]["next"]}))
+    return found
+
+
+def _added(pages: list[dict[str, Any]]) -> dict[str, Any]:
+    """Counts of pages in one: the most in 30 days is the highest, everything else a sum."""
+    found: dict[str, Any] = {}
+    for page in pages:
+        for name, value in page.items():
+            if isinstance(value, dict):
+                found[name] = _added([found.get(name, {}), value])
+            elif isinstance(value, int):
+                before = found.get(name, 0)
+                found[name] = max(before, value) if name == "most_in_30_days" else before + value
+    return found
+
+
+def _table(out: Path, contacts: list[dict[str, Any]]) -> None:
+    with out.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(contacts[0]) if contacts else ["date"])
+        table.writeheader()
+        for each in contacts:
+            asked = " + ".join(f"{amount['amount']} {amount['currency']}" for amount in each["asked"])
+            table.writerow({**each, "items": " ".join(each["items"]), "asked": asked})
 
 
 @app.command("profiles")

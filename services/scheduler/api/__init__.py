@@ -21,13 +21,14 @@ from services.scheduler.api import (
     promises,
     rates,
     run_ins,
+    simulations,
 )
 
 
 def routers() -> Sequence[APIRouter]:
     """All of them."""
     rooms = (
-        assignments, policies, policy_acts, findings, profiles, cases, items, holds, promises, plans, disputes,
-        occurrences, run_ins, lookups, rates, charges,
+        assignments, policies, policy_acts, findings, simulations, profiles, cases, items, holds, promises, plans,
+        disputes, occurrences, run_ins, lookups, rates, charges,
     )  # fmt: skip
     return [room.routes for room in rooms]
