@@ -12,6 +12,7 @@ from services.scheduler.api import (
     findings,
     holds,
     items,
+    kpis,
     lookups,
     occurrences,
     plans,
@@ -29,6 +30,6 @@ def routers() -> Sequence[APIRouter]:
     """All of them."""
     rooms = (
         assignments, policies, policy_acts, findings, simulations, profiles, cases, items, holds, promises, plans,
-        disputes, occurrences, run_ins, lookups, rates, charges,
+        disputes, occurrences, run_ins, lookups, rates, charges, kpis,
     )  # fmt: skip
     return [room.routes for room in rooms]
