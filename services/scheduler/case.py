@@ -13,7 +13,7 @@ from uuid import UUID
 
 from libs.common.events.debtors import PayerProfile
 from services.scheduler.calendar import Calendar
-from services.scheduler.policy import GAPPED, LADDER, Policy, PolicyVersion, Step
+from services.scheduler.policy import CAME_BACK, GAPPED, LADDER, Policy, PolicyVersion, Step
 from services.scheduler.profiling import Profile
 from services.scheduler.running_in import RunIn
 
@@ -277,7 +277,15 @@ def rungs(item: Item, policy: Policy) -> tuple[Step, ...]:
     if item.cycle == 1:
         return (*policy.imported, *left) if item.take_over == "statement" else left
     reached = item.level(before_cycle=item.cycle)
+    first = tuple(step for step in policy.comebacks if _fits(step, item, reached))[:1]
+    if first:
+        return (*first, *(step for step in left if step.tone > first[0].tone))
     return tuple(step for step in left if step.tone >= reached) or policy.rungs[-1:]
+
+
+def _fits(step: Step, item: Item, reached: int) -> bool:
+    """Whether an item that came back hears this step first: for why it did, and no softer than before."""
+    return item.cycle_reason in CAME_BACK[step.anchor] and step.tone >= reached
 
 
 def _heard_elsewhere(item: Item, policy: Policy) -> int:
@@ -304,6 +312,8 @@ def planned_on(step: Step, item: Item, climbed: tuple[Step, ...], calendar: Cale
     """The working day of a step. In a later cycle the ladder is counted from the day the item came back."""
     if step.anchor == "imported":
         return calendar.moved(item.take_over_on or item.due_date)
+    if step.anchor in CAME_BACK:
+        return calendar.step_day(item.cycle_on or item.due_date, step.offset, step.unit)
     if step.anchor == "previous_completed" and (last := item.last_completed_on()) is not None:
         return calendar.step_day(last, step.offset, step.unit)
     start = item.issue_date if step.anchor == "issue_date" else item.due_date

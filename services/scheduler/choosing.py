@@ -65,18 +65,19 @@ def _on(
     if not rules:
         return situation
     case, today = situation.case, situation.calendar.today(at)
-    rule = for_case(rules, case, today)
-    wanted = active.get((case.tenant_id, rule.policy)) if rule is not None else None
+    rule_of_case = for_case(rules, case, today)
+    wanted = active.get((case.tenant_id, rule_of_case.policy)) if rule_of_case is not None else None
     clear = not any(item.marks for item in case.items)
     if wanted is not None and (clear or situation.version is None):
         situation = replace(situation, version=wanted)
+    own = {item.item_id: rule for item in case.items if (rule := for_item(rules, item, case, today)) is not None}
     items = tuple(
-        _own(item, each, active.get((case.tenant_id, each.policy)), versions)
-        if (each := for_item(rules, item, case, today)) is not None
+        _own(item, own[item.item_id], active.get((case.tenant_id, own[item.item_id].policy)), versions)
+        if item.item_id in own
         else item
         for item in case.items
     )
-    return replace(situation, case=replace(case, items=items), assignment=rule)
+    return replace(situation, case=replace(case, items=items), assignment=rule_of_case, assigned=own)
 
 
 def _own(item: Item, rule: Assignment, wanted: PolicyVersion | None, versions: Mapping[UUID, PolicyVersion]) -> Item:

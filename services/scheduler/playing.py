@@ -62,10 +62,11 @@ class Course:
         return left, self.after(decision, now)
 
     def after(self, decision: Decision, now: datetime) -> datetime | None:
-        """When to look again after a decision that was carried out."""
+        """When to look again after a decision that was carried out: at once if it made way for something else."""
         if not decision.notices:
             return decision.next_at
-        return decide(self.case, self.policy, self.calendar, now).next_at
+        following = decide(self.case, self.policy, self.calendar, now)
+        return now if following.notices else following.next_at
 
     def change(self, change: Callable[[Item], Item]) -> None:
         """Something happened to items."""

@@ -26,6 +26,12 @@ from services.scheduler.vocabulary import FIELDS
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LADDER: frozenset[str] = frozenset({"reminder", "final_notice", "formal_notice"})
 """Kinds that raise an item's level: each needs the one before it, and the gap."""
+CAME_BACK: dict[str, frozenset[str]] = {
+    "payment_returned": frozenset({"returned", "refused_by_debtor"}),
+    "dispute_closed": frozenset({"released"}),
+    "reopened": frozenset({"returned", "refused_by_debtor", "released", "unallocated", "amended"}),
+}
+"""Anchor → why an item came back that hears this step first; `released` is a part that was paused and is owed."""
 GAPPED: frozenset[str] = LADDER | {"statement"}
 """Kinds that need the gap and start it."""
 STRICTNESS: dict[str, int] = {"none": 0, "confirm": 1, "four_eyes": 2}
@@ -99,7 +105,9 @@ class Step(_Strict):
     key: Key
     kind: StepKind
     tone: Annotated[int, Field(ge=0, le=5)]
-    anchor: Literal["due_date", "issue_date", "previous_completed", "imported"] = "due_date"
+    anchor: Literal[
+        "due_date", "issue_date", "previous_completed", "imported", "payment_returned", "reopened", "dispute_closed"
+    ] = "due_date"
     offset: Annotated[int, Field(ge=-60, le=720)]
     unit: Literal["calendar", "business"] = "calendar"
     template: Key
@@ -140,6 +148,8 @@ class Step(_Strict):
             raise ValueError("a thank-you has tone 0 or 1, no conditions, and is said within 5 days of the settlement")
         if self.kind in ("pre_due", "acknowledge") and self.anchor != "due_date":
             raise ValueError("the anchor of a notice before the due date, and of a thank-you, is due_date")
+        if self.anchor in CAME_BACK and self.kind != "reminder":
+            raise ValueError(f"a step for an item that came back ({self.anchor}) is a reminder")
         if self.kind in LADDER and self.tone == 0:
             raise ValueError("a reminder needs a tone from 1 to 5")
         if (self.kind == "pre_due") != (self.offset < 0):
@@ -200,7 +210,7 @@ class Policy(_Strict):
         doubled = sorted({key for key in keys if keys.count(key) > 1})
         if doubled:
             raise ValueError(f"step {doubled[0]} is there twice")
-        rungs = [step for step in self.steps if step.kind in LADDER]
+        rungs = [step for step in self.steps if step.kind in LADDER and step.anchor not in CAME_BACK]
         for lower, upper in pairwise(rungs):
             if upper.tone < lower.tone:
                 raise ValueError(f"step {upper.key} is softer than {lower.key} before it")
@@ -217,7 +227,13 @@ class Policy(_Strict):
     @cached_property
     def rungs(self) -> tuple[Step, ...]:
         """The steps that raise a level, without the one for imported history."""
-        return tuple(step for step in self.steps if step.kind in LADDER and step.anchor != "imported")
+        beside = CAME_BACK.keys() | {"imported"}
+        return tuple(step for step in self.steps if step.kind in LADDER and step.anchor not in beside)
+
+    @cached_property
+    def comebacks(self) -> tuple[Step, ...]:
+        """What an item hears first that came back, by why it did."""
+        return tuple(step for step in self.steps if step.anchor in CAME_BACK)
 
     @cached_property
     def imported(self) -> tuple[Step, ...]:

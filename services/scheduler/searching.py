@@ -18,7 +18,7 @@ from services.scheduler.calendar import Calendar
 from services.scheduler.case import Case, Item, MarkState, Party
 from services.scheduler.grouping import Notice
 from services.scheduler.playing import Course, Said, most_within
-from services.scheduler.policy import GAPPED, Policy, Step
+from services.scheduler.policy import CAME_BACK, GAPPED, Policy, Step
 
 Model = TypeVar("Model", bound=BaseModel)
 Happens = Literal["bounces", "paid", "part", "returned"]
@@ -154,13 +154,16 @@ def _ways(policy: Policy, items: tuple[Item, ...]) -> Iterator[tuple[str, Said]]
         "imported": _whole(policy, before),
         "settled": _whole(policy, items, settles=True),
     }
+    for anchor, reasons in CAME_BACK.items() if policy.comebacks else ():
+        back = (replace(i, cycle=2, cycle_on=i.due_date, cycle_reason=min(reasons)) for i in items)
+        courses[anchor] = _whole(policy, tuple(back))
     yield from ((way, said) for way, course in courses.items() for said in course.said)
 
 
 def _way_of(step: Step) -> str:
     if step.kind == "acknowledge":
         return "settled"
-    return "imported" if step.anchor == "imported" else "owed"
+    return step.anchor if step.anchor == "imported" or step.anchor in CAME_BACK else "owed"
 
 
 def _whole(policy: Policy, items: tuple[Item, ...], *, settles: bool = False) -> Course:

@@ -1,7 +1,7 @@
 """How explanations are shown: codes for programs, sentences for people in both languages."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -59,6 +59,9 @@ class ExplanationOut(ItemOut):
     payer_id: UUID
     policy: str | None
     policy_number: int | None
+    policy_from: Literal["item", "debtor", "segment", "entity"] = "entity"
+    """What brought it to this policy: an assignment, or its entity's own."""
+    assignment_id: UUID | None = None
     at: datetime
     caveats: list[ReasonOut] = []
 

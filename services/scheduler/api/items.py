@@ -128,7 +128,7 @@ async def explain_item(item_id: UUID, caller: Reads, room: In, at: At = None) ->
     instant: datetime = _within_reason(at) or now
     async with room.database.transaction(caller.tenant_id) as db:
         told, situation, _ = await telling.of_item(db, caller.tenant_id, item_id, room.policies, now=now, at=instant)
-    version = told.item.own or situation.version
+    version, rule = situation.on(told.item)
     return ExplanationOut(
         **facts(told),
         case_id=situation.case.case_id,
@@ -136,6 +136,8 @@ async def explain_item(item_id: UUID, caller: Reads, room: In, at: At = None) ->
         payer_id=situation.case.payer_id,
         policy=version.policy.name if version else None,
         policy_number=version.number if version else None,
+        policy_from=rule.scope if rule is not None else "entity",
+        assignment_id=rule.assignment_id if rule is not None else None,
         at=instant,
         caveats=[reason(each) for each in situation.caveats],
     )

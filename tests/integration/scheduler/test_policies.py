@@ -104,7 +104,11 @@ async def test_an_item_a_debtor_and_a_segment_follow_policies_of_their_own(
     said = [line.number for due in await world.day(date(2026, 9, 3)) for line in due.lines if line.completes]
     assert said == ["FD"]
     told = await got(doors, f"/v1/items/{world.item('FA')}/explain")
-    assert (told["policy"], told["next_step"]) == ("later", "friendly")
+    assert (told["policy"], told["policy_from"], told["next_step"]) == ("later", "item", "friendly")
+    told = await got(doors, f"/v1/items/{world.item('FB')}/explain")
+    assert (told["policy"], told["policy_from"]) == ("late", "segment")
+    told = await got(doors, f"/v1/items/{world.item('FD')}/explain")
+    assert (told["policy"], told["policy_from"]) == ("standard", "entity")
     late = [line.number for due in await world.day(date(2026, 9, 7)) for line in due.lines if line.completes]
     assert sorted(late) == ["FA", "FB", "FC"]  # the 5th is a Saturday
 

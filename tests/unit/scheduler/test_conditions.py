@@ -4,10 +4,12 @@ from datetime import date, timedelta
 
 import yaml
 
+from services.scheduler.case import rungs
+from services.scheduler.linting import lint
 from services.scheduler.policy import Policy, check
 from services.scheduler.profiling import Paid, Profile, profile, since
 from tests.unit.scheduler.test_policy import TEXT
-from tests.unit.scheduler.world import case, decided, item
+from tests.unit.scheduler.world import case, decided, item, mark
 
 DUE = date(2026, 9, 1)
 
@@ -82,3 +84,21 @@ def test_what_is_still_owed_counts_with_its_age_and_what_was_paid_long_ago_does_
     owed = [Paid(today - timedelta(days=40), None), Paid(today, None)]
     assert profile([*paid(0, 29, 30), *owed], "regular", today) == Profile("regular", "regular", 2, 35, 100)
     assert profile([*paid(30, 30), *owed], "regular", today) == Profile("slow", "regular", 3, 33, 100)
+
+
+def test_a_returned_payment_has_its_own_first_reminder_from_the_day_it_came_back() -> None:
+    told = yaml.safe_load(TEXT)
+    back = {"key": "returned", "kind": "reminder", "tone": 3, "anchor": "payment_returned", "offset": 1,
+            "template": "firm", "audience": ["accounts_payable"]}  # fmt: skip
+    told["steps"].insert(2, back)
+    asked = check(told)
+    assert lint(asked) == []
+    came = date(2026, 10, 5)
+    again = item("A", DUE, cycle=2, cycle_on=came, cycle_reason="returned")
+    assert [step.key for step in rungs(again, asked)] == ["returned", "final", "formal"]
+    found = decided(came + timedelta(days=1), again, policy=asked)
+    assert [notice.step.key for notice in found.notices] == ["returned"]
+    other = item("A", DUE, cycle=2, cycle_on=came, cycle_reason="unallocated")
+    assert [step.key for step in rungs(other, asked)] == ["friendly", "firm", "final", "formal"]
+    heard = item("A", DUE, cycle=2, cycle_on=came, cycle_reason="returned", marks=(mark("final", DUE, cycle=1),))
+    assert [step.key for step in rungs(heard, asked)] == ["final", "formal"]
