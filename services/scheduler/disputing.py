@@ -128,10 +128,8 @@ async def judge(asker: Asker, row: Row) -> None:
     ended = disputes.outcome(known, debt.principal, residual)
     if ended is None:
         left = row["amount_minor"] - disputes.credited(known, debt.principal)
-        await holds.change_quietly(asker.db, hold, asker.tenant, row["hold_id"], amount_minor=left)
-        await holds.change_quietly(
-            asker.db, dispute, asker.tenant, row["dispute_id"], look_at=None, principal_minor=begun
-        )
+        now = {"look_at": None, "principal_minor": begun, "hold_id": await _lowered(asker, row, left)}
+        await holds.change_quietly(asker.db, dispute, asker.tenant, row["dispute_id"], **now)
         return
     changed: dict[str, Any] = {"state": ended.state, "closed_at": asker.now, "look_at": None, "principal_minor": begun}
     changed["resolved_by"] = ended.by
@@ -142,6 +140,20 @@ async def judge(asker: Asker, row: Row) -> None:
     await cases.look_at(asker.db, {(asker.tenant, row["case_id"])}, asker.now)
     if row["resolved_at"] is None:
         await asker.say(speaking.resolved(await found(asker, dispute, row["dispute_id"])))
+
+
+async def _lowered(asker: Asker, row: Row, left: int) -> UUID:
+    """The hold of a dispute of which only this much is left: another one, so that the days before keep theirs."""
+    held = await found(asker, hold, row["hold_id"])
+    if held["amount_minor"] == left or held["state"] != "active":
+        return row["hold_id"]
+    await lifted(asker, [held["hold_id"]], "settled")
+    kept = {name: held[name] for name in ("entity_id", "case_id", "payer_id", "currency", "reason", "author")}
+    fresh = hold_row(asker, "item", row["item_id"], "dispute", held["review_on"]) | kept | {"amount_minor": left}
+    await holds.place(asker.db, [fresh])
+    await asker.say(speaking.placed(fresh))
+    identity: UUID = fresh["hold_id"]
+    return identity
 
 
 async def _unanswered(asker: Asker, dispute_id: UUID) -> Row:

@@ -95,6 +95,7 @@ async def reopened(db: AsyncConnection, told: Event) -> None:
     back = {f"reopened:{body.version}": [body.on.isoformat(), body.reason, told.time.isoformat()]}
     keys = {"tenant_id": body.tenant_id, "item_id": body.item_id, "invoice_id": body.invoice_id}
     await items.came_back(db, [{**keys, "cycles": back}])
+    await charges.reopened(db, body.tenant_id, body.item_id)
     if body.reason == "refused_by_debtor":
         await _refused(db, told, body)
     await cases.look_at_items(db, {(body.tenant_id, body.item_id)}, told.time)

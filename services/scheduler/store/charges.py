@@ -235,6 +235,19 @@ async def collected(db: AsyncConnection, rows: Sequence[Row]) -> None:
     await db.execute(taking)
 
 
+async def reopened(db: AsyncConnection, tenant: UUID, item_id: UUID) -> None:
+    """An item owes again: charges that were collected by it are invoiced as before."""
+    back = item.alias("back")
+    giving_back = (
+        update(charge)
+        .where(charge.c.tenant_id == back.c.tenant_id, charge.c.invoice_number == back.c.number)
+        .where(charge.c.entity_id == back.c.entity_id, charge.c.state == "collected")
+        .where(back.c.tenant_id == tenant, back.c.item_id == item_id, back.c.open)
+        .values(state="invoiced", collected_on=None, version=charge.c.version + 1)
+    )
+    await db.execute(giving_back)
+
+
 async def knows(db: AsyncConnection, tenant: UUID, scope: str, scope_id: UUID) -> bool:
     """Whether there is such a company or debtor."""
     table, key = (directory_entity, "entity_id") if scope == "entity" else (debtor, "debtor_id")

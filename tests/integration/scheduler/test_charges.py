@@ -137,6 +137,8 @@ async def test_the_invoice_of_a_charge_bears_none_and_says_when_it_is_paid(
     assert {(each["state"], each["collected_on"]) for each in claims} == {("collected", "2025-12-10")}
     waive = await doors.post(f"/v1/charges/{claims[0]['charge_id']}/waive", json={"reason": "too late"})
     assert (waive.status_code, waive.json()["code"]) == (409, "already_ended")
+    await late.tell(late.reopened("INT-1", 73))
+    assert {each["state"] for each in (await got(doors, "/v1/charges"))["items"]} == {"invoiced"}
 
 
 async def test_an_invoiced_charge_is_collected_by_hand_or_given_up(late: World, doors: httpx.AsyncClient) -> None:

@@ -19,6 +19,7 @@ from libs.common.events.reminders import (
 from libs.common.ids import named
 from libs.common.money import Money
 from services.scheduler.reviewing import Reviews
+from services.scheduler.tables import hold, item
 from tests.integration.scheduler.test_doors import got, posted
 from tests.integration.scheduler.world import World
 
@@ -66,6 +67,24 @@ async def test_a_promise_of_a_part_pauses_that_part_and_no_more(world: World, do
     lines = {line.number: str(line.paused) for due in await world.day(date(2026, 9, 3)) for line in due.lines}
     first, second = sorted(["F1", "F2"], key=lambda number: str(world.item(number)))
     assert lines == {second: "200.00 EUR"}, f"{first} is paused whole"
+
+
+async def test_a_part_released_unpaid_is_chased_again_and_a_part_that_was_paid_is_not(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    await world.tell(world.debtor_changed("B"), world.issued("F1", DUE), world.issued("F2", DUE, debtor="B"))
+    for due in await world.day(date(2026, 9, 3)):
+        await world.tell(world.sent(due))
+    for name, number in (("A", "F1"), ("B", "F2")):
+        told = {"case_id": str(world.case(name)), "item_ids": [str(world.item(number))], "pause": "part"}
+        await promise(world, doors, amount=euros("200.00"), **told)
+    world.go_to(date(2026, 9, 9))
+    await world.tell(world.matched("P1", 200, "F2", 300, payer="B"))
+    await review(world, date(2026, 9, 15))
+    cycles = {row["number"]: list(row["cycles"]) for row in await world.rows(item)}
+    assert (len(cycles["F1"]), cycles["F2"]) == (1, [])
+    said = {line.number: due.step_key for due in await world.sweep() for line in due.lines}
+    assert said == {"F1": "friendly", "F2": "firm"}, "the level reached once more, and the next one"
 
 
 async def test_a_promise_on_items_is_judged_by_the_value_dates_of_their_money(
@@ -234,6 +253,8 @@ async def test_a_credit_note_upholds_an_open_dispute_and_in_part_lowers_its_paus
     assert (await got(doors, f"/v1/disputes/{made['dispute_id']}"))["state"] == "opened"
     due = (await world.sweep())[0]
     assert (str(due.lines[0].residual), str(due.lines[0].paused)) == ("420.00 EUR", "120.00 EUR")
+    held = sorted((row["amount_minor"], row["state"]) for row in await world.rows(hold))
+    assert held == [(120_00, "active"), (200_00, "lifted")], "what was paused before stays on record"
     await world.tell(*credited(world, "F1", 300, "C2"))
     await review(world, date(2026, 9, 4))
     over = await got(doors, f"/v1/disputes/{made['dispute_id']}")
