@@ -145,14 +145,15 @@ async def judge(asker: Asker, row: Row) -> None:
 async def _lowered(asker: Asker, row: Row, left: int) -> UUID:
     """The hold of a dispute of which only this much is left: another one, so that the days before keep theirs."""
     held = await found(asker, hold, row["hold_id"])
+    identity: UUID = held["hold_id"]
     if held["amount_minor"] == left or held["state"] != "active":
-        return row["hold_id"]
-    await lifted(asker, [held["hold_id"]], "settled")
+        return identity
+    await lifted(asker, [identity], "settled")
     kept = {name: held[name] for name in ("entity_id", "case_id", "payer_id", "currency", "reason", "author")}
     fresh = hold_row(asker, "item", row["item_id"], "dispute", held["review_on"]) | kept | {"amount_minor": left}
     await holds.place(asker.db, [fresh])
     await asker.say(speaking.placed(fresh))
-    identity: UUID = fresh["hold_id"]
+    identity = fresh["hold_id"]
     return identity
 
 
