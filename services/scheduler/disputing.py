@@ -153,8 +153,8 @@ async def _lowered(asker: Asker, row: Row, left: int) -> UUID:
     fresh = hold_row(asker, "item", row["item_id"], "dispute", held["review_on"]) | kept | {"amount_minor": left}
     await holds.place(asker.db, [fresh])
     await asker.say(speaking.placed(fresh))
-    identity = fresh["hold_id"]
-    return identity
+    lowered: UUID = fresh["hold_id"]
+    return lowered
 
 
 async def _unanswered(asker: Asker, dispute_id: UUID) -> Row:
