@@ -12,7 +12,6 @@ from libs.common.runtime import App, Pulse
 from libs.common.settings import Settings
 from libs.common.work import with_work
 from services.notifier.api import inbound, routers
-from services.notifier.channels.email import Tokens
 from services.notifier.channels.smtp import FINAL_SECONDS, Wire
 from services.notifier.dispatch.asking import Asker
 from services.notifier.dispatch.freezing import Freezer
@@ -22,6 +21,7 @@ from services.notifier.handlers import Handlers
 from services.notifier.inbound import LIMIT
 from services.notifier.render import Renderer
 from services.notifier.room import Room
+from services.notifier.tokens import Links, Tokens
 from services.notifier.writing import Writer
 
 SERVICE = "notifier"
@@ -53,6 +53,7 @@ def wire(
     now = clock or settings.clock()
     doors, loops = Database(settings, SERVICE, "api"), Database(settings, SERVICE, "loop", pool=POOL)
     peers, tokens, renderer = peers or Peers(settings, SERVICE), Tokens(settings.service_secret), Renderer()
+    links = Links(settings.service_secret, settings.public_url)
     floor = FLOOR if settings.environment == "production" else FLOOR_IN_DEVELOPMENT
 
     pulses: dict[str, Pulse] = {}
@@ -63,7 +64,7 @@ def wire(
                 pulses[loop].nudge()
 
     recorder = Recorder(loops, now, Asker(settings, loops, peers, now, floor), waits or Waits())
-    freezer = Freezer(loops, peers, now, tokens)
+    freezer = Freezer(loops, peers, now, tokens, links)
     dispatcher = Dispatcher(
         loops,
         freezer,
@@ -77,7 +78,7 @@ def wire(
         SERVICE,
         title="Relance notifier",
         routers=[*routers(), directory_door(SERVICE, doors)],
-        state=Room(settings, doors, now, renderer, tokens, floor, nudge),
+        state=Room(settings, doors, now, renderer, tokens, links, floor, nudge),
         database=doors,
         long_bodies={inbound.PATH: LIMIT},
         ready={"directory": readiness(doors)},

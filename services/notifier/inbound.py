@@ -14,8 +14,8 @@ from email.utils import getaddresses, parseaddr
 from typing import Literal
 from uuid import UUID
 
-from services.notifier.channels.email import Tokens
 from services.notifier.errors import MailUnreadable
+from services.notifier.tokens import Tokens
 
 LIMIT = 10_000_000
 TEXT_LIMIT = 20_000

@@ -20,6 +20,7 @@ LABELS: dict[Language, dict[str, str]] = {
         "bic": "BIC\u00a0:",
         "reference": "Référence à rappeler\u00a0:",
         "statement": "releve",
+        "copies": "Les copies de toutes les factures de ce message :",
     },
     "en": {
         "number": "Invoice",
@@ -38,5 +39,6 @@ LABELS: dict[Language, dict[str, str]] = {
         "bic": "BIC:",
         "reference": "Reference to quote:",
         "statement": "statement",
+        "copies": "Copies of all the invoices of this message:",
     },
 }

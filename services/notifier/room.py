@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.settings import Settings
-from services.notifier.channels.email import Tokens
 from services.notifier.render import Renderer
 from services.notifier.store import facts
+from services.notifier.tokens import Links, Tokens
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Room:
     clock: Clock
     renderer: Renderer
     tokens: Tokens
+    links: Links
     floor: int
     """The daily volume under which no tenant is stopped."""
     nudge: Callable[[], None]

@@ -7,6 +7,7 @@ lists                   the list page that every list is: columns, filters, sort
 excel                   Excel files of tables
 commands, forms         calling the owner of what a button changes; what people type
 signing                 signing in and out, language and theme
+copies                  the invoice copies behind the link of a mail
 today, approving        the morning's queue, and approving it
 acting, why             what people do about a customer; why something was said or not
 customers invoices balance dso payments silence finding operations   the pages of the work
@@ -23,6 +24,7 @@ from services.console.pages import (
     acting,
     approving,
     balance,
+    copies,
     customers,
     dso,
     excel,
@@ -55,6 +57,7 @@ def routers() -> list[APIRouter]:
     """The routes of all pages."""
     rooms = (
         signing,
+        copies,
         today,
         approving,
         customers,

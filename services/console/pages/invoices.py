@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from libs.common.calls import Peers
 from libs.common.clock import today
 from libs.common.errors import NotFound
 from libs.common.money import Money
@@ -105,9 +106,13 @@ async def source_document(request: Request, person: Reader, invoice_id: UUID) ->
         invoice = await invoices.one(db, person.tenant_id, invoice_id, limits(person))
     if invoice["document_id"] is None:
         raise NotFound("There is no document of this invoice.")
-    path = f"/internal/v1/documents/{invoice['document_id']}"
-    content, media = await room.peers.content("invoice_ingest", path, tenant=person.tenant_id)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", invoice["number"] or "invoice").strip("-.") or "invoice"
+    return await document(room.peers, person.tenant_id, invoice["document_id"], invoice["number"])
+
+
+async def document(peers: Peers, tenant: UUID, document_id: UUID, number: str | None) -> Response:
+    """A document of `tenant`, named by the number of its invoice. Raises Unavailable or PeerRefused."""
+    content, media = await peers.content("invoice_ingest", f"/internal/v1/documents/{document_id}", tenant=tenant)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", number or "invoice").strip("-.") or "invoice"
     is_pdf = media.partition(";")[0] == "application/pdf"
     told = DOCUMENT | {"content-disposition": f'inline; filename="{name}.{"pdf" if is_pdf else "xml"}"'}
     return Response(content, media_type="application/pdf" if is_pdf else "text/plain; charset=utf-8", headers=told)

@@ -6,13 +6,10 @@ that a bounce finds its delivery. Only typed addresses reach a header.
 
 import base64
 import binascii
-import csv
-import hashlib
-import hmac
-import io
+import html
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email import policy
 from email.header import Header
@@ -26,7 +23,6 @@ from services.notifier.render import Rendered, plain
 FILES = 5
 FILES_BYTES = 5_000_000
 """At most so many invoice copies, and so many bytes of them, travel with a notice."""
-_FORMULA = "=+-@\t\r\n\0|%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +32,8 @@ class File:
     name: str
     kind: str
     content: bytes
+    words: str = ""
+    """What it says, where that is ours to watch over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +48,6 @@ class Envelope:
     language: str
     at: datetime
     thread: Sequence[str] = ()
-
-
-class Tokens:
-    """Signs delivery ids, so that nobody can make our bounces up."""
-
-    def __init__(self, secret: bytes) -> None:
-        self._secret = hashlib.sha256(b"relance bounce token" + secret).digest()
-
-    def _mark(self, raw: bytes) -> bytes:
-        return hmac.digest(self._secret, raw, "sha256")[:8]
-
-    def make(self, delivery_id: UUID) -> str:
-        """39 lower-case letters and digits."""
-        raw = delivery_id.bytes
-        return base64.b32encode(raw + self._mark(raw)).decode().rstrip("=").lower()
-
-    def read(self, token: str) -> UUID | None:
-        """The delivery it was made for, or None for anything else."""
-        if len(token) > 64 or not token.isascii():
-            return None
-        try:
-            raw = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
-        except binascii.Error:
-            return None
-        fits = len(raw) == 24 and hmac.compare_digest(raw[16:], self._mark(raw[:16]))
-        return UUID(bytes=raw[:16]) if fits else None
-
-    def return_path(self, delivery_id: UUID, domain: str) -> str:
-        return f"bounce+{self.make(delivery_id)}@{domain}"
 
 
 def message_id(delivery_id: UUID, sender: str) -> str:
@@ -97,7 +66,7 @@ def build(envelope: Envelope, rendered: Rendered, files: Sequence[File], approve
     headers = [*_head(envelope, rendered.subject), ("MIME-Version", "1.0"), ("Content-Type", kind)]
     raw = _entity(headers, body).encode("ascii")
     shown = [rendered.subject, envelope.sender_name, rendered.text, plain(rendered.html)]
-    guard.check_ibans([*shown, *(_text_of(file) for file in files)], approved)
+    guard.check_ibans([*shown, *(file.words for file in files)], approved)
     guard.check_message(BytesHeaderParser(policy=policy.compat32).parsebytes(raw), envelope.recipient)
     return raw
 
@@ -163,8 +132,11 @@ def file_name(text: str) -> str:
     return kept[:80] or "document"
 
 
-def _text_of(file: File) -> str:
-    return file.content.decode("utf-8") if file.kind.startswith("text/") else ""
+def linking(rendered: Rendered, words: str, link: str) -> Rendered:
+    """The same message with a last line that leads to the copies that did not fit."""
+    shown = f'<p style="margin:0">{html.escape(words)} <a href="{html.escape(link)}">{html.escape(link)}</a></p>'
+    body, found, after = rendered.html.rpartition("</div>")
+    return replace(rendered, text=f"{rendered.text.rstrip()}\n\n{words} {link}\n", html=body + shown + found + after)
 
 
 def fitting(files: Sequence[File]) -> list[File]:
@@ -176,18 +148,3 @@ def fitting(files: Sequence[File]) -> list[File]:
             kept.append(file)
             room -= len(file.content)
     return kept
-
-
-def statement(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> File:
-    """All lines of a long notice as CSV that spreadsheets of both languages open; no cell starts a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
-    writer.writerows([[_cell(value) for value in row] for row in [titles, *rows]])
-    return File(f"{name}.csv", 'text/csv; charset="utf-8"', b"\xef\xbb\xbf" + out.getvalue().encode("utf-8"))
-
-
-def _cell(value: str) -> str:
-    bare = unicodedata.normalize("NFKC", value).strip()
-    number = bare.lstrip("-").replace(".", "", 1).isdigit() and bare.isascii()
-    risky = value[:1] in _FORMULA or bare[:1] in _FORMULA
-    return f"'{value}" if value and risky and not number else value

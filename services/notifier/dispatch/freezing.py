@@ -6,7 +6,9 @@ A delivery whose bytes may not leave fails by name; one whose copies cannot be f
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +20,9 @@ from libs.common.calls import Peers
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.errors import Unavailable
-from services.notifier import contents, guard, wording
-from services.notifier.channels.email import FILES, Envelope, File, Tokens, build, fitting, message_id, statement
+from services.notifier import contents, guard
+from services.notifier.channels.email import FILES, Envelope, File, build, fitting, linking, message_id
+from services.notifier.channels.statement import Cell, statement
 from services.notifier.dispatch.job import Job
 from services.notifier.ending import OUTWARD
 from services.notifier.errors import GuardStopped, RecipientRefused
@@ -31,6 +34,7 @@ from services.notifier.store.deliveries import Claim, Conclusion
 from services.notifier.store.pairs import rows_of
 from services.notifier.superseding import conclude
 from services.notifier.tables import notice
+from services.notifier.tokens import Links, Tokens
 
 AGAIN_SECONDS = 5.0
 COLUMNS = ("number", "issued", "due", "amount", "residual")
@@ -38,14 +42,23 @@ COLUMNS = ("number", "issued", "due", "amount", "residual")
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """The invoice copies that go with a delivery, and whether there are more than a mail carries."""
+
+    files: Sequence[File]
+    more: bool
+
+
 class Freezer:
     """Turns claims into jobs whose bytes are on record."""
 
-    def __init__(self, database: Database, peers: Peers, clock: Clock, tokens: Tokens) -> None:
+    def __init__(self, database: Database, peers: Peers, clock: Clock, tokens: Tokens, links: Links) -> None:
         self.database = database
         self.peers = peers
         self.clock = clock
         self.tokens = tokens
+        self.links = links
 
     async def jobs(self, claims: Sequence[Claim]) -> list[Job]:
         """The jobs that can go on; the others were given back or have failed."""
@@ -99,7 +112,7 @@ class Freezer:
             (each.tenant_id, line.invoice_id)
             for each in bare
             if rows[each.notice_id].kind in OUTWARD
-            for line in lines[each.notice_id][:FILES]
+            for line in lines[each.notice_id]
         }
         invoices = await facts.invoices(db, printed)
         return {
@@ -110,23 +123,20 @@ class Freezer:
             "lines": lines,
         }
 
-    async def _copies(self, bare: Sequence[Claim], known: Mapping[str, Any]) -> dict[UUID, list[File]]:
+    async def _copies(self, bare: Sequence[Claim], known: Mapping[str, Any]) -> dict[UUID, Copies]:
         """Delivery → the copies that go with it; a delivery is absent while its copies cannot be fetched."""
-        wanted = {
-            each.delivery_id: [
-                (each.tenant_id, known["documents"][line.invoice_id], line.number)
-                for line in known["lines"][each.notice_id][:FILES]
-                if line.invoice_id in known["documents"]
-            ]
-            for each in bare
-        }
+        told = {each.delivery_id: _documents(each, known) for each in bare}
+        wanted = {delivery: each[:FILES] for delivery, each in told.items()}
         asked = sorted({one for each in wanted.values() for one in each})
         found = dict(zip(asked, await asyncio.gather(*(self._copy(*one) for one in asked)), strict=True))
-        ready: dict[UUID, list[File]] = {}
+        ready: dict[UUID, Copies] = {}
         for delivery_id, each in wanted.items():
-            files = [found[one] for one in dict.fromkeys(each)]
+            files = [found[one] for one in each]
             if not any(isinstance(file, Unavailable) for file in files):
-                ready[delivery_id] = fitting([file for file in files if isinstance(file, File)])
+                printed = [file for file in files if isinstance(file, File)]
+                kept = fitting(printed)
+                more = len(kept) < len(printed) or bool(printed and len(told[delivery_id]) > FILES)
+                ready[delivery_id] = Copies(kept, more)
         return ready
 
     async def _copy(self, tenant: UUID, document: UUID, number: str) -> File | Unavailable | None:
@@ -144,7 +154,7 @@ class Freezer:
         return File(f"{number}.pdf", "application/pdf", answer.content)
 
     def _build(
-        self, claim: Claim, row: Any, lines: Sequence[NoticeLine], known: Mapping[str, Any], copies: Sequence[File]
+        self, claim: Claim, row: Any, lines: Sequence[NoticeLine], known: Mapping[str, Any], copies: Copies
     ) -> bytes:
         entity = known["entities"][claim.tenant_id, claim.entity_id]
         now = self.clock.now()
@@ -160,8 +170,22 @@ class Freezer:
             thread=[message_id(*thread)] if thread else [],
         )
         rendered = Rendered(row.subject or "", row.words or "", row.markup or "")
-        files = [*copies, *([_statement(row, lines)] if len(lines) > contents.SHOWN else [])]
+        if copies.more:
+            link = self.links.make(claim.tenant_id, claim.delivery_id, row.language)
+            rendered = linking(rendered, LABELS[row.language]["copies"], link)
+        files = [*copies.files, *([_statement(row, lines)] if len(lines) > contents.SHOWN else [])]
         return build(envelope, rendered, files, _approved(known["accounts"][claim.tenant_id, claim.entity_id], now))
+
+
+def _documents(claim: Claim, known: Mapping[str, Any]) -> list[tuple[UUID, UUID, str]]:
+    """Tenant, document and number of each invoice of a delivery that has one, once."""
+    documents = known["documents"]
+    told = {
+        documents[line.invoice_id]: line.number
+        for line in known["lines"][claim.notice_id]
+        if line.invoice_id in documents
+    }
+    return [(claim.tenant_id, document, number) for document, number in told.items()]
 
 
 def _approved(accounts: Sequence[Any], now: datetime) -> list[str]:
@@ -170,13 +194,13 @@ def _approved(accounts: Sequence[Any], now: datetime) -> list[str]:
 
 def _statement(row: Any, lines: Sequence[NoticeLine]) -> File:
     label = LABELS[row.language]
-    rows = [
+    rows: list[list[Cell]] = [
         [
             line.number,
-            wording.short_day(line.issue_date),
-            wording.short_day(line.due_date),
-            line.amount.decimal(),
-            line.residual.decimal(),
+            line.issue_date,
+            line.due_date,
+            Decimal(line.amount.decimal()),
+            Decimal(line.residual.decimal()),
             line.residual.currency,
         ]
         for line in lines

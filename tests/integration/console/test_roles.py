@@ -22,7 +22,7 @@ from tests.integration.console.history import History, played
 from tests.integration.console.owners import owners, refusal
 from tests.integration.console.test_read_model import hear
 
-UNSCOPED = {"/login", "/logout", "/preferences"}
+UNSCOPED = {"/login", "/logout", "/preferences", "/copies/{token}", "/copies/{token}/{document_id}"}
 """Signing in and out, and what one prefers: everybody's."""
 
 

@@ -1,8 +1,11 @@
 """Each mail once: what follows from every fault of the mail server, and what a payer reads."""
 
+import io
+import re
 from datetime import timedelta
 
 import pytest
+from openpyxl import load_workbook
 
 from libs.common.ids import case_id, named, uuid7
 from services.notifier.guard import HEADERS
@@ -134,6 +137,23 @@ async def test_the_invoice_copy_travels_with_the_reminder(settings):
         assert part.get_filename() == "FA-2026-0001.pdf" and part.get_content() == PDF
 
 
+async def test_more_than_five_copies_are_five_and_a_link_to_all_for_whom_it_was_sent_to(settings):
+    async with office(settings) as it:
+        documents = {n: named("document", it.tenant, n) for n in range(1, 8)}
+        it.granters.documents |= dict.fromkeys(map(str, documents.values()), PDF)
+        await it.hear(*(it.issued(n, document_id=documents[n]) for n in documents))
+        await it.hear(it.due(*(it.line(n) for n in documents)))
+        await it.until("ReminderSent")
+        mail = it.sink.taken[0].mail
+        assert len(list(mail.iter_attachments())) == 5
+        token = re.search(r"/copies/(\w+)", _text(mail))[1]
+        told = await it.call("GET", f"/internal/v1/copies/{token}", who="service:console")
+        assert {copy["document_id"] for copy in told.json()["copies"]} == set(map(str, documents.values()))
+        assert (await it.call("GET", f"/internal/v1/copies/{token[:-1]}", who="service:console")).status_code == 404
+        it.clock.advance(timedelta(days=181))
+        assert (await it.call("GET", f"/internal/v1/copies/{token}", who="service:console")).status_code == 404
+
+
 async def test_a_reminder_waits_for_its_copy_while_its_owner_is_away(settings):
     async with office(settings) as it:
         it.granters.silent.add("invoice_ingest")
@@ -171,7 +191,8 @@ async def test_more_than_fifty_lines_come_with_a_statement(settings):
         await it.hear(it.due(*(it.line(n) for n in range(1, 61))))
         await it.until("ReminderSent")
         [part] = list(it.sink.taken[0].mail.iter_attachments())
-        assert part.get_filename() == "releve.csv" and part.get_content().count("FA-2026-") == 60
+        sheet = load_workbook(io.BytesIO(part.get_content())).active
+        assert part.get_filename() == "releve.xlsx" and (sheet.max_row, sheet["B2"].is_date) == (61, True)
 
 
 async def test_a_second_reminder_to_a_contact_waits_until_the_next_day(settings):

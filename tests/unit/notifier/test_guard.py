@@ -1,18 +1,24 @@
 """What must not leave: strange accounts, untyped recipients, headers that somebody else wrote."""
 
-import csv
 import email
 import io
+import re
+from datetime import date
+from decimal import Decimal
 from email import policy
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl import load_workbook
 
+from libs.common.ids import uuid7
 from services.notifier import guard
-from services.notifier.channels.email import File, Tokens, build, fitting, message_id, statement
+from services.notifier.channels.email import File, build, fitting, linking, message_id
+from services.notifier.channels.statement import statement
 from services.notifier.errors import GuardStopped, RecipientRefused
 from services.notifier.render import Rendered, Renderer
+from services.notifier.tokens import Links, Tokens
 from tests.unit.notifier.sample import IBAN, envelope, facts, row
 
 RENDERER = Renderer()
@@ -67,7 +73,7 @@ def test_accounts_in_what_leaves_are_always_approved_ones(parts):
 
 def test_a_strange_account_in_an_attached_statement_stops_it():
     with pytest.raises(GuardStopped):
-        built([File("releve.csv", "text/csv", f"1;{THIEF}".encode())])
+        built([statement("releve", ["Facture"], [[f"FA-1 {THIEF}"]])])
 
 
 def test_a_message_has_one_recipient_our_headers_and_the_thread_of_its_case():
@@ -147,7 +153,31 @@ def test_copies_that_fit_are_attached_five_files_and_five_megabytes_at_most():
 
 @given(st.text(max_size=30))
 def test_no_cell_of_a_statement_starts_a_formula(text):
-    content = statement("releve", ["x"], [[text]]).content.decode("utf-8-sig")
-    cells = list(csv.reader(io.StringIO(content, newline=""), delimiter=";"))[1]
-    cell = cells[0] if cells else ""
-    assert not cell.strip().startswith(("=", "+", "@", "|", "%")) and not cell.startswith(("\t", "\r", "\n"))
+    sheet = load_workbook(io.BytesIO(statement("releve", ["x"], [[text]]).content)).active
+    assert sheet["A2"].data_type != "f" and (sheet["A2"].value is None or sheet["A2"].data_type == "s")
+
+
+def test_a_statement_has_real_dates_and_sums():
+    rows = [["FA-1", date(2026, 9, 1), Decimal("1234.50"), "EUR"], ["FA-2", date(2026, 9, 2), Decimal("100"), "JPY"]]
+    sheet = load_workbook(io.BytesIO(statement("releve", ["a", "b", "c", "d"], rows).content)).active
+    number, day, sum_, currency = (cell.value for cell in sheet[2])
+    assert (number, day.date(), sum_, currency) == ("FA-1", date(2026, 9, 1), 1234.5, "EUR")
+    assert (sheet["C2"].number_format, sheet["C3"].number_format) == ("#,##0.00", "#,##0")
+
+
+def test_the_link_to_more_copies_is_in_both_forms_and_no_account_number():
+    links = Links(b"secret", "https://relance.example/")
+    tenant, delivery_id = uuid7(), uuid7()
+    link = links.make(tenant, delivery_id, "fr")
+    told = linking(Rendered("Objet", "Bonjour", "<div><p>Bonjour</p></div></body></html>"), "Copies :", link)
+    assert link in told.text and told.html.count(link) == 2 and told.html.endswith("</div></body></html>")
+    assert list(guard.ibans(told.text)) == []
+
+
+@given(st.text(max_size=80))
+def test_only_our_own_links_are_read(text):
+    links = Links(b"secret", "https://relance.example")
+    tenant, delivery_id = uuid7(), uuid7()
+    token = re.search(r"/copies/(\w+)[?]language=en$", links.make(tenant, delivery_id, "en"))[1]
+    assert links.read(token) == (tenant, delivery_id)
+    assert links.read(text) is None and Links(b"another", "").read(token) is None

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifier import inbound
-from services.notifier.channels.email import Tokens
 from services.notifier.errors import MailUnreadable
+from services.notifier.tokens import Tokens
 
 TOKENS = Tokens(b"secret")
 DELIVERY = UUID("018f0000-0000-7000-8000-000000000001")
