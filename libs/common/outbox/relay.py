@@ -14,7 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from sqlalchemy import BigInteger, Integer, Text, bindparam, func, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import breaker, kafka, logs
@@ -51,6 +51,7 @@ _gate = text("""
            b.opened_at is not null as stopped, b.closed_at
       from (select) as one left join breaker b on b.consumer = :relay
 """)
+_known = select(relay_mark.c.topic, relay_mark.c.kafka_partition, relay_mark.c.kafka_offset)
 _waiting = (
     select(outbox)
     .where(outbox.c.seq > bindparam("floor", type_=BigInteger))
@@ -63,7 +64,11 @@ _archive = text("""
                             as a (seq, kafka_partition, kafka_offset)),
          gone as (delete from outbox o using acked a where o.seq = a.seq
                   returning o.seq, o.tenant_id, o.event_id, o.topic, o.key, o.headers, o.body, o.recorded_at,
-                            a.kafka_partition, a.kafka_offset)
+                            a.kafka_partition, a.kafka_offset),
+         marked as (insert into relay_mark (tenant_id, topic, kafka_partition, kafka_offset)
+                    select :nobody, * from unnest(cast(:topics as text[]), cast(:lanes as int[]),
+                                                  cast(:lasts as bigint[]))
+                    on conflict (topic, kafka_partition) do update set kafka_offset = excluded.kafka_offset)
     insert into outbox_archive (seq, tenant_id, event_id, topic, key, headers, body, recorded_at, kafka_partition,
                                 kafka_offset)
     select * from gone
@@ -78,14 +83,10 @@ async def archive(db: AsyncConnection, done: Published) -> None:
     """Move the acknowledged rows to the archive with their places, and remember the last ack of each partition."""
     places = [(seq, *done.places[seq]) for seq in sorted(done.places)]
     seqs, partitions, offsets = (list(column) for column in zip(*places, strict=True))
-    await db.execute(_archive, {"seqs": seqs, "partitions": partitions, "offsets": offsets})
-    marks = [
-        {"tenant_id": NOBODY, "topic": topic, "kafka_partition": partition, "kafka_offset": offset}
-        for (topic, partition), offset in sorted(done.marks.items())
-    ]
-    adding = insert(relay_mark).values(marks)
-    told = {"kafka_offset": adding.excluded.kafka_offset}
-    await db.execute(adding.on_conflict_do_update(index_elements=["topic", "kafka_partition"], set_=told))
+    marks = [(*lane, last) for lane, last in sorted(done.marks.items())]
+    topics, lanes, lasts = (list(column) for column in zip(*marks, strict=True))
+    acked = {"seqs": seqs, "partitions": partitions, "offsets": offsets}
+    await db.execute(_archive, acked | {"nobody": NOBODY, "topics": topics, "lanes": lanes, "lasts": lasts})
 
 
 class Relay:
@@ -234,5 +235,4 @@ async def _stop(producer: AIOKafkaProducer) -> None:
 
 
 async def _marks(db: AsyncConnection) -> dict[Lane, int]:
-    columns = (relay_mark.c.topic, relay_mark.c.kafka_partition, relay_mark.c.kafka_offset)
-    return {(topic, partition): offset for topic, partition, offset in await db.execute(select(*columns))}
+    return {(topic, partition): offset for topic, partition, offset in await db.execute(_known)}
