@@ -27,6 +27,7 @@ NOUNS = (
     "statements",
     "match",
     "explain",
+    "charges",
     "policy",
     "webhook",
     "mail",

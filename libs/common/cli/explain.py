@@ -27,7 +27,7 @@ def explain(
 ) -> None:
     """Why was it sent, why not, what comes next: one paragraph an instalment."""
     client = Client.with_key(Settings.from_env(), api_key)
-    found = [client.get(SERVICE, f"/v1/items/{each}/explain", at=_instant(at)) for each in _items(client, invoice)]
+    found = [client.get(SERVICE, f"/v1/items/{each}/explain", at=_instant(at)) for each in items_of(client, invoice)]
     if as_json:
         answer_json(found)
         return
@@ -35,7 +35,7 @@ def explain(
         typer.echo("\n".join(_lines(told, "fr" if french else "en")))
 
 
-def _items(client: Client, invoice: str) -> list[str]:
+def items_of(client: Client, invoice: str) -> list[str]:
     """The ids of the invoice's items. Raises NotFound."""
     try:
         named = str(UUID(invoice))
