@@ -19,7 +19,7 @@ from services.scheduler.calendar import Calendar
 from services.scheduler.kpis.collecting import effectiveness, share
 from services.scheduler.measuring import Asked
 from services.scheduler.room import Room
-from services.scheduler.store import zones
+from services.scheduler.store import charges, zones
 
 routes = APIRouter(prefix="/v1/kpis", tags=["kpis"])
 LONGEST = timedelta(days=366)
@@ -183,9 +183,13 @@ async def show_collection(
     entity_id: Company = None,
     percent: Annotated[str | None, Query(pattern=r"^(0|[1-9][0-9]?)(\.[0-9]{1,4})?$")] = None,
 ) -> CollectedAnswer:
-    """Collection effectiveness, average days late, and what overdue money cost at the rate you pay for money."""
-    rate = Decimal(percent) if percent is not None else None
+    """Collection effectiveness, average days late, and what overdue money cost.
+
+    At `percent` a year, else at the `cost_of_money` of the company's terms; without either there is no cost.
+    """
     async with _asking(room, caller, entity_id) as asked:
+        told = percent or await _cost_of_money(asked)
+        rate = Decimal(told) if told is not None else None
         found = await measuring.collection(asked, of.first, of.last, rate)
     return CollectedAnswer(
         first=of.first,
@@ -206,6 +210,14 @@ async def show_collection(
             for each in found
         ],
     )
+
+
+async def _cost_of_money(asked: Asked) -> str | None:
+    if asked.entity is None:
+        return None
+    terms = (await charges.terms_now(asked.db, asked.tenant, [asked.entity])).get(asked.entity)
+    cost: str | None = terms["cost_of_money"] if terms is not None else None
+    return cost
 
 
 @routes.get("/promises")

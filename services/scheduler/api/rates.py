@@ -69,6 +69,8 @@ class NewTerms(Wire):
     day_count: DayCount | None = None
     lump_sum: AmountIn | None = None
     imputation: Literal["principal_first", "costs_interest_principal"] | None = None
+    cost_of_money: Percent | None = None
+    """What a year of money costs the company, in percent: the key figures count overdue money by it."""
     reason: Prose
 
     @model_validator(mode="after")
@@ -77,8 +79,8 @@ class NewTerms(Wire):
             raise ValueError("a rate is a percent, or points on an index, not both")
         if (self.index is None) != (self.points is None):
             raise ValueError("an index goes with its points")
-        if any(each is not None and Decimal(each) < 0 for each in (self.percent, self.points)):
-            raise ValueError("an agreed rate is not negative")
+        if any(each is not None and Decimal(each) < 0 for each in (self.percent, self.points, self.cost_of_money)):
+            raise ValueError("a rate is not negative")
         return self
 
 
@@ -94,6 +96,7 @@ class TermsOut(BaseModel):
     day_count: DayCount | None
     lump_sum: AmountOut | None
     imputation: Literal["principal_first", "costs_interest_principal"] | None
+    cost_of_money: str | None
     reason: str
     author: str
     set_at: datetime
@@ -187,6 +190,10 @@ async def set_terms(scope: Scope, scope_id: UUID, told: NewTerms, caller: Writes
     """Say what was agreed with a debtor, or with all of a company's, and why; a manager's act. Earlier ones stay."""
     if not caller.roles & MAY_WAIVE:
         raise Forbidden("Only a manager sets terms.", remedy="Ask a person with the role manager.")
+    if scope == "debtor" and told.cost_of_money is not None:
+        raise Refused(
+            "What money costs is the company's.", field="cost_of_money", remedy="Set it in the company's terms."
+        )
     lump = told.lump_sum.money() if told.lump_sum else None
     async with room.asking(caller) as asker:
         known = await store.knows(asker.db, asker.tenant, scope, scope_id)
@@ -196,7 +203,8 @@ async def set_terms(scope: Scope, scope_id: UUID, told: NewTerms, caller: Writes
             "tenant_id": asker.tenant, "terms_id": uuid7(), "scope": scope, "scope_id": scope_id,
             "regime": told.regime, "percent": told.percent, "series": told.index, "points": told.points,
             "day_count": told.day_count, "lump_minor": lump.minor if lump else None,
-            "currency": lump.currency if lump else None, "imputation": told.imputation, "reason": told.reason,
+            "currency": lump.currency if lump else None, "imputation": told.imputation,
+            "cost_of_money": told.cost_of_money, "reason": told.reason,
             "author": asker.subject, "set_at": asker.now,
         }  # fmt: skip
         await store.set_terms(asker.db, row)

@@ -56,6 +56,7 @@ charge_terms = Table(
     minor("lump_minor", nullable=True),
     currency(nullable=True),
     Column("imputation", Text),
+    Column("cost_of_money", Text),
     words("reason"),
     words("author"),
     instant("set_at"),

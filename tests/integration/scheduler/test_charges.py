@@ -206,6 +206,13 @@ async def test_a_contract_holds_above_the_floor_and_interest_first_where_it_says
     for change, field in (({"index": "ecb_mro"}, "points"), ({"percent": "-1"}, "percent")):
         answer = await doors.put(terms, json=told | change)
         assert answer.status_code == 422, field
+    company = f"/v1/charges/terms/entity/{late.entity}"
+    by_all = {"imputation": "costs_interest_principal", "percent": "20", "cost_of_money": "5", "reason": "For all"}
+    assert (await doors.put(company, json=by_all)).status_code == 200
+    assert (await doors.put(terms, json={"reason": "Back to the company's"})).status_code == 200
+    bears = await got(doors, path(late))
+    assert (bears["imputation"], bears["interest"]["amount"]) == ("costs_interest_principal", "54.79")
+    assert (await doors.put(terms, json=by_all)).json()["field"] == "cost_of_money"
     other = f"/v1/charges/terms/entity/{uuid7()}"
     assert (await doors.put(other, json=told)).status_code == 404
 
