@@ -134,3 +134,16 @@ async def test_days_that_lie_on_both_sides_of_today_are_refused(world: World, do
     ):
         answer = await doors.post(path, json={"first": first, "last": last})
         assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+async def test_a_reminder_of_what_had_been_paid_by_then_is_counted(world: World, doors: httpx.AsyncClient) -> None:
+    await world.tell(world.issued("FA", FIRST))
+    for due in await world.day(date(2026, 9, 3)):
+        await world.tell(world.sent(due))
+    world.go_to(date(2026, 9, 8), NEWS)
+    await world.tell(world.matched("P1", 500, "FA", 0))
+    await world.tell(world.settled("FA").model_copy(update={"settled_on": date(2026, 9, 2)}))
+    found = await simulated(doors, await standard(doors), last="2026-09-07")
+    assert [(each["step"], each["paid_already"]) for each in found["contacts"]] == [("friendly", True)]
+    assert found["summary"]["paid_already"] == 1
+    assert found["agreement"] == {"both": 1, "here": 0, "there": 0}
