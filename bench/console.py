@@ -36,7 +36,7 @@ from services.console.tables import read_model
 
 INVOICES = int(os.environ.get("RELANCE_BENCH_INVOICES", "1000000"))
 CUSTOMERS, OPEN = INVOICES // 25, INVOICES * 7 // 20
-QUEUES = {"queue": 5_000, "calls": 1_300, "promised": 800, "disputed": 500, "held": 400}
+QUEUES = {"queue": 5_000, "calls": 1_300, "promised": 800, "disputed": 500, "held": 400, "formal": 300}
 TIMES, WARM = 40, 3
 PASSWORD = "correct horse battery staple"
 PLANS = Path(__file__).parents[1] / "docs" / "console-queries.md"
@@ -59,6 +59,8 @@ PAGES = {
     "payments, matched": "/payments?state=matched",
     "promises": "/promises",
     "DSO, months kept": "/dso",
+    "hand-over": "/hand-over",
+    "forecast": "/forecast",
     "operations": "/operations",
     "audit": "/audit",
 }

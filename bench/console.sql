@@ -53,6 +53,14 @@ insert into notice (tenant_id, notice_id, version, reminder_id, entity_id, case_
   select :tenant, md5('n' || n)::uuid, 1, md5('r' || n)::uuid, :entity, md5('c' || n)::uuid, md5('d' || n)::uuid,
          'reminder', 'proposed', 3, '[]', now() from generate_series(1, cast(:queue as int)) n;
 
+insert into notice (tenant_id, notice_id, version, reminder_id, entity_id, case_id, payer_id, kind, state, tone,
+                      covers, sent_at, told_at)
+  select :tenant, md5('f' || n)::uuid, 2, md5('g' || n)::uuid, :entity, md5('c' || n)::uuid, i.payer_id,
+         'formal_notice', 'sent', 5, jsonb_build_array(jsonb_build_object('item_id', i.item_id, 'tone', 5)),
+         now() - interval '40 days', now() - interval '40 days'
+    from generate_series(1, cast(:formal as int)) n
+    join item i on i.tenant_id = :tenant and i.item_id = md5('t' || n)::uuid;
+
 insert into task (tenant_id, task_id, opened_version, entity_id, case_id, payer_id, kind, due_on, opened_at)
   select :tenant, md5('k' || n)::uuid, 1, :entity, md5('c' || n)::uuid, md5('d' || n)::uuid, 'call', current_date,
          now() from generate_series(1, cast(:calls as int)) n;

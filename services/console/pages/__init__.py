@@ -10,7 +10,7 @@ signing                 signing in and out, language and theme
 copies                  the invoice copies behind the link of a mail
 today, approving        the morning's queue, and approving it
 acting, why             what people do about a customer; why something was said or not
-customers invoices balance dso payments silence finding operations   the pages of the work
+customers invoices balance dso forecast payments plans silence handing finding operations   the pages of the work
 policies, ladder, templates, imports, integrations, accounts, journal   the pages of the set-up
 deeds                   what people do through the console, for the audit
 """
@@ -29,6 +29,8 @@ from services.console.pages import (
     dso,
     excel,
     finding,
+    forecast,
+    handing,
     imports,
     integrations,
     invoices,
@@ -38,6 +40,7 @@ from services.console.pages import (
     matching,
     operations,
     payments,
+    plans,
     policies,
     portfolios,
     signing,
@@ -50,7 +53,15 @@ from services.console.pages import (
 
 def listings() -> Sequence[lists.Listing]:
     """Every list: each has its page, and its Excel file at the page's address with `.xlsx`."""
-    return (customers.LISTING, invoices.LISTING, payments.LISTING, silence.PROMISES, silence.DISPUTED, silence.HOLDS)
+    return (
+        customers.LISTING,
+        invoices.LISTING,
+        payments.LISTING,
+        silence.PROMISES,
+        silence.DISPUTED,
+        silence.HOLDS,
+        handing.LISTING,
+    )
 
 
 def routers() -> list[APIRouter]:
@@ -66,7 +77,9 @@ def routers() -> list[APIRouter]:
         invoices,
         balance,
         dso,
+        forecast,
         payments,
+        plans,
         matching,
         portfolios,
         silence,
@@ -80,5 +93,5 @@ def routers() -> list[APIRouter]:
         journal,
         operations,
     )
-    plain = (customers.LISTING, invoices.LISTING)
+    plain = (customers.LISTING, invoices.LISTING, handing.LISTING)
     return [*(room.routes for room in (*rooms, operations)), lists.routes_of(*plain), excel.routes_of(*listings())]

@@ -51,7 +51,7 @@ class NothingChosen(Refused):
     remedy = "Tick the invoices that it is about."
 
 
-async def _debtor(room: Room, person: Person, debtor_id: UUID) -> dict[str, Any]:
+async def about_customer(room: Room, person: Person, debtor_id: UUID) -> dict[str, Any]:
     """The customer that a form is about. Raises NotFound, also outside what this person may see."""
     async with room.database.transaction(person.tenant_id) as db:
         return await customers.one(db, person.tenant_id, debtor_id, limits(person))
@@ -73,7 +73,7 @@ def _undo(path: str, ids: Sequence[object], **more: str) -> str:
 async def hold(request: Request, person: Chaser, form: Posted, debtor_id: UUID) -> Response:
     """Pause a customer, or the chosen invoices of one, until somebody looks again."""
     room = here(request)
-    debtor = await _debtor(room, person, debtor_id)
+    debtor = await about_customer(room, person, debtor_id)
     kind = forms.one_of(form, "kind", HOLDS)
     told = {
         "kind": kind,
@@ -129,7 +129,7 @@ async def promised(room: Room, person: Person, form: FormData, payer_id: UUID) -
 async def promise(request: Request, person: Chaser, form: Posted, debtor_id: UUID) -> Response:
     """The customer promised an amount by a day."""
     room = here(request)
-    debtor = await _debtor(room, person, debtor_id)
+    debtor = await about_customer(room, person, debtor_id)
     return done(request, form, await promised(room, person, form, debtor["payer_id"] or debtor_id))
 
 
@@ -148,7 +148,7 @@ async def cancel(request: Request, person: Chaser, form: Posted, ids: Ids) -> Re
 async def dispute(request: Request, person: Chaser, form: Posted, debtor_id: UUID) -> Response:
     """The customer disputes the chosen invoices, or a part of one."""
     room = here(request)
-    await _debtor(room, person, debtor_id)
+    await about_customer(room, person, debtor_id)
     items = forms.identities(form, "item")
     if not items:
         raise NothingChosen(field="item")
@@ -183,7 +183,7 @@ async def resolve(request: Request, person: Chaser, form: Posted, ids: Ids, outc
 async def call(request: Request, person: Noter, form: Posted, debtor_id: UUID) -> Response:
     """Somebody called, and this came of it; a promise is noted with it."""
     room = here(request)
-    debtor = await _debtor(room, person, debtor_id)
+    debtor = await about_customer(room, person, debtor_id)
     payer = debtor["payer_id"] or debtor_id
 
     async def note(told: dict[str, Any]) -> Any:
@@ -213,7 +213,7 @@ async def called(request: Request, person: Person, form: FormData, payer: UUID, 
 async def note(request: Request, person: Noter, form: Posted, debtor_id: UUID) -> Response:
     """Note something about a customer."""
     room = here(request)
-    await _debtor(room, person, debtor_id)
+    await about_customer(room, person, debtor_id)
     text, pinned = forms.needed(form, "text", most=notes.MOST), form.get("pinned") == "yes"
     async with room.changing(person.tenant_id, person.actor) as change:
         made = await notes.add(change.db, person, debtor_id, text, room.clock.now(), pinned=pinned)
@@ -242,5 +242,6 @@ def proposals(request: Request, overdue: Money | None) -> dict[str, Any]:
         "in_a_week": day + timedelta(days=7),
         "in_two_weeks": day + timedelta(days=14),
         "in_a_quarter": day + timedelta(days=90),
+        "in_a_month": day + timedelta(days=30),
         "promise_amount": overdue,
     }

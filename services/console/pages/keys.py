@@ -34,6 +34,7 @@ ACTS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
         (
             ("c", "acts.call"),
             ("p", "acts.promise"),
+            ("l", "acts.plan"),
             ("d", "acts.dispute"),
             ("h", "acts.hold"),
             ("n", "acts.note"),

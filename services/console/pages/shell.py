@@ -45,11 +45,19 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
             Page("/aged-balance", "balance", "nav.balance", key="b"),
             Page("/payments", "payments", "nav.payments", "payments:read", key="p"),
             Page("/promises", "promises", "nav.promises", "reminders:read", key="r"),
+            Page("/plans", "clock", "nav.plans", "reminders:read", key="a"),
             Page("/disputes", "disputes", "nav.disputes", "reminders:read", key="d"),
             Page("/holds", "holds", "nav.holds", "reminders:read", key="h"),
+            Page("/hand-over", "out", "nav.handing", "reminders:read", key="y"),
         ),
     ),
-    ("nav.steer", (Page("/dso", "dso", "nav.dso", "payments:read", key="s"),)),
+    (
+        "nav.steer",
+        (
+            Page("/dso", "dso", "nav.dso", "payments:read", key="s"),
+            Page("/forecast", "coins", "nav.forecast", "payments:read", key="f"),
+        ),
+    ),
     (
         "nav.settings",
         (
@@ -58,6 +66,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
             Page("/imports", "imports", "nav.imports", key="x"),
             Page("/integrations", "integrations", "nav.integrations", "directory:admin", key="n"),
             Page("/users", "users", "nav.users", "directory:admin", key="u"),
+            Page("/portfolio", "users", "nav.portfolio", "debtors:read", key="w"),
             Page("/audit", "audit", "nav.audit", "audit:read", key="j"),
             Page("/operations", "operations", "nav.operations", "payments:read", key="o"),
         ),

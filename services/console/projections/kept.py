@@ -4,10 +4,11 @@ mark     an invoice about which something was heard that the others do not know 
 owing    one row an invoice that owes now
 account  what one customer owes, by age, as of the days between `counted_on` and `stands_until`
 sale     what was sold on one day
+habit    how late a customer pays, measured once a day when somebody asks
 closing  what stood at the end of a day that is over
 
-They are written by `store.kept` and `store.dso` alone. A mark is added in the transaction that changes what it is
-about; whoever works the others out takes the mark away first, so nothing that was heard is left out of them.
+They are written by `store.kept`, `store.forecast` and `store.dso` alone. A mark is added in the transaction that
+changes what it is about; whoever works the others out takes the mark away first, so nothing is left out of them.
 """
 
 from typing import Any
@@ -88,6 +89,11 @@ def sale(prefix: str, metadata: MetaData) -> Table:
     found = _table(prefix, metadata, "sale", keys, *sums)
     Index(f"{found.name}_stale", found.c.tenant_id, found.c.day, postgresql_where=text("not fresh"))
     return found
+
+
+def habit(prefix: str, metadata: MetaData) -> Table:
+    """By how many days a customer pays late, as measured on `day`; nobody's row is all customers' together."""
+    return _table(prefix, metadata, "habit", (_key("debtor_id"),), _day("day"), _count("delay"), _count("paid"))
 
 
 def closing(prefix: str, metadata: MetaData) -> Table:

@@ -67,7 +67,7 @@ class ReadModel:
         self._work()
         self.mark, self.owing = kept.mark(prefix, metadata), kept.owing(prefix, metadata)
         self.account, self.sale = kept.account(prefix, metadata), kept.sale(prefix, metadata)
-        self.closing = kept.closing(prefix, metadata)
+        self.closing, self.habit = kept.closing(prefix, metadata), kept.habit(prefix, metadata)
 
     def _table(self, name: str, identity: str, *columns: Column[Any]) -> Table:
         keys = (Column("tenant_id", Uuid, primary_key=True), Column(identity, Uuid, primary_key=True))
@@ -101,8 +101,6 @@ class ReadModel:
             _flag("erased"),
         )
         self._index(self.debtor, "payer", "tenant_id", "payer_id")
-        self._index(self.debtor, "name", "tenant_id", sql("lower(name) text_pattern_ops"))
-        self._index(self.debtor, "number", "tenant_id", sql("lower(external_id) text_pattern_ops"))
 
     def _ledger(self) -> None:
         self.invoice = self._table(
@@ -282,6 +280,7 @@ class ReadModel:
         self._index(self.notice, "of_reminder", "tenant_id", "reminder_id")
         self._index(self.notice, "by_state", "tenant_id", "state", "told_at")
         self._index(self.notice, "of_payer", "tenant_id", "payer_id", "told_at")
+        self._index(self.notice, "formal", "tenant_id", "payer_id", postgresql_where=sql("kind = 'formal_notice'"))
 
     def _silence(self) -> None:
         self.hold = self._table(
@@ -396,5 +395,5 @@ class ReadModel:
     @property
     def facts(self) -> list[Table]:
         """Those that the topics alone fill: all but what was worked out of them and kept."""
-        kept_only = (self.mark, self.owing, self.account, self.sale, self.closing)
+        kept_only = (self.mark, self.owing, self.account, self.sale, self.closing, self.habit)
         return [table for table in self.tables if all(table is not each for each in kept_only)]

@@ -1,6 +1,6 @@
 """Customers: their list with what they owe, and one customer's file."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -206,6 +206,14 @@ async def waiting(db: AsyncConnection, tenant_id: UUID, payer_id: UUID) -> dict[
     )
     found = (await db.execute(asked)).one_or_none()
     return dict(found._mapping) if found else None
+
+
+async def names(db: AsyncConnection, tenant_id: UUID, debtors: Collection[UUID]) -> dict[UUID, str | None]:
+    """Customers' names; None for one that was erased."""
+    table = model.debtor
+    asked = select(table.c.debtor_id, table.c.name).where(table.c.tenant_id == tenant_id)
+    rows = await db.execute(asked.where(table.c.debtor_id.in_(list(debtors))))
+    return {row.debtor_id: row.name for row in rows}
 
 
 async def collectors(db: AsyncConnection, tenant_id: UUID) -> list[str]:

@@ -127,6 +127,14 @@ async def by_payer(db: AsyncConnection, tenant_id: UUID, payer_id: UUID, most: i
     return [_line(dict(row._mapping)) for row in await db.execute(newest)]
 
 
+async def owing_money(db: AsyncConnection, tenant_id: UUID, items: Collection[UUID]) -> list[Money]:
+    """What each of these items owes now; those that owe nothing are left out."""
+    item = model.item
+    asked = select(owed(), item.c.currency).where(item.c.tenant_id == tenant_id, open_now())
+    rows = await db.execute(asked.where(item.c.item_id.in_(list(items))))
+    return [Money(minor, currency) for minor, currency in rows]
+
+
 async def owing(db: AsyncConnection, tenant_id: UUID, items: Collection[UUID]) -> dict[UUID, int]:
     """What these items owe now, in minor units."""
     item = model.item

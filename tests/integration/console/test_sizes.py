@@ -38,6 +38,7 @@ LISTS = {
     "/promises": "{} promesse",
     "/disputes": "{} litige",
     "/holds": "",
+    "/hand-over": "{} dossier",
 }
 """A list's address, and how it tells its number."""
 
@@ -62,7 +63,7 @@ async def crowd(request: pytest.FixtureRequest, console: Console, settings: Sett
 
 async def _crowd(console: Console, settings: Settings, tenant: UUID, size: int) -> None:
     loops = Database(settings, "console", "loop")
-    names = ("customers", "open", "queue", "calls", "promised", "disputed", "held")
+    names = ("customers", "open", "queue", "calls", "promised", "disputed", "held", "formal")
     async with loops.transaction() as db:
         # The paid half gives the payments, the other half what is owed.
         await fill(db, dict.fromkeys(names, size) | {"tenant": tenant, "entity": uuid7(), "invoices": 2 * size})
