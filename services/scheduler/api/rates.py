@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, StringConstraints, model_validator
 
+from libs.common.auth import Caller
 from libs.common.errors import Forbidden, NotFound, Refused
 from libs.common.http import Prose, Wire
 from libs.common.ids import uuid7
@@ -16,10 +17,12 @@ from services.scheduler.api.shared import AmountIn, AmountOut, Approves, In, Rea
 from services.scheduler.charges.rates import HALF_YEARLY, Index, half_year
 from services.scheduler.charges.regimes import DayCount, Key
 from services.scheduler.errors import AlreadyEnded, FourEyes
+from services.scheduler.room import Room
 from services.scheduler.store import charges as store
 
 routes = APIRouter(prefix="/v1/charges", tags=["charges"])
 Percent = Annotated[str, StringConstraints(pattern=r"^-?(0|[1-9][0-9]?)(\.[0-9]{1,4})?$")]
+Cost = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]?)(\.[0-9]{1,4})?$")]
 RateState = Literal["shipped", "shipped_unconfirmed", "entered", "approved", "replaced"]
 Scope = Literal["entity", "debtor"]
 
@@ -69,8 +72,6 @@ class NewTerms(Wire):
     day_count: DayCount | None = None
     lump_sum: AmountIn | None = None
     imputation: Literal["principal_first", "costs_interest_principal"] | None = None
-    cost_of_money: Percent | None = None
-    """What a year of money costs the company, in percent: the key figures count overdue money by it."""
     reason: Prose
 
     @model_validator(mode="after")
@@ -79,9 +80,15 @@ class NewTerms(Wire):
             raise ValueError("a rate is a percent, or points on an index, not both")
         if (self.index is None) != (self.points is None):
             raise ValueError("an index goes with its points")
-        if any(each is not None and Decimal(each) < 0 for each in (self.percent, self.points, self.cost_of_money)):
-            raise ValueError("a rate is not negative")
+        if any(each is not None and Decimal(each) < 0 for each in (self.percent, self.points)):
+            raise ValueError("an agreed rate is not negative")
         return self
+
+
+class CompanyTerms(NewTerms):
+    """Terms for all debtors of a company, and what a year of money costs it: the key figures count by that."""
+
+    cost_of_money: Cost | None = None
 
 
 class TermsOut(BaseModel):
@@ -175,9 +182,31 @@ async def approve_rate(rate_id: UUID, caller: Approves, room: In) -> RateOut:
         return _rate_out(await store.approve_rate(asker.db, row, asker.subject, asker.now))
 
 
-@routes.get("/terms/{scope}/{scope_id}")
-async def show_terms(scope: Scope, scope_id: UUID, caller: Reads, room: In) -> TermsOut:
-    """The terms of a company or a debtor."""
+@routes.get("/terms/entities/{entity_id}")
+async def show_company_terms(entity_id: UUID, caller: Reads, room: In) -> TermsOut:
+    """The terms of a company."""
+    return await _shown(room, caller, "entity", entity_id)
+
+
+@routes.get("/terms/debtors/{debtor_id}")
+async def show_debtor_terms(debtor_id: UUID, caller: Reads, room: In) -> TermsOut:
+    """The terms of a debtor."""
+    return await _shown(room, caller, "debtor", debtor_id)
+
+
+@routes.put("/terms/entities/{entity_id}")
+async def set_company_terms(entity_id: UUID, told: CompanyTerms, caller: Writes, room: In) -> TermsOut:
+    """Say what holds for all debtors of a company, and why; a manager's act. Earlier terms stay on record."""
+    return await _set(room, caller, "entity", entity_id, told)
+
+
+@routes.put("/terms/debtors/{debtor_id}")
+async def set_debtor_terms(debtor_id: UUID, told: NewTerms, caller: Writes, room: In) -> TermsOut:
+    """Say what was agreed with a debtor, and why; a manager's act. Earlier terms stay on record."""
+    return await _set(room, caller, "debtor", debtor_id, told)
+
+
+async def _shown(room: Room, caller: Caller, scope: Scope, scope_id: UUID) -> TermsOut:
     async with room.database.transaction(caller.tenant_id) as db:
         found = (await store.terms_now(db, caller.tenant_id, [scope_id])).get(scope_id)
     if found is None or found["scope"] != scope:
@@ -185,27 +214,20 @@ async def show_terms(scope: Scope, scope_id: UUID, caller: Reads, room: In) -> T
     return _terms_out(found)
 
 
-@routes.put("/terms/{scope}/{scope_id}")
-async def set_terms(scope: Scope, scope_id: UUID, told: NewTerms, caller: Writes, room: In) -> TermsOut:
-    """Say what was agreed with a debtor, or with all of a company's, and why; a manager's act. Earlier ones stay."""
+async def _set(room: Room, caller: Caller, scope: Scope, scope_id: UUID, told: NewTerms) -> TermsOut:
     if not caller.roles & MAY_WAIVE:
         raise Forbidden("Only a manager sets terms.", remedy="Ask a person with the role manager.")
-    if scope == "debtor" and told.cost_of_money is not None:
-        raise Refused(
-            "What money costs is the company's.", field="cost_of_money", remedy="Set it in the company's terms."
-        )
-    lump = told.lump_sum.money() if told.lump_sum else None
     async with room.asking(caller) as asker:
-        known = await store.knows(asker.db, asker.tenant, scope, scope_id)
-        if not known:
+        if not await store.knows(asker.db, asker.tenant, scope, scope_id):
             raise NotFound(f"There is no {scope} {scope_id} here.")
+        lump = told.lump_sum.money() if told.lump_sum else None
         row = {
             "tenant_id": asker.tenant, "terms_id": uuid7(), "scope": scope, "scope_id": scope_id,
             "regime": told.regime, "percent": told.percent, "series": told.index, "points": told.points,
             "day_count": told.day_count, "lump_minor": lump.minor if lump else None,
             "currency": lump.currency if lump else None, "imputation": told.imputation,
-            "cost_of_money": told.cost_of_money, "reason": told.reason,
-            "author": asker.subject, "set_at": asker.now,
+            "cost_of_money": told.cost_of_money if isinstance(told, CompanyTerms) else None,
+            "reason": told.reason, "author": asker.subject, "set_at": asker.now,
         }  # fmt: skip
         await store.set_terms(asker.db, row)
     return _terms_out(row)

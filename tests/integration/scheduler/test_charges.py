@@ -189,7 +189,7 @@ async def test_nothing_is_claimed_of_consumers_and_the_reason_is_shown(late: Wor
 async def test_a_contract_holds_above_the_floor_and_interest_first_where_it_says_so(
     late: World, doors: httpx.AsyncClient, settings: Settings
 ) -> None:
-    terms = f"/v1/charges/terms/debtor/{late.debtor('A')}"
+    terms = f"/v1/charges/terms/debtors/{late.debtor('A')}"
     assert (await doors.get(terms)).status_code == 404
     told: dict[str, Any] = {
         "percent": "5.00", "imputation": "costs_interest_principal", "reason": "Framework contract of 2024, art. 7",
@@ -206,14 +206,14 @@ async def test_a_contract_holds_above_the_floor_and_interest_first_where_it_says
     for change, field in (({"index": "ecb_mro"}, "points"), ({"percent": "-1"}, "percent")):
         answer = await doors.put(terms, json=told | change)
         assert answer.status_code == 422, field
-    company = f"/v1/charges/terms/entity/{late.entity}"
+    company = f"/v1/charges/terms/entities/{late.entity}"
     by_all = {"imputation": "costs_interest_principal", "percent": "20", "cost_of_money": "5", "reason": "For all"}
     assert (await doors.put(company, json=by_all)).status_code == 200
     assert (await doors.put(terms, json={"reason": "Back to the company's"})).status_code == 200
     bears = await got(doors, path(late))
     assert (bears["imputation"], bears["interest"]["amount"]) == ("costs_interest_principal", "54.79")
     assert (await doors.put(terms, json=by_all)).json()["field"] == "cost_of_money"
-    other = f"/v1/charges/terms/entity/{uuid7()}"
+    other = f"/v1/charges/terms/entities/{uuid7()}"
     assert (await doors.put(other, json=told)).status_code == 404
 
 

@@ -48,7 +48,7 @@ async def test_collection_says_how_much_how_late_and_at_what_cost(month: World, 
     cost = (await got(doors, "/v1/kpis/collection", percent="7.3", **MONTH))["figures"][0]["cost_of_overdue"]
     assert cost == {"amount": "3.90", "currency": "EUR"}, "500 × 7.3 % × (10 + 29) / 365"
     terms = {"cost_of_money": "14.6", "reason": "The overdraft of 2026"}
-    assert (await doors.put(f"/v1/charges/terms/entity/{month.entity}", json=terms)).status_code == 200
+    assert (await doors.put(f"/v1/charges/terms/entities/{month.entity}", json=terms)).status_code == 200
     ours = await got(doors, "/v1/kpis/collection", entity_id=str(month.entity), **MONTH)
     assert ours["figures"][0]["cost_of_overdue"]["amount"] == "7.80"
 
