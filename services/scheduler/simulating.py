@@ -27,6 +27,8 @@ from services.scheduler.store import simulations as store
 from services.scheduler.store.policies import Policies
 
 BEFORE_CLOSING = timedelta(minutes=1)
+AGAIN = 8
+"""Releases of a reminder that may have been stopped before one of them left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,10 @@ class Sent:
     kind: str
 
 
-def reminder_of(case: Case, notice: Notice) -> UUID:
-    """The id that the reminder has, or would have."""
+def reminder_of(case: Case, notice: Notice, again: int = 0) -> UUID:
+    """The id that the reminder has, or would have after so many releases that were stopped before it left."""
     return ids.reminder_id(
-        (ids.occurrence_id(case.tenant_id, row.item.item_id, row.item.cycle, row.step.key), row.release)
+        (ids.occurrence_id(case.tenant_id, row.item.item_id, row.item.cycle, row.step.key), row.release + again)
         for row in notice.rows
         if row.completes
     )
@@ -177,6 +179,8 @@ class Replay:
 
     def _leaves(self, situation: Situation, case: Case, notice: Notice, today: date) -> None:
         contact = _contact(situation.row, case, notice, today, self.settled)
+        known = (reminder_of(case, notice, again) for again in range(AGAIN))
+        contact = replace(contact, reminder_id=next((one for one in known if one in self.left), contact.reminder_id))
         self.contacts.append(contact)
         really = self.left.get(contact.reminder_id)
         bounced = really is not None and really.bounced

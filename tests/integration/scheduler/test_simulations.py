@@ -147,3 +147,17 @@ async def test_a_reminder_of_what_had_been_paid_by_then_is_counted(world: World,
     assert [(each["step"], each["paid_already"]) for each in found["contacts"]] == [("friendly", True)]
     assert found["summary"]["paid_already"] == 1
     assert found["agreement"] == {"both": 1, "here": 0, "there": 0}
+
+
+async def test_a_reminder_that_was_stopped_before_it_left_is_known_again(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    await world.tell(world.issued("FA", FIRST))
+    first = await world.day(date(2026, 9, 3))
+    await world.tell(world.stopped(first[0], "feed_stale"))
+    second = await world.day(date(2026, 9, 3), 9)
+    assert second[0].lines[0].release == 2
+    await world.tell(world.sent(second[0]))
+    world.go_to(date(2026, 9, 14))
+    found = await simulated(doors, await standard(doors), last="2026-09-09")
+    assert found["agreement"] == {"both": 1, "here": 0, "there": 0}
