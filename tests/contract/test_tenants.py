@@ -146,9 +146,15 @@ def _foreign(it: Operation, names: list[str], lived: Lived) -> list[str]:
     """The operation's path on the first tenant's objects; other parameters get something harmless."""
     found = [it.path]
     for name in it.ids():
-        values = lived.candidates(name) if name in names else ["x"]
+        values = lived.candidates(name) if name in names else _harmless(it, name)
         found = [path.replace("{" + name + "}", value) for path in found for value in values[:3]]
     return found
+
+
+def _harmless(it: Operation, name: str) -> list[str]:
+    """A value of a path's parameter that is no id: one of those that the document lists, or a word."""
+    told = next((one["schema"] for one in it.told.get("parameters", []) if one["name"] == name), {})
+    return [str(each) for each in told.get("enum", [])] or ["x"]
 
 
 async def _knock(it: Operation, path: str, lived: Lived) -> list[str]:
