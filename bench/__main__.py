@@ -24,12 +24,14 @@ RESULTS = Path(__file__).parent / "results.json"
 
 
 async def measure(rooms: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The rows of these rooms, one room after another on the same servers."""
+    """The rows of these rooms, one room after another on the same servers; kept room by room."""
     found: list[dict[str, Any]] = []
     async with stack() as settings:
         for room in rooms:
             print(f"measuring {room} …", file=sys.stderr)
-            found += await import_module(f"bench.{room}").rows(settings)
+            rows = await import_module(f"bench.{room}").rows(settings)
+            keep(rows, whole=False)
+            found += rows
     return found
 
 
