@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.clock import today
-from libs.common.errors import Refused
+from libs.common.errors import Refused, Unavailable
 from libs.common.money import Money, from_wire, total
 from services.console.pages import forms
 from services.console.pages.acting import Chaser, NothingChosen, about_customer
@@ -80,8 +80,14 @@ def _read(told: dict[str, Any], names: dict[UUID, str | None], day: date) -> dic
 async def plan_list(request: Request, person: Reader, state: Words = "running", cursor: Words = "") -> Response:
     """The plans of one state, and what came of each."""
     which = state if state in STATES else "running"
-    plans, more = await _page(here(request), person, which, cursor)
+    plans: list[dict[str, Any]] = []
+    more, away = None, False
+    try:
+        plans, more = await _page(here(request), person, which, cursor)
+    except Unavailable:  # the page says so
+        away = True
     facts: dict[str, Any] = {
+        "away": away,
         "plans": plans,
         "state": which,
         "states": STATES,
