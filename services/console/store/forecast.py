@@ -11,12 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Date,
     Integer,
     Numeric,
     Select,
-    Subquery,
     and_,
     case,
     cast,
@@ -125,7 +125,7 @@ async def expected(
             max(day, monday + timedelta(weeks=place)),
             told("expected", place),
             told("due", place),
-            placed[("expected", place)].count_ if ("expected", place) in placed else 0,
+            int(placed[("expected", place)].count_) if ("expected", place) in placed else 0,
         )
         for place in range(WEEKS)
     ]
@@ -141,16 +141,17 @@ def _by_week(tenant_id: UUID, day: date, delay: int, entity: UUID | None) -> Any
     if entity is not None:
         mine.append(item.c.entity_id == entity)
     likely = type_coerce(item.c.due_date + func.coalesce(habit.c.delay, delay), Date).label("likely")
-    each = select(item.c.currency, item.c.due_date, likely, owed.label("owed"))
-    lines = each.select_from(item.outerjoin(habit, of_debtor)).where(*mine).subquery("lines")
+    sums = (func.sum(owed).label("owed"), func.count().label("items"))
+    days = select(item.c.currency, item.c.due_date, likely, *sums).select_from(item.outerjoin(habit, of_debtor))
+    lines = days.where(*mine).group_by(item.c.currency, item.c.due_date, likely).cte("lines")
     return union_all(_grouped("expected", lines, lines.c.likely, day), _grouped("due", lines, lines.c.due_date, day))
 
 
-def _grouped(kind: str, lines: Subquery, on: ColumnElement[date], day: date) -> Select[Any]:
+def _grouped(kind: str, lines: CTE, on: ColumnElement[date], day: date) -> Select[Any]:
     monday = day - timedelta(days=day.weekday())
     days = type_coerce(on - literal(monday), Integer)
     week = func.least(days // 7, LATER)
     place = case((on < day, BEYOND), else_=week).label("place")
-    summed = (func.sum(lines.c.owed).label("owed"), func.count().label("count_"))
+    summed = (func.sum(lines.c.owed).label("owed"), func.sum(lines.c["items"]).label("count_"))
     asked = select(literal(kind).label("kind"), lines.c.currency, place, *summed)
     return asked.group_by(lines.c.currency, place)
