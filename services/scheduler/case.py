@@ -273,7 +273,8 @@ def rungs(item: Item, policy: Policy) -> tuple[Step, ...]:
     """
     left = policy.rungs
     if item.marks and (heard := _heard_elsewhere(item, policy)):
-        left = tuple(step for step in left if step.tone > heard or step.key in {mark.step_key for mark in item.marks})
+        said = {mark.step_key for mark in item.marks if mark.state in DONE | UNENDED}
+        left = tuple(step for step in left if step.tone > heard or step.key in said)
     if item.cycle == 1:
         return (*policy.imported, *left) if item.take_over == "statement" else left
     reached = item.level(before_cycle=item.cycle)
