@@ -273,7 +273,8 @@ def rungs(item: Item, policy: Policy) -> tuple[Step, ...]:
     """
     left = policy.rungs
     if item.marks and (heard := _heard_elsewhere(item, policy)):
-        said = {mark.step_key for mark in item.marks if mark.state in DONE | UNENDED}
+        now = (mark for mark in item.marks if mark.cycle == item.cycle and mark.state in DONE | UNENDED)
+        said = {mark.step_key for mark in now}
         left = tuple(step for step in left if step.tone > heard or step.key in said)
     if item.cycle == 1:
         return (*policy.imported, *left) if item.take_over == "statement" else left

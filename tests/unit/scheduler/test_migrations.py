@@ -21,6 +21,8 @@ DUES = st.lists(st.integers(0, 25), min_size=3, max_size=3)
 
 BOUNCED_THERE = [(6, "bounce", "A"), (1, "good", "A"), (8, "fine", "A"), (1, "slow", "A"), (1, "good", "A")]
 """What bounced under one policy is said under another; back under the first it is not said again."""
+CAME_BACK_THERE = [(2, "paid", "C"), (1, "reopened", "C"), (1, "good", "A"), (5, "standard", "A")]
+"""What one policy said in the cycle before is not said again by it after another said it in this one."""
 
 
 @cache
@@ -78,6 +80,7 @@ def test_a_case_that_is_moved_about_hears_nothing_twice_or_softer(
 @settings(max_examples=200, deadline=None)
 @given(EVENTS, DUES)
 @example(BOUNCED_THERE, [0, 0, 0])
+@example(CAME_BACK_THERE, [0, 0, 0])
 def test_policies_whose_steps_have_other_names_repeat_no_tone(
     events: list[tuple[int, str, str]], dues: list[int]
 ) -> None:
