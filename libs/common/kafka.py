@@ -19,6 +19,9 @@ from libs.common.settings import Settings
 
 POLL = 500
 """Records a consumer takes at once."""
+FETCH_WAIT_MS = 100
+"""How long the broker holds a request for which it has nothing. aiokafka has one request at a time under way: while it
+waits for some partitions, what comes on the others waits with it."""
 _DAY = 86_400_000
 
 
@@ -74,6 +77,7 @@ def consumer(settings: Settings, group: str | None, topics: Iterable[str] = ()) 
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_poll_records=POLL,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         session_timeout_ms=10_000,
         heartbeat_interval_ms=2_000,
         rebalance_timeout_ms=30_000,
