@@ -30,7 +30,8 @@ LOOK = 0.05
 """Seconds between looks at what was handled: what is seen late counts as handled late."""
 PATIENCE = 300
 HEARERS = {"scheduler": "item", "payment_matching": "open_item"}
-"""The services that hear invoices, with the table that shows that one was handled."""
+"""The services that act on invoices, with the table that shows that one was handled."""
+ALL = HEARERS | {"notifier": "invoice", "console": "item"}
 
 
 async def rows(settings: Settings) -> list[dict[str, Any]]:
@@ -45,6 +46,7 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
         await ledgers.hold(tenant.tenant, 1, {"scheduler": "directory_entity"})
         lists = await _lists(tenant)
         await ledgers.hold(tenant.tenant, (LISTS + 1) * LINES)
+        await ledgers.rest(tenant.tenant)
         late = await _handled(tenant, ledgers)
     return [
         figure("five idle services, resident", memory / 2**20, "MB", target=600, at_most=True),
@@ -98,13 +100,13 @@ class Ledgers:
     """What the services that hear invoices have on record, as any other transaction sees it: committed."""
 
     def __init__(self, settings: Settings) -> None:
-        self.databases = {service: Database(settings, service, "loop", pool=1) for service in HEARERS}
+        self.databases = {service: Database(settings, service, "loop", pool=1) for service in ALL}
 
     async def close(self) -> None:
         for database in self.databases.values():
             await database.close()
 
-    async def hold(self, tenant: UUID, count: int, tables: Mapping[str, str] = HEARERS) -> None:
+    async def hold(self, tenant: UUID, count: int, tables: Mapping[str, str] = ALL) -> None:
         """Return when each of them has that many rows of the tenant."""
         async with asyncio.timeout(PATIENCE):
             for service, table in tables.items():
@@ -115,6 +117,16 @@ class Ledgers:
                     await asyncio.sleep(0.2)
                     async with database.transaction() as db:
                         found = await db.scalar(asked, {"tenant": tenant}) or 0
+
+    async def rest(self, tenant: UUID) -> None:
+        """Return when the cases of the tenant have been decided too: what follows is an ordinary hour."""
+        asked = text("select count(*) from payer_case where tenant_id = :tenant and next_at <= now()")
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                async with self.databases["scheduler"].transaction() as db:
+                    if not await db.scalar(asked, {"tenant": tenant}):
+                        return
+                await asyncio.sleep(0.5)
 
     async def watch(self, tenant: UUID, wanted: set[UUID], answered: Callable[[], Any]) -> dict[UUID, float]:
         """When each invoice was first seen in all of them, looking 20 times a second at those that were answered."""
