@@ -19,15 +19,24 @@ from services.payment_matching.store.candidates import Claimed
 from services.payment_matching.world import World
 
 _FIND = text("""
-    select distinct g.ord, i.tenant_id, i.item_id
-      from unnest(cast(:ords as int[]), cast(:tenants as uuid[]), cast(:items as uuid[]), cast(:invoices as uuid[]),
-                  cast(:numbers as text[])) as g(ord, tenant_id, item_id, invoice_id, number)
-      join open_item i on i.tenant_id = g.tenant_id
-       and (i.item_id = g.item_id or i.invoice_id = g.invoice_id or i.item_id in (
-            select k.item_id from item_key k
-             where k.tenant_id = g.tenant_id and k.key = g.number and k.kind = 'number'))
+    with given as (
+        select * from unnest(cast(:ords as int[]), cast(:tenants as uuid[]), cast(:items as uuid[]),
+                             cast(:invoices as uuid[]), cast(:numbers as text[]))
+                      as g(ord, tenant_id, item_id, invoice_id, number))
+    select g.ord, i.tenant_id, i.item_id from given g
+      join open_item i on i.tenant_id = g.tenant_id and i.item_id = g.item_id
+     where not i.cancelled
+    union
+    select g.ord, i.tenant_id, i.item_id from given g
+      join open_item i on i.tenant_id = g.tenant_id and i.invoice_id = g.invoice_id
+     where not i.cancelled
+    union
+    select g.ord, i.tenant_id, i.item_id from given g
+      join item_key k on k.tenant_id = g.tenant_id and k.key = g.number and k.kind = 'number'
+      join open_item i on i.tenant_id = k.tenant_id and i.item_id = k.item_id
      where not i.cancelled
 """)
+"""One branch for each way of naming an item, each on its index: as one condition with `or` it would read them all."""
 
 
 @dataclass

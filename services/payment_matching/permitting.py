@@ -26,7 +26,8 @@ CASH_TOLERANCE = 5
 """Whole units of a currency by which a debt may exceed the cash and still be meant by it."""
 PATIENCE = 0.6
 GLANCE = 0.02
-AHEAD_OF_DUE = frozenset({"pre_due"})
+LISTING = frozenset({"pre_due", "statement"})
+"""Notices that do not call anything late: the last banking day is enough for them."""
 THANKS = "acknowledge"
 """A thank-you asks for nothing: only what the item owes counts, not money on account nor how fresh the bank is."""
 
@@ -146,7 +147,7 @@ class Looking:
             return False
         now = today(self.clock, entity.time_zone if entity else "Europe/Paris")
         needed = last_banking_day_before(now)
-        if ask.kind not in AHEAD_OF_DUE:
+        if ask.kind not in LISTING:
             due = [row.due_on for item in ask.items if (row := ledger.items.get(item.item_id)) and row.due_on < now]
             needed = max([needed, *(banking_days_after(day, 1) for day in due)])
         return any(

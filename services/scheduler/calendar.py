@@ -71,6 +71,13 @@ def previous_banking_day(day: date) -> date:
     return day
 
 
+def statements_needed(today: date, due: date | None = None) -> date:
+    """The day that bank statements must reach before something is asked for: the last banking day, and for a reminder
+    of what was `due` one banking day after that, since money paid in time is booked by then."""
+    last = previous_banking_day(today)
+    return last if due is None else max(last, add_banking_days(due, 1))
+
+
 @dataclass(frozen=True)
 class Calendar:
     """The business days of a country and the clock of a zone. Answers are remembered for the calendar's life."""

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from libs.common.events.reminders import Approval
+from services.scheduler.calendar import statements_needed
 from services.scheduler.case import TO_PAYER, Case, Item, Mark, Reason
 from services.scheduler.policy import STRICTNESS, Step
 
@@ -84,7 +85,7 @@ def ladder_notice(ready: Sequence[Verdict], others: Sequence[Verdict], day: Toda
         listed = [
             verdict
             for verdict in (*ready, *others)
-            if verdict.item.item_id not in chosen_ids and _may_ride(verdict, day.today, step, anchor)
+            if verdict.item.item_id not in chosen_ids and _may_ride(verdict, day, step, anchor)
         ]
     rows = [_row(verdict, True) for verdict in chosen]
     rows += [_row(verdict, _ends_with(verdict, step, day.gap_end), step) for verdict in listed]
@@ -185,11 +186,19 @@ def _grouped(verdict: Verdict, anchor: Verdict, step: Step) -> bool:
     return step.grouping != "account" or verdict.item.debtor_id == anchor.item.debtor_id
 
 
-def _may_ride(verdict: Verdict, today: date, step: Step, anchor: Verdict) -> bool:
-    """Overdue, of the group, and silent only because its own day has not come."""
-    if verdict.item.due_date >= today or not _grouped(verdict, anchor, step):
+def _may_ride(verdict: Verdict, day: Today, step: Step, anchor: Verdict) -> bool:
+    """Overdue as far as the bank has told, of the group, and silent only because its own day has not come."""
+    due = verdict.item.due_date
+    if due >= day.today or not _grouped(verdict, anchor, step) or not _told_unpaid(due, day):
         return False
     return verdict.ready or (verdict.block is not None and verdict.block.code in LISTED)
+
+
+def _told_unpaid(due: date, day: Today) -> bool:
+    """Whether bank statements reach far enough to tell that what was `due` was not paid in time."""
+    case = day.case
+    needed = statements_needed(day.today, due)
+    return not case.feed_required or (case.covered_to is not None and case.covered_to >= needed)
 
 
 def _ends_with(verdict: Verdict, step: Step, gap_end: date) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from services.scheduler import stating, thanking
-from services.scheduler.calendar import Calendar, add_banking_days, previous_banking_day
+from services.scheduler.calendar import Calendar, statements_needed
 from services.scheduler.case import (
     DONE,
     IN_FLIGHT,
@@ -227,9 +227,7 @@ def _stale(item: Item, step: Step, day: Day) -> Reason | None:
     covered = day.case.covered_to
     if covered is None:
         return Reason("feed_missing")
-    needed = previous_banking_day(day.today)
-    if step.kind != "pre_due":
-        needed = max(needed, add_banking_days(item.due_date, 1))
+    needed = statements_needed(day.today, None if step.kind in ("pre_due", "statement") else item.due_date)
     return None if covered >= needed else Reason("feed_stale", {"covered_to": covered, "needed": needed})
 
 

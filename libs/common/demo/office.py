@@ -20,6 +20,8 @@ from libs.common.settings import PORTS, Settings
 from libs.common.webhooks import sign
 
 QUIET_ROUNDS = 2
+STEP = 0.02
+"""Seconds between looks at services that are still busy: looking costs them as much as working."""
 
 
 class Answered(RelanceError):
@@ -161,15 +163,22 @@ class Office:
         twice over; so what one loop leaves for the next is seen. Raises TimeoutError with what is left.
         """
         end = time.monotonic() + timeout
-        records, quiet = -1, 0
+        quiet = 0
         while quiet < QUIET_ROUNDS:
             if time.monotonic() > end:
                 raise TimeoutError(f"Not settled in {timeout} s: {await self.work()}")
-            work = await self._of_each("POST", "/internal/v1/work/rest")
-            busy = len(work) < len(PORTS) or any(_busy(left) for left in work.values())
-            lag, recorded = await self.listening.look()
-            quiet = 0 if busy or lag or recorded != records else quiet + 1
-            records = recorded
+            quiet = quiet + 1 if await self._quiet() else 0
+            if not quiet:
+                await asyncio.sleep(STEP)
+
+    async def _quiet(self) -> bool:
+        """Whether nothing came of a whole pass. The loops are only woken when all that was said has been heard."""
+        lag, recorded = await self.listening.look()
+        if lag:
+            return False
+        work = await self._of_each("POST", "/internal/v1/work/rest")
+        busy = len(work) < len(PORTS) or any(_busy(left) for left in work.values())
+        return not busy and await self.listening.look() == (0, recorded)
 
 
 def _busy(left: dict[str, Any]) -> bool:

@@ -76,9 +76,7 @@ class Play:
         await self._end_disputes(day)
         self._at(day, time(9, 30))
         await self.office.settled(60)
-        if staffed:
-            await self._approve()
-            await self._calls(day)
+        if staffed and await self._approve() + await self._calls(day):
             await self.office.settled(60)
         await self._read(day)
 
@@ -122,8 +120,8 @@ class Play:
             await self.office.post("payment_matching", f"{path}/allocations", {"allocations": lines}, by=TREASURER)
             self.happened["rapprochements confirmés"] += 1
 
-    async def _approve(self) -> None:
-        """What waits for a person is read and approved, formal notices by a second one, one by one."""
+    async def _approve(self) -> int:
+        """What waits for a person is read and approved, formal notices by a second one, one by one; how many."""
         listed = await self.office.get("notifier", "/v1/notices", params={"state": "proposed", "limit": 200})
         for notice in listed["notices"]:
             body = {"ids": [notice["id"]], "as_of": listed["as_of"], "count": 1, "sums": notice["sums"]}
@@ -131,15 +129,17 @@ class Play:
             if answer["awaiting_second"]:
                 await self.office.ask("POST", "notifier", "/v1/notices/approve", by=SECOND, json=body)
             self.happened["avis approuvés"] += 1
+        return len(listed["notices"])
 
-    async def _calls(self, day: date) -> None:
-        """Each open call is made: a promise, or nobody answers."""
+    async def _calls(self, day: date) -> int:
+        """Each open call is made: a promise, or nobody answers; how many tasks there were."""
         listed = await self.office.get("notifier", "/v1/tasks", params={"state": "open", "limit": 200})
         for task in listed["tasks"]:
             if task["kind"] == "call":
                 await self._call(task, day)
             elif task["kind"] in ("reply", "internal_notice") or task["title"].startswith("Poster"):
                 await self._done(task, "done")
+        return len(listed["tasks"])
 
     async def _call(self, task: dict[str, Any], day: date) -> None:
         numbers = list(dict.fromkeys(NUMBER.findall(task["body"])))

@@ -67,6 +67,13 @@ def test_a_rider_completes_only_its_own_step_and_only_within_the_gap() -> None:
     assert rows == {"A": ("firm", True), "B": ("friendly", True), "C": ("firm", False)}
 
 
+@pytest.mark.parametrize(("due", "numbers"), [(date(2026, 9, 9), ["A", "B"]), (date(2026, 9, 10), ["A"])])
+def test_what_may_have_been_paid_since_the_last_statement_does_not_ride(due: date, numbers: list[str]) -> None:
+    items = (item("A", DUE), item("B", due))
+    decision = decided(date(2026, 9, 11), *items, feed_required=True, covered_to=date(2026, 9, 10))
+    assert [row.item.number for row in decision.notices[0].rows] == numbers
+
+
 def test_reminding_one_invoice_never_hides_the_others() -> None:
     decision = decided(date(2026, 9, 3), item("A", DUE), item("B", date(2026, 9, 2)), item("C", date(2026, 8, 20)))
     assert [row.item.number for row in decision.notices[0].rows] == ["C", "A", "B"]
