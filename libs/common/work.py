@@ -1,17 +1,19 @@
 """What a process has left to do, and a way to wake it: for `relance status`, operations, the demo and tests.
 
-The two routes are internal. `rests` counts how often a loop found nothing more to do; one that has rested twice since
-it was nudged has made a whole pass after the nudge. A consumer does not rest: its lag tells.
+The two routes are internal. `rests` counts how often a loop found nothing more to do: one that rested when it was
+nudged has made a whole pass when it rests again, one that was at work when it has rested twice. A consumer does not
+rest: its lag tells.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from libs.common.auth import Caller, requires_service
 from libs.common.db import Database
@@ -19,7 +21,6 @@ from libs.common.runtime import App, Pulse
 from libs.common.tables import dead_letter, outbox, parked
 
 CONSUMER = "consumer"
-WHOLE_PASS = 2
 WITHIN, STEP = 5.0, 0.005
 """Seconds that a pass is waited for, and between looks."""
 
@@ -70,31 +71,36 @@ def _router(app: App, loops: Database) -> APIRouter:
 
 
 async def _passes(pulses: Sequence[Pulse]) -> None:
-    goals = [(pulse, pulse.rests + WHOLE_PASS) for pulse in pulses]
+    goals = [(pulse, pulse.rests + (1 if pulse.resting else 2)) for pulse in pulses]
     end = time.monotonic() + WITHIN
     while (late := [pulse for pulse, goal in goals if pulse.rests < goal]) and time.monotonic() < end:
         for pulse in late:
-            pulse.nudge()
+            if pulse.resting:
+                pulse.nudge()
         await asyncio.sleep(STEP)
 
 
+@cache
+def _queued() -> Select[Any]:
+    age = func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.recorded_at))
+    letters = select(func.count()).select_from(dead_letter).where(dead_letter.c.state == "open").scalar_subquery()
+    behind = select(func.count()).select_from(parked).scalar_subquery()
+    waiting, oldest = func.count().label("waiting"), func.coalesce(age, 0).label("oldest")
+    return select(waiting, oldest, letters.label("letters"), behind.label("behind")).select_from(outbox)
+
+
 async def _left(app: App, loops: Database) -> WorkLeft:
-    queued = select(
-        func.count(), func.coalesce(func.extract("epoch", func.clock_timestamp() - func.min(outbox.c.recorded_at)), 0)
-    ).select_from(outbox)
     async with loops.transaction() as db:
-        waiting, oldest = (await db.execute(queued)).one()
-        letters = await db.scalar(select(func.count()).select_from(dead_letter).where(dead_letter.c.state == "open"))
-        behind = await db.scalar(select(func.count()).select_from(parked))
+        left = (await db.execute(_queued())).one()
     states = {
         name: LoopState(turns=pulse.turns, rests=pulse.rests, resting=pulse.resting, held=pulse.held)
         for name, pulse in app.pulses.items()
     }
     return WorkLeft(
         service=app.service,
-        outbox=waiting,
-        oldest_seconds=float(oldest),
-        dead_letters=letters or 0,
-        parked=behind or 0,
+        outbox=left.waiting,
+        oldest_seconds=float(left.oldest),
+        dead_letters=left.letters,
+        parked=left.behind,
         loops=states,
     )

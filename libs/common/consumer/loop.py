@@ -49,7 +49,8 @@ STALL_EVERY = 20.0
 STOPPED_REST = 2.0
 RESTS, RESTS_BEHIND, REST_MOST = 3.0, 0.5, 0.1
 """After a batch a member rests three times as long as it worked, half as long while it catches up, 0.1 s at most
-unless told otherwise: records come together and share a commit, and the doors of the machine get their turn."""
+unless told otherwise; what it waited for the batch counts as rest. So records come together and share a commit and the
+doors of the machine get their turn, and what comes after a silence is passed on at once."""
 REMEMBERED = timedelta(days=400)
 
 Batch = Mapping[TopicPartition, Sequence[Any]]
@@ -102,7 +103,7 @@ class Consumer(ConsumerRebalanceListener):
         """Whether a rebalance waits for the batch in hand."""
         self._looked_at = float("-inf")
         self._taken = 0
-        self._heard_at = 0.0
+        self._heard_at = self._free_at = 0.0
         self._waiting: set[tuple[TopicPartition, int]] = set()
         self._next: dict[TopicPartition, int] = {}
         self._stopped: set[TopicPartition] = set()
@@ -193,8 +194,10 @@ class Consumer(ConsumerRebalanceListener):
     async def _let_others(self, batch: Batch) -> None:
         """Rest after a batch, shortly."""
         self._taken = sum(map(len, batch.values()))
-        took = asyncio.get_running_loop().time() - self._heard_at
-        await asyncio.sleep(min(self.rest, took * (RESTS_BEHIND if self.behind() else RESTS)))
+        loop = asyncio.get_running_loop()
+        took, waited = loop.time() - self._heard_at, self._heard_at - self._free_at
+        await asyncio.sleep(max(0, min(self.rest, took * (RESTS_BEHIND if self.behind() else RESTS)) - waited))
+        self._free_at = loop.time()
 
     async def _take(self, batch: Batch) -> None:
         async with self._busy:
