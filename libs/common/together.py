@@ -1,8 +1,8 @@
 """The shared commit: what arrives while a commit is under way shares the next one.
 
 A lone arrival is committed at once; in a stream commits are `PAUSE` apart, since a commit for six costs little more
-than one for one. Each caller is answered only after the commit that took
-it; when a group fails, each of its members is tried alone, so that one bad arrival fails by itself.
+than one for one. Each caller is answered only after the commit that took it; when a group fails, each of its members
+is tried alone, so that one bad arrival fails by itself.
 """
 
 import asyncio

@@ -98,7 +98,9 @@ class Sweep:
         """While the consumer catches up, what a decision rests on is about to change: wait for it, but not for long."""
         end = time.monotonic() + BEHIND_FOR
         while self.behind() and time.monotonic() < end and not pulse.stopping.is_set():
+            pulse.held = 1
             await pulse.rest(REST)
+        pulse.held = 0
 
     async def once(self) -> Swept:
         """One transaction: claim, decide, record."""
