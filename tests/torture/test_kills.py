@@ -17,7 +17,8 @@ import psutil
 import pytest
 
 from libs.common.crash import POINTS
-from libs.common.demo.office import Answered, Listening
+from libs.common.demo.listening import Listening
+from libs.common.demo.office import Answered
 from libs.common.devstack import control
 from libs.common.settings import PORTS
 from tests.support import eventually

@@ -8,14 +8,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.structs import TopicPartition
 
-from libs.common import kafka
 from libs.common.auth import service_token
+from libs.common.demo.listening import Listening
 from libs.common.directory import INSTALLATION
 from libs.common.errors import RelanceError
-from libs.common.events import HEARD, OWNERS, PARTITIONS
 from libs.common.settings import PORTS, Settings
 from libs.common.webhooks import sign
 
@@ -112,13 +109,14 @@ class Office:
         self.tenant = UUID(made["tenant_id"])
         return made
 
-    async def open_entity(self, name: str, *, live: bool = True, **facts: Any) -> UUID:
-        """An entity; `live` lets its reminders leave at once, as those of a company that has sent them for years."""
+    async def open_entity(self, name: str, *, live: bool = True, approvals: str = "policy", **facts: Any) -> UUID:
+        """An entity; `live` lets its reminders leave at once, as those of a company that has sent them for years, with
+        `approvals` as the policy says or each confirmed by a person."""
         mail = facts.pop("sender_email", "compta@entity.example")
         body = {"name": name, "sender_name": name, "sender_email": mail} | facts
         made = await self.post("console", "/v1/directory/entities", body, by=ADMINISTRATOR)
         if live:
-            change = {"mode": "live", "approvals": "policy", "run_in": "waived"}
+            change = {"mode": "live", "approvals": approvals, "run_in": "waived"}
             path = f"/v1/directory/entities/{made['entity_id']}"
             await self.call("PATCH", "console", path, json=change, by=ADMINISTRATOR)
         return UUID(made["entity_id"])
@@ -183,41 +181,3 @@ class Office:
 
 def _busy(left: dict[str, Any]) -> bool:
     return bool(left["outbox"]) or any(state["held"] for state in left["loops"].values())
-
-
-class Listening:
-    """How far the services' consumer groups are behind their topics."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.started = False
-        self.places = [TopicPartition(topic, part) for topic in OWNERS for part in range(PARTITIONS)]
-
-    async def start(self) -> None:
-        self.admin = AIOKafkaAdminClient(**kafka.reaching(self.settings))
-        self.ends = kafka.consumer(self.settings, "relance.office")
-        await asyncio.gather(self.admin.start(), self.ends.start())
-        self.started = True
-
-    async def close(self) -> None:
-        if self.started:
-            await asyncio.gather(self.admin.close(), self.ends.stop())
-
-    async def look(self) -> tuple[int, int]:
-        """Records that a service has not committed yet, over all that it hears; and how many there ever were."""
-        if not self.started:
-            await self.start()
-        ends, *committed = await asyncio.gather(
-            self.ends.end_offsets(self.places),
-            *(self.admin.list_consumer_group_offsets(kafka.group_of(name)) for name in HEARD),
-        )
-        behind = (_behind(ends, found, HEARD[name]) for name, found in zip(HEARD, committed, strict=True))
-        return sum(behind), sum(ends.values())
-
-
-def _behind(ends: dict[TopicPartition, int], committed: dict[TopicPartition, Any], topics: set[str]) -> int:
-    return sum(
-        end - max(committed[place].offset, 0) if place in committed else end
-        for place, end in ends.items()
-        if place.topic in topics
-    )
