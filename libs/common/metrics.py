@@ -51,6 +51,8 @@ SWEEP_SECONDS = Histogram("relance_sweep_seconds", "One sweep transaction", buck
 ITEMS_SWEPT = Counter("relance_items_swept_total", "Items looked at by the sweep", ["outcome"])
 REMINDERS_RELEASED = Counter("relance_reminders_released_total", "Reminders released", ["tone"])
 REMINDER_LATE_SECONDS = Histogram("relance_reminder_late_seconds", "From the due moment to the release", buckets=_LATE)
+DOUBLE_REMINDERS = Gauge("relance_double_reminders", "Steps that were said twice, counted from the facts; must be 0")
+DAY_STEPS = Gauge("relance_day_steps", "What was due yesterday, by where it stands", ["standing"])
 CASES_OPEN = Gauge("relance_cases_open", "Cases by state", ["state"])
 
 # Notifying

@@ -13,6 +13,7 @@ from libs.common.runtime import App
 from libs.common.settings import Settings
 from libs.common.work import with_work
 from services.scheduler import api
+from services.scheduler.auditing import Auditor
 from services.scheduler.charging import Tariffs
 from services.scheduler.handlers import handlers, lock
 from services.scheduler.permitting import Looking
@@ -57,6 +58,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
         "sweep": sweep.run,
         "sweep_beside": other.run,
         "reviews": reviews.run,
+        "auditor": Auditor(loops, business).run,
         "relay": relay.run,
         "directory": reading.run,
     }

@@ -13,7 +13,7 @@ from uuid import UUID
 from libs.common import ids
 from libs.common.events.reminders import CaseBody, CaseClosed, CaseEscalated, Line, ReminderDue, ReminderWithdrawn
 from libs.common.money import Money
-from services.scheduler import thanking
+from services.scheduler import balancing, thanking
 from services.scheduler.case import NOTICES, Case
 from services.scheduler.grouping import Notice, Row
 from services.scheduler.planner import Decision
@@ -29,6 +29,8 @@ class Written:
     occurrences: list[dict[str, Any]]
     reserved: list[dict[str, Any]]
     withdrawn: list[UUID]
+    silent: list[dict[str, Any]]
+    """Steps that this decision keeps silent, with the reason."""
     thanked: list[dict[str, Any]]
     """Settled items about which no thank-you is to be said any more."""
     said: list[tuple[UUID | None, CaseBody]]
@@ -58,6 +60,7 @@ def written(situation: Situation, decision: Decision, now: datetime, *, displace
         occurrences=occurrences,
         reserved=reserved,
         withdrawn=[reminder for reminder, _ in decision.withdrawn],
+        silent=_silent(situation, decision),
         thanked=_thanked(situation.case, decision),
         said=said,
     )
@@ -144,6 +147,26 @@ def _occurrences(situation: Situation, notice: Notice, due: ReminderDue, now: da
         }
         for row, line in zip(notice.rows, due.lines, strict=True)
         if line.completes
+    ]
+
+
+def _silent(situation: Situation, decision: Decision) -> list[dict[str, Any]]:
+    case, version = situation.case, situation.version
+    if version is None:
+        return []
+    return [
+        {
+            "tenant_id": case.tenant_id,
+            "item_id": silence.item.item_id,
+            "cycle": silence.item.cycle,
+            "step_key": silence.step_key,
+            "case_id": case.case_id,
+            "entity_id": case.entity_id,
+            "tone": silence.tone,
+            "due_on": silence.due_on,
+            "reason": silence.reason,
+        }
+        for silence in balancing.silences(decision, version.policy, situation.calendar)
     ]
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from services.scheduler.api import (
     assignments,
+    balances,
     cases,
     charges,
     disputes,
@@ -30,6 +31,6 @@ def routers() -> Sequence[APIRouter]:
     """All of them."""
     rooms = (
         assignments, policies, policy_acts, findings, simulations, profiles, cases, items, holds, promises, plans,
-        disputes, occurrences, run_ins, lookups, rates, charges, kpis,
+        disputes, occurrences, run_ins, lookups, rates, charges, kpis, balances,
     )  # fmt: skip
     return [room.routes for room in rooms]

@@ -237,6 +237,11 @@ async def entities(db: AsyncConnection, tenants: Collection[UUID]) -> dict[Pair,
     return {(row.tenant_id, row.entity_id): row for row in found}
 
 
+async def tenants(db: AsyncConnection) -> set[UUID]:
+    """Every tenant that has a company."""
+    return set((await db.scalars(select(directory_entity.c.tenant_id).distinct())).all())
+
+
 async def stopped(db: AsyncConnection, tenants: Collection[UUID]) -> set[UUID]:
     """Those of these tenants whose emergency stop is pulled."""
     chosen = directory_tenant.c.stopped & among(directory_tenant.c.tenant_id, tenants)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.sets import adding, columns, given
 from services.scheduler.errors import ReleasedElsewhere
+from services.scheduler.store import balance
 from services.scheduler.tables import occurrence, party, payer_case
 
 _KEY = ("tenant_id", "occurrence_id")
@@ -35,6 +36,7 @@ async def release(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> Non
     if first:
         done += len((await db.execute(_adding(tuple(first[0])), columns(first))).all())
     if again:
+        await balance.released_again(db, again)
         done += len((await db.execute(_releasing(tuple(again[0])), columns(again))).all())
     if done != len(rows):
         raise ReleasedElsewhere(f"{len(rows) - done} of {len(rows)} occurrences were released by somebody else.")

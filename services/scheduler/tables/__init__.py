@@ -4,6 +4,7 @@ The rule they protect: an occurrence is unique per (tenant, item, cycle, step); 
 lock that handlers, sweep and API share; whatever is told twice or late leaves the same rows.
 """
 
+from services.scheduler.tables.balance import earlier_release, kept_silent
 from services.scheduler.tables.cases import debtor, item, party, payer_case, residual_fact
 from services.scheduler.tables.charges import charge, charge_rate, charge_terms, item_money
 from services.scheduler.tables.columns import scheduler
@@ -22,11 +23,13 @@ __all__ = [
     "credit_note",
     "debtor",
     "dispute",
+    "earlier_release",
     "earned_step",
     "feed",
     "hold",
     "item",
     "item_money",
+    "kept_silent",
     "notice",
     "occurrence",
     "party",

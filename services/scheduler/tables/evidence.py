@@ -34,6 +34,8 @@ occurrence = Table(
     Column("anchored", Boolean, nullable=False, server_default=text("true")),
     Column("ends", JSONB, nullable=False, server_default=text("'{}'"), comment="release:end → {at, on, reason}"),
     UniqueConstraint("tenant_id", "item_id", "cycle", "step_key"),
+    Index("occurrence_day", "tenant_id", "released_at"),
+    Index("occurrence_again", "tenant_id", "occurrence_id", postgresql_where=text("release > 1")),
     Index("occurrence_reminder", "tenant_id", "reminder_id"),
     Index("occurrence_case", "tenant_id", "case_id", postgresql_where=text("state in ('released', 'proposed')")),
     Index(
