@@ -1,6 +1,6 @@
 """What an address asks for: filters, order, page and day. Every list can be sent to somebody as a link."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
@@ -48,6 +48,16 @@ def chosen_by(person: Person, words: Mapping[str, str]) -> Chosen:
         person.portfolios if own else (),
         limits(person),
     )
+
+
+def in_words(t: Callable[[str], str], chosen: Chosen, entities: Mapping[UUID, str]) -> list[tuple[str, str]]:
+    """The filters in force, for paper and files: (what is narrowed, to what)."""
+    entity = entities.get(chosen.entity, "") if chosen.entity else ""
+    profile = t(f"profile.{chosen.profile}") if chosen.profile else ""
+    mine = ", ".join(chosen.mine)
+    named = (("filter.words", chosen.words), ("filter.entity", entity), ("filter.portfolio", mine))
+    told = (*named, ("filter.collector", chosen.collector), ("filter.profile", profile))
+    return [(t(label), value) for label, value in told if value]
 
 
 async def narrowed(request: Request, person: SignedIn) -> Chosen:

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from libs.common import directory
 from libs.common.clock import today
 from libs.common.errors import RelanceError
 from libs.common.money import exponent
-from services.console.pages.asking import Narrowed, Number, Words, address, day_of, paging
+from services.console.pages.asking import Narrowed, Number, Words, address, day_of, in_words, paging
 from services.console.pages.excel import CHUNK, Cell, Row, excel_of, headed
 from services.console.pages.guard import PageRoute, may
 from services.console.pages.shell import shown
@@ -71,12 +72,13 @@ def _export(request: Request) -> str:
     return f"{path}.xlsx" + (f"?{words}" if words else "")
 
 
-def _filters(t: Texts, day: past.Day, chosen: Chosen) -> list[tuple[str, Cell]]:
+async def _filters(
+    t: Texts, db: AsyncConnection, person: Person, day: past.Day, chosen: Chosen
+) -> list[tuple[str, Cell]]:
     """What the head of a file says besides the instant."""
+    entities = {each.entity_id: each.name for each in await directory.entities(db, person.tenant_id)}
     told: list[tuple[str, Cell]] = [(t("balance.day"), day.day), (t("balance.how"), t(f"balance.how.{day.how}"))]
-    named = (("filter.words", chosen.words), ("filter.collector", chosen.collector))
-    told += [(t(label), value) for label, value in named if value]
-    return [*told, (t("filter.profile"), t(f"profile.{chosen.profile}"))] if chosen.profile else told
+    return [*told, *in_words(t, chosen, entities)]
 
 
 @routes.get("/aged-balance.xlsx")
@@ -90,7 +92,8 @@ async def aged_balance_file(request: Request, person: Reader, chosen: Narrowed, 
         names = [(t("customer"), "name"), (t("customer.number"), "text"), (t("filter.profile"), "text")]
         columns = [*names, (t("excel.currency"), "number"), (t("operations.outstanding"), "money"), *ages]
         as_of = await work.as_of(db, person.tenant_id)
-        sheet = headed(t, t("nav.balance"), _filters(t, day, chosen), columns, as_of=as_of)
+        filters = await _filters(t, db, person, day, chosen)
+        sheet = headed(t, t("nav.balance"), filters, columns, as_of=as_of)
 
         async def rows() -> AsyncIterator[Sequence[Row]]:
             for page in range(1, MOST // CHUNK + 1):
@@ -156,7 +159,7 @@ async def balance_items_file(
     t = web_of(request).texts_for(request, person)
     async with here(request).database.snapshot(person.tenant_id) as db:
         day = await day_asked(request, db, person, on)
-        filters = _filters(t, day, chosen)
+        filters = await _filters(t, db, person, day, chosen)
         if cell.age is not None:
             filters.append((t("balance.age"), t(f"age.{cell.age}")))
         dates = [(t("invoice.issued"), "date"), (t("invoice.due"), "date"), (t("invoice.late"), "number")]

@@ -36,7 +36,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.clock import today
-from services.console.pages.asking import Paging, address, chosen_by, paging
+from services.console.pages.asking import Paging, address, chosen_by, in_words, paging
 from services.console.pages.guard import PageRoute, may
 from services.console.pages.shell import shown
 from services.console.pages.web import ZONE, Texts
@@ -138,6 +138,10 @@ class Shown:
     opened: Any = None
     """The line that is open beside the list, if lines open."""
 
+    def narrowed_to(self, t: Texts, entities: Mapping[UUID, str]) -> list[tuple[str, str]]:
+        """The filters in force in words, for paper."""
+        return shown_by(t, self.question, self.listing, entities)
+
     def is_open(self, line: Any) -> bool:
         """Whether this is the line that is open."""
         return line is self.opened
@@ -206,11 +210,7 @@ async def looked_up(request: Request, person: Person, listing: Listing) -> Shown
 
 def shown_by(t: Texts, shown: Question, listing: Listing, entities: Mapping[UUID, str]) -> list[tuple[str, str]]:
     """The filters in force in words, for the head of a sheet: (what is narrowed, to what)."""
-    chosen = shown.chosen
-    entity = entities.get(chosen.entity, "") if chosen.entity else ""
-    profile = t(f"profile.{chosen.profile}") if chosen.profile else ""
-    named = (("filter.words", chosen.words), ("filter.entity", entity), ("filter.collector", chosen.collector))
-    told = [(t(label), value) for label, value in (*named, ("filter.profile", profile)) if value]
+    told = in_words(t, shown.chosen, entities)
     return told + [(t(each.label), t(each.words + shown.picks[each.name])) for each in listing.choices]
 
 

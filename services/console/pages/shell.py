@@ -1,6 +1,6 @@
 """What every page of a signed-in person shows around its own content: navigation, tenant, the instant it shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import Any
@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from libs.common import directory
+from services.console.pages.asking import in_words
 from services.console.pages.commands import opened
 from services.console.pages.guard import allows
-from services.console.pages.web import ZONE, web_of
+from services.console.pages.web import ZONE, Texts, web_of
 from services.console.people.lookup import Person
 from services.console.room import here
 from services.console.store import work
@@ -85,9 +86,11 @@ async def shown(request: Request, template: str, person: Person, status: int = 2
     room, web = here(request), web_of(request)
     said = opened(web, request.cookies.get(web.cookies.said))
     async with room.database.transaction(person.tenant_id) as db:
+        entities = await directory.entities(db, person.tenant_id)
         shell = {
             "tenant": await directory.tenant(db, person.tenant_id),
-            "entities": await directory.entities(db, person.tenant_id),
+            "entities": entities,
+            "narrowed_to": _narrowed_to(web.texts_for(request, person), facts, entities),
             "as_of": await work.as_of(db, person.tenant_id),
             "said": said,
         }
@@ -95,6 +98,15 @@ async def shown(request: Request, template: str, person: Person, status: int = 2
     if said is not None:
         web.cookies.drop(page, web.cookies.said)
     return page
+
+
+def _narrowed_to(t: Texts, facts: Mapping[str, Any], entities: Sequence[directory.Entity]) -> list[tuple[str, str]]:
+    """The filters of the page in words: on paper nobody sees the fields."""
+    named = {each.entity_id: each.name for each in entities}
+    if "list" in facts:
+        told: list[tuple[str, str]] = facts["list"].narrowed_to(t, named)
+        return told
+    return in_words(t, facts["chosen"], named) if "chosen" in facts else []
 
 
 def day_start(now: datetime, zone: str = ZONE) -> datetime:
