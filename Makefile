@@ -1,6 +1,6 @@
 # Every target is one or two commands. They need make and Python >= 3.11; the rest comes as locked packages into .venv.
 .POSIX:
-.PHONY: help setup setup-stack up down status demo test torture check format bench screenshots demo-check lock schemas
+.PHONY: help setup setup-stack up down status demo test torture check format bench bench-matching screenshots demo-check lock schemas
 VENV = .venv
 PY = $(VENV)/bin/python
 SETUP = VENV=$(VENV) sh libs/common/devstack/setup.sh
@@ -52,6 +52,9 @@ format: setup
 
 bench: setup
 	@$(PY) -m bench
+
+bench-matching: setup
+	@$(PY) -m bench.worlds $(SIZE)
 
 demo-check: setup
 	@$(PY) -m pytest tests/demo

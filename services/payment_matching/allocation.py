@@ -42,6 +42,7 @@ class Standing:
     order: int
     by_person: bool = False
     credit: bool = False
+    written_off: bool = False
 
 
 def fitting(available: int, lines: Sequence[Line], residuals: Mapping[UUID, int]) -> list[Line]:
@@ -108,9 +109,12 @@ def _summed(lines: Iterable[Line]) -> list[Line]:
 def taken_back(excess: int, standing: Iterable[Standing]) -> list[tuple[UUID, int]]:
     """Which allocations give back how much when an item comes to owe less than stands on it.
 
-    Credits last, a person's match after the machine's, the newest first.
+    What was written off first, credits last, a person's match after the machine's, the newest first.
     """
-    order = sorted(standing, key=lambda one: (one.credit, one.by_person, -one.order, one.allocation_id))
+    order = sorted(
+        standing,
+        key=lambda one: (not one.written_off, one.credit, one.by_person, -one.order, one.allocation_id),
+    )
     back = []
     for one in order:
         amount = min(excess, one.amount)

@@ -19,7 +19,7 @@ from services.payment_matching.statements.camt import MAX_BYTES
 from services.payment_matching.work import Matching
 
 SERVICE = "payment_matching"
-LONG_BODIES = {"/v1/statements": MAX_BYTES, "/v1/payments/batch": 30_000_000}
+LONG_BODIES = {"/v1/statements": MAX_BYTES, "/v1/payments/batch": 30_000_000, "/v1/open-items/snapshots": 60_000_000}
 
 
 def wire(settings: Settings, clock: Clock | None = None) -> App:

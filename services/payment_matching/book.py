@@ -23,9 +23,12 @@ from libs.common.events.payments import (
     PaymentReversed,
     PaymentUnmatched,
     Residual,
+    WriteOff,
+    WriteOffKind,
 )
 from libs.common.ids import uuid7
 from libs.common.money import Money
+from services.payment_matching import writing_off
 from services.payment_matching.allocation import Line, Standing, fitting, taken_back
 from services.payment_matching.errors import AlreadyReversed
 from services.payment_matching.pages import CreditPage, Given, ItemPage, PaymentPage
@@ -49,6 +52,8 @@ class Book:
     events: list[Event] = field(default_factory=list)
     cause: Event | None = None
     newest: int = 1 << 62
+    owed_again: dict[UUID, list[WriteOff]] = field(default_factory=dict)
+    """Item → what had been written off of it and is owed again, until that is told."""
 
     def tell(self, body: Body) -> None:
         self.events.append(event(body, self.at, cause=self.cause))
@@ -111,6 +116,19 @@ class Book:
         note.amount, note.currency, note.changed = amount.minor, amount.currency, True
         self.take_back(back, "amended", by, on)
 
+    def write_off(
+        self, item_id: UUID, kind: WriteOffKind, how: How, actor: str, *, beside: UUID | None = None, why: Any = None
+    ) -> UUID:
+        """Write off whatever the item still owes, beside a payment or for itself. Raises OverTolerance."""
+        item = self.items[item_id]
+        amount = writing_off.within(kind, item.residual, item.amount, item.currency)
+        on = self.payments[beside].value_on if beside else self.at.date()
+        line = writing_off.facts(uuid7(), item, beside, on)
+        made = Given(**line, amount=amount, how=how, order=self._next(), actor=actor, evidence=why, kind=kind)
+        self._stand(made)
+        self._settle(self._lower(item, amount, on), "payment" if beside else "write_off")
+        return made.allocation_id
+
     def _residuals(self, lines: Sequence[Line], currency: str) -> Mapping[UUID, int]:
         pages = [self.items[line.item_id] for line in lines if line.item_id in self.items]
         return {page.item_id: page.residual for page in pages if page.currency == currency}
@@ -148,12 +166,15 @@ class Book:
         self, parts: Mapping[UUID, int], why: Reopening, by: str, on: date, how: How = "person", *, tell: bool = True
     ) -> None:
         """Undo these amounts of these allocations; what is left of one stands as a new line."""
-        before = {one.item_id for one in self._parts(parts) if self.items[one.item_id].residual == 0}
+        chosen = self._parts(parts)
+        chosen += [one for one in writing_off.falling(self.standing.values(), chosen) if one not in chosen]
+        before = {one.item_id for one in chosen if self.items[one.item_id].residual == 0}
         touched: dict[UUID, list[UUID]] = {}
-        for given in self._parts(parts):
-            amount = min(parts[given.allocation_id], given.amount)
-            self._undo(given, amount, by, why)
-            touched.setdefault(given.source_id, []).append(given.item_id)
+        for given in chosen:
+            self._undo(given, min(parts.get(given.allocation_id, given.amount), given.amount), by, why)
+            if given.source != "write_off":
+                touched.setdefault(given.source_id, []).append(given.item_id)
+        before |= self.owed_again.keys()
         for source, items in touched.items():
             if source in self.credits:
                 self._tell_credit(self.credits[source], items)
@@ -173,6 +194,10 @@ class Book:
         item.residual += amount
         item.version += 1
         item.settled_on, item.changed = None, True
+        if given.source == "write_off":
+            part = writing_off.told(given, amount, item.currency)
+            self.owed_again.setdefault(given.item_id, []).append(part)
+            return
         source = self.payments.get(given.source_id) or self.credits[given.source_id]
         source.unapplied += amount
         source.changed = True
@@ -185,14 +210,16 @@ class Book:
         payment = self.payments[payment_id]
         if amount > payment.amount - payment.returned:
             raise AlreadyReversed(f"{Money(payment.amount - payment.returned, payment.currency)} of it is still there.")
-        mine = [one for one in self.standing.values() if one.source_id == payment_id]
+        mine = [one for one in self.standing.values() if one.source_id == payment_id and one.source == "payment"]
         back = taken_back(
             max(0, amount - payment.unapplied), [Standing(one.allocation_id, one.amount, one.order) for one in mine]
         )
         items = [self.standing[one].item_id for one, _ in back]
         settled = {item for item in items if self.items[item].residual == 0}
-        for one, part in back:
-            self._undo(self.standing[one], part, by, "returned")
+        for one in writing_off.falling(self.standing.values(), [self.standing[one] for one, _ in back]):
+            self._undo(one, one.amount, by, "returned")
+        for allocation, part in back:
+            self._undo(self.standing[allocation], part, by, "returned")
         payment.unapplied -= amount
         payment.returned += amount
         self._raise(payment)
@@ -222,8 +249,8 @@ class Book:
         if stands > amount:
             item.residual = amount - stands
             self._give_back(item, mine, stands - amount, by)
-        elif mine:
-            self._retell(item, mine)
+        elif money := [one for one in mine if one.source != "write_off"]:
+            self._retell(item, money)
         elif item.residual and not was_settled:
             # Everything was taken back before, so no payment or credit is left to carry the news.
             self._reopen([item_id], "amended", on)
@@ -235,15 +262,19 @@ class Book:
 
     def _give_back(self, item: ItemPage, mine: Sequence[Given], excess: int, by: str) -> None:
         standing = [
-            Standing(one.allocation_id, one.amount, one.order, one.how == "person", one.source == "credit")
+            Standing(
+                one.allocation_id, one.amount, one.order, one.how == "person", one.source == "credit", bool(one.kind)
+            )
             for one in mine
         ]
         sources = []
         for one, part in taken_back(excess, standing):
-            sources.append(self.standing[one].source_id)
+            if self.standing[one].source != "write_off":
+                sources.append(self.standing[one].source_id)
             self._undo(self.standing[one], part, by, "amended")
         if item.residual == 0 and item.amount:
             item.settled_on = max(one.value_on for one in mine)
+            self.owed_again.pop(item.item_id, None)
         for source in dict.fromkeys(sources):
             if source in self.credits:
                 self._tell_credit(self.credits[source], [item.item_id])
@@ -337,16 +368,22 @@ class Book:
             "payer_id": page.payer_id,
         }
 
-    def _settle(self, items: Sequence[UUID], by: Literal["payment", "credit"]) -> None:
+    def _settle(self, items: Sequence[UUID], by: Literal["payment", "credit", "write_off"]) -> None:
         for item in items:
             page = self.items[item]
-            self.tell(InvoiceSettled(**self._item(page), settled_on=page.settled_on or self.at.date(), by=by))
+            parts = [
+                writing_off.told(one, one.amount, page.currency)
+                for one in self.made
+                if one.kind and one.item_id == item and one.allocation_id in self.standing
+            ]
+            on = page.settled_on or self.at.date()
+            self.tell(InvoiceSettled(**self._item(page), settled_on=on, by=by, write_offs=parts))
 
     def _reopen(self, items: Iterable[UUID], why: Reopening, on: date) -> None:
         for item in items:
             page = self.items[item]
-            owed = Money(page.residual, page.currency)
-            self.tell(InvoiceReopened(**self._item(page), residual=owed, reason=why, on=on))
+            owed, parts = Money(page.residual, page.currency), self.owed_again.pop(item, [])
+            self.tell(InvoiceReopened(**self._item(page), residual=owed, reason=why, on=on, write_offs=parts))
 
 
 def _source(source: str) -> Literal["statement", "api", "webhook"]:

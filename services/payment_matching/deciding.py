@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import Conflict, NotFound, Refused
+from libs.common.events.payments import WriteOffKind
 from libs.common.metrics import PAYMENTS_MATCHED
 from services.payment_matching.allocation import Line, netted
 from services.payment_matching.book import Book
@@ -41,6 +42,8 @@ class Wanted:
     item_id: UUID
     amount: int | None
     currency: str | None
+    write_off: WriteOffKind | None = None
+    """What the rest of the item is written off as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,53 @@ async def allocate(
         if note not in book.credits:
             raise NotFound(f"There is no credit note {note}.")
         book.credit(note, [line for other, line in credited if other == note], "person", decision.actor)
-    made = book.give(decision.payment_id, given, "person", decision.actor, {"by": decision.actor}) if given else []
+    said = {"by": decision.actor}
+    made = book.give(decision.payment_id, given, "person", decision.actor, said) if given else []
+    made += _write_off_rests(book, decision, wanted)
     await books.write(db, book)
     await _after(db, decision)
     await _learn(db, at, decision, book, lines)
     PAYMENTS_MATCHED.labels("person").inc()
     return made
+
+
+def _write_off_rests(book: Book, decision: Decision, wanted: Sequence[Wanted]) -> list[UUID]:
+    rests = {one.item_id: one.write_off for one in wanted if one.write_off and book.items[one.item_id].residual}
+    payment, who = decision.payment_id, decision.actor
+    return [book.write_off(item, kind, "person", who, beside=payment, why={"by": who}) for item, kind in rests.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class OfItem:
+    """Who decides about which item."""
+
+    tenant_id: UUID
+    item_id: UUID
+    actor: str
+
+
+async def write_off(db: AsyncConnection, at: datetime, decision: OfItem, kind: WriteOffKind) -> UUID:
+    """Write off what an item still owes, for itself; answers the line. Raises NotFound, Conflict, OverTolerance."""
+    tenant, item, actor, book = decision.tenant_id, decision.item_id, decision.actor, Book(at)
+    await books.lock_items(db, book, [(tenant, item)])
+    if item not in book.items:
+        raise NotFound(f"There is no item {item}.")
+    if not book.items[item].residual:
+        raise Conflict(f"Item {item} owes nothing.")
+    made = book.write_off(item, kind, "person", actor, why={"by": actor})
+    await books.write(db, book)
+    return made
+
+
+async def take_back_write_off(db: AsyncConnection, at: datetime, decision: OfItem, allocation: UUID) -> None:
+    """Undo a write-off: the item owes that again. Raises NotAllocated."""
+    book = Book(at)
+    await books.open_around_items(db, book, [(decision.tenant_id, decision.item_id)])
+    given = book.standing.get(allocation)
+    if given is None or given.source != "write_off":
+        raise NotAllocated
+    book.take_back({allocation: given.amount}, "unallocated", decision.actor, at.date())
+    await books.write(db, book)
 
 
 def _lines(book: Book, wanted: Sequence[Wanted], available: int, currency: str) -> list[Line]:

@@ -4,7 +4,8 @@ Refused
 ├── UnreadableStatement   the file is not a statement we can prove
 ├── UnknownFormat         the file is of no format known here, or no saved mapping fits the table
 ├── UnknownAccount        the file tells of an account that belongs to no entity here
-└── OverAllocated         more money was to be given than there is, or than is owed
+├── OverAllocated         more money was to be given than there is, or than is owed
+└── OverTolerance         more was to be written off than its kind allows
 Conflict
 ├── PaymentConflict       the same external_id was sent before with other content
 └── AlreadyReversed       the bank has already taken this money back
@@ -39,6 +40,13 @@ class OverAllocated(Refused):
 
     code = "over_allocated"
     remedy = "Give at most what the payment has left and at most what each item owes."
+
+
+class OverTolerance(Refused):
+    """More was to be written off than its kind allows."""
+
+    code = "over_tolerance"
+    remedy = "Leave the rest owed, or have the invoice credited in the ERP."
 
 
 class PaymentConflict(Conflict):

@@ -5,7 +5,9 @@ from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
-from libs.common.events.payments import How
+from libs.common.events.payments import How, WriteOffKind
+
+Source = Literal["payment", "credit", "write_off"]
 
 
 @dataclass(slots=True)
@@ -69,8 +71,9 @@ class Given:
 
     allocation_id: UUID
     tenant_id: UUID
-    source: Literal["payment", "credit"]
+    source: Source
     source_id: UUID
+    """Of a write-off: the payment beside which it was made, or the item."""
     item_id: UUID
     amount: int
     how: How
@@ -78,3 +81,5 @@ class Given:
     value_on: date
     actor: str = ""
     evidence: Any = None
+    kind: WriteOffKind | None = None
+    """What a write-off is to be booked as."""

@@ -1,6 +1,7 @@
 """This service's part of the send permit: does the debtor still owe what the notice says, as far as anybody knows?
 
-no     an item is void, or owes another amount; money that could pay it lies unapplied; bank data are stale
+no     an item is void, or owes another amount; money that could pay it lies unapplied; bank data are stale; the
+       ERP's ledger and ours differ by more than the entity allows
 again  an item is not on record or not tried yet; a payment or a file of the tenant waits to be tried
 """
 
@@ -72,6 +73,10 @@ _FEEDS = text("""
      where b.tenant_id = :tenant and b.required and b.entity_id = any(cast(:entities as uuid[]))
        and (b.effective_at is null or b.effective_at <= :now)
 """)
+_DIFFERS = text("""
+    select s.entity_id from ledger_standing s
+     where s.tenant_id = :tenant and s.held and s.entity_id = any(cast(:entities as uuid[]))
+""")
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class Ledger:
     meant: set[UUID]
     feeds: Mapping[UUID, Sequence[Any]]
     entities: Mapping[UUID, Any]
+    differing: set[UUID]
+    """Entities whose ledger here is not the ERP's."""
 
 
 class Looking:
@@ -126,7 +133,8 @@ class Looking:
             feeds.setdefault(row.entity_id, []).append(row)
         known = {one.entity_id: one for one in await directory.entities(db, tenant, entities)}
         money = {(row.payer_id, row.currency): int(row.cash) for row in cash}
-        return Ledger(items, money, set(meant.all()), feeds, known)
+        differing = set((await db.scalars(_DIFFERS, told)).all())
+        return Ledger(items, money, set(meant.all()), feeds, known, differing)
 
     def _answer(self, ask: Ask, ledger: Ledger) -> Answer:
         for item in ask.items:
@@ -139,6 +147,8 @@ class Looking:
                 return again(ask, "item_untried")
             if ask.kind != THANKS and (why := _covered_by_cash(ask, row, ledger)):
                 return no(ask, why)
+        if ask.entity_id in ledger.differing and ask.kind not in ("internal_notice", THANKS):
+            return no(ask, "ledger_differs")
         return no(ask, "feed_stale") if self._stale(ask, ledger) else yes(ask)
 
     def _stale(self, ask: Ask, ledger: Ledger) -> bool:

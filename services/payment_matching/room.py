@@ -66,6 +66,10 @@ class Room:
             raise Refused(f"There is no entity {named}.", field="entity_id", remedy="Send the id of one of yours.")
         return known[named]
 
+    def forget_entities(self, tenant: UUID) -> None:
+        """Read them anew next time: what follows depends on how they are set now."""
+        self._entities.kept.pop(tenant, None)
+
     async def entities(self, tenant: UUID) -> dict[UUID, Entity]:
         """The entities of a tenant."""
         return await self._entities.get(tenant, lambda: self._load(tenant))

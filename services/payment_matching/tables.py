@@ -256,11 +256,13 @@ allocation = Table(
     _id("item_id"),
     _currency(),
     _money("amount"),
+    _text("kind", nullable=True),
     _text("how"),
     _text("actor"),
     Column("evidence", JSONB, nullable=False),
     Column("value_on", Date, nullable=False),
     _instant("made_at"),
+    Column("booking", Text, nullable=False, server_default=text("'waiting'")),
     _instant("undone_at", nullable=True),
     _text("undone_by", nullable=True),
     _text("undone_why", nullable=True),
@@ -268,7 +270,10 @@ allocation = Table(
     CheckConstraint("amount_minor > 0", name="allocation_is_more_than_nothing"),
     Index("allocation_source", "tenant_id", "source_id"),
     Index("allocation_item", "tenant_id", "item_id"),
-    comment="source: payment or credit; a change undoes a line and writes another, nothing is overwritten",
+    Index("allocation_to_book", "tenant_id", "seq", postgresql_where=text("booking in ('waiting', 'to_undo')")),
+    comment="source: payment, credit or write_off, which has a kind and the payment beside which it was made, or the "
+    "item, as its source_id; a change undoes a line and writes another, nothing is overwritten. booking: what the "
+    "ERP's ledger knows of it",
 )
 
 suggestion = Table(
@@ -287,21 +292,6 @@ suggestion = Table(
     Column("evidence", JSONB, nullable=False),
     Column("unsure", ARRAY(Text), nullable=False),
     PrimaryKeyConstraint("tenant_id", "payment_id", "rank"),
-)
-
-payer_identity = Table(
-    "payer_identity",
-    matching,
-    _id("tenant_id"),
-    _text("kind"),
-    _text("value"),
-    _id("debtor_id"),
-    _text("source"),
-    Column("times", Integer, nullable=False),
-    Column("seen_on", Date),
-    PrimaryKeyConstraint("tenant_id", "kind", "value", "debtor_id"),
-    Index("payer_identity_debtor", "tenant_id", "debtor_id"),
-    comment="kind: iban or name; source: file (the debtor's own), person, or machine, which counts from two times on",
 )
 
 bank_account = Table(

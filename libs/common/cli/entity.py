@@ -71,3 +71,21 @@ def mode(
     told = {name: value for name, value in wanted.items() if value is not None}
     changed = client.request("PATCH", CONSOLE, f"{PATH}/{entity}", json=told)
     answer(changed, as_json=as_json, line=f"{changed['name']} is {changed['mode']}.")
+
+
+@app.command("ledger")
+def ledger(
+    entity: UUID,
+    *,
+    master: Annotated[str | None, typer.Option(help="Whose ledger says what is settled: `erp` or `relance`.")] = None,
+    tolerance: Annotated[int | None, typer.Option(help="Whole units by which the ledgers may differ.")] = None,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whose ledger settles an entity's items, and by how much both may differ before reminders wait."""
+    client, _ = administrator(tenant)
+    wanted = {"settlement_master": master, "ledger_tolerance": tolerance}
+    told = {name: value for name, value in wanted.items() if value is not None}
+    changed = client.request("PATCH", CONSOLE, f"{PATH}/{entity}", json=told)
+    line = f"{changed['name']}: {changed['settlement_master']} settles, tolerance {changed['ledger_tolerance']}."
+    answer(changed, as_json=as_json, line=line)

@@ -45,6 +45,8 @@ class Entity:
     run_in: Literal["required", "waived"]
     policy: str
     feed_required: bool
+    settlement_master: Literal["erp", "relance"]
+    ledger_tolerance: int
     version: int
 
 

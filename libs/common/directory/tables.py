@@ -51,6 +51,8 @@ directory_entity = _entry(
     _text("run_in"),
     _text("policy"),
     _flag("feed_required"),
+    _text("settlement_master"),
+    Column("ledger_tolerance", BigInteger, nullable=False),
 )
 
 directory_api_key = _entry(

@@ -60,6 +60,10 @@ class EntityConfigured(DirectoryBody):
     """A new entity's steps earn their `none` and its days their volume; waived: its reminders were proven elsewhere."""
     policy: str = "standard"
     feed_required: bool = True
+    settlement_master: Literal["erp", "relance"] = "relance"
+    """Whose ledger says what is settled: `erp` settles what its snapshots no longer list, `relance` exports its own."""
+    ledger_tolerance: int = 0
+    """By how many whole units of its currency the two ledgers may differ before its reminders wait."""
 
     @property
     def subject(self) -> UUID:

@@ -7,6 +7,8 @@ from uuid import UUID
 from libs.common.events.envelope import Amount, Body, Part
 
 How = Literal["auto", "person", "erp"]
+WriteOffKind = Literal["discount", "fee", "rounding", "withholding", "erp", "other"]
+"""What a difference is booked as; erp: the ERP's own ledger says that nothing is owed any more."""
 
 
 class Residual(Part):
@@ -24,6 +26,14 @@ class Allocation(Part):
     item_id: UUID
     invoice_id: UUID
     amount: Amount
+
+
+class WriteOff(Part):
+    """A part of an item that no money pays and that the ERP must book: with the payment that came short, if one did."""
+
+    kind: WriteOffKind
+    amount: Amount
+    payment_id: UUID | None = None
 
 
 class PaymentBody(Body):
@@ -124,6 +134,8 @@ class InvoiceSettled(ItemBody):
     settled_on: date
     """The value date of what settled it."""
     by: Literal["payment", "credit", "write_off"]
+    write_offs: list[WriteOff] = []
+    """What was written off for it to owe nothing."""
 
 
 class InvoiceReopened(ItemBody):
@@ -132,6 +144,8 @@ class InvoiceReopened(ItemBody):
     residual: Amount
     reason: Literal["unallocated", "returned", "refused_by_debtor", "amended"]
     on: date
+    write_offs: list[WriteOff] = []
+    """What had been written off and is owed again."""
 
 
 class FeedAdvanced(Body):

@@ -5,7 +5,7 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from fastapi import Request, Response
-from pydantic import AfterValidator, BaseModel, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from stdnum.fr import siren as siren_rules
 
 from libs.common import directory
@@ -49,6 +49,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Siren = Annotated[str, StringConstraints(max_length=14), AfterValidator(_siren)]
 Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$"), AfterValidator(_country)]
+Tolerance = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Slug = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_-]{0,59}$")]
 
 
@@ -67,6 +68,10 @@ class NewEntity(Wire):
     phone: Line | None = None
     policy: Slug = "standard"
     feed_required: bool = True
+    settlement_master: Literal["erp", "relance"] = "relance"
+    """`erp`: what a snapshot of its ledger no longer lists is settled; `relance`: our allocations are exported."""
+    ledger_tolerance: Tolerance = 0
+    """Whole units of the currency by which the two ledgers may differ before reminders wait."""
 
 
 class EntityChange(Wire):
@@ -91,6 +96,8 @@ class EntityChange(Wire):
     feed_required: bool | None = None
     approvals: Literal["confirm", "policy"] | None = None
     run_in: Literal["required", "waived"] | None = None
+    settlement_master: Literal["erp", "relance"] | None = None
+    ledger_tolerance: Tolerance | None = None
 
 
 class EntityOut(BaseModel):
@@ -112,6 +119,8 @@ class EntityOut(BaseModel):
     feed_required: bool
     approvals: str
     run_in: str
+    settlement_master: str
+    ledger_tolerance: int
     version: int
 
 

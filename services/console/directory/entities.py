@@ -28,6 +28,8 @@ FACTS = (
     "feed_required",
     "approvals",
     "run_in",
+    "settlement_master",
+    "ledger_tolerance",
 )
 IN_SHADOW = timedelta(days=1)
 """How long an entity is watched before its first notice may leave."""

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from services.payment_matching.api import items, lookups, payments, statements, webhooks
+from services.payment_matching.api import items, ledger, lookups, payments, settlements, statements, webhooks
 
 
 def routers() -> list[APIRouter]:
     """The routes of all nouns."""
-    return [noun.routes for noun in (payments, webhooks, statements, items, lookups)]
+    return [noun.routes for noun in (payments, webhooks, statements, ledger, items, settlements, lookups)]

@@ -4,12 +4,14 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
 from libs.common.http import Wire
 from libs.common.paging import Cursor, Limit, cursor, cut, place
+from services.payment_matching import deciding
 from services.payment_matching.api import wire
-from services.payment_matching.api.payments import Here, Reads
+from services.payment_matching.api.payments import Here, Reads, Writes
 from services.payment_matching.store import lists
 
 routes = APIRouter(tags=["open items"])
@@ -50,3 +52,28 @@ async def read_item(item_id: UUID, caller: Reads, room: Here) -> wire.ItemOut:
     if item_id not in found:
         raise NotFound(f"There is no item {item_id}.")
     return wire.item(found[item_id])
+
+
+@routes.post("/v1/open-items/{item_id}/write-offs", status_code=201)
+async def write_off(item_id: UUID, told: wire.WriteOffIn, caller: Writes, room: Here) -> wire.WrittenOff:
+    """Write off what it still owes, within what the kind allows: it is settled, and the ERP is told to book it."""
+
+    async def work(db: AsyncConnection) -> UUID:
+        decision = deciding.OfItem(caller.tenant_id, item_id, caller.subject)
+        return await deciding.write_off(db, room.clock.now(), decision, told.kind)
+
+    made = await room.commit(work, caller.tenant_id)
+    await room.stopped(caller.tenant_id, [item_id])
+    return wire.WrittenOff(write_off_id=made, item=await read_item(item_id, caller, room))
+
+
+@routes.delete("/v1/open-items/{item_id}/write-offs/{write_off_id}")
+async def take_back(item_id: UUID, write_off_id: UUID, caller: Writes, room: Here) -> wire.ItemOut:
+    """Take a write-off back: the item owes that again."""
+
+    async def work(db: AsyncConnection) -> None:
+        decision = deciding.OfItem(caller.tenant_id, item_id, caller.subject)
+        await deciding.take_back_write_off(db, room.clock.now(), decision, write_off_id)
+
+    await room.commit(work, caller.tenant_id)
+    return await read_item(item_id, caller, room)

@@ -181,7 +181,10 @@ async def allocate(payment_id: UUID, wanted: wire.AllocationsIn, caller: Writes,
     decision = deciding.Decision(caller.tenant_id, payment_id, caller.subject)
     lines = [
         deciding.Wanted(
-            one.item_id, one.amount.minor if one.amount else None, one.amount.currency if one.amount else None
+            one.item_id,
+            one.amount.minor if one.amount else None,
+            one.amount.currency if one.amount else None,
+            one.write_off,
         )
         for one in wanted.allocations
     ]

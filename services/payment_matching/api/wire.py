@@ -18,6 +18,7 @@ from services.payment_matching.words import say
 Iban = Annotated[str, StringConstraints(min_length=5, max_length=40, pattern=r"^[A-Za-z0-9 ]+$")]
 Language = Literal["fr", "en"]
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2100, 1, 1))]
+WrittenOffAs = Literal["discount", "fee", "rounding", "withholding", "other"]
 State = Literal["pending", "unmatched", "partly", "matched", "reversed"]
 
 
@@ -144,6 +145,8 @@ class AllocationWanted(Wire):
 
     item_id: UUID
     amount: Amount | None = None
+    write_off: WrittenOffAs | None = None
+    """Settles the item: what it owes after this is written off as this, within what the kind allows."""
 
 
 class CreditUsed(Wire):
@@ -166,6 +169,12 @@ class OnAccount(Wire):
     debtor_id: UUID
 
 
+class WriteOffIn(Wire):
+    """What an item still owes is written off as this."""
+
+    kind: WrittenOffAs
+
+
 class AllocationOut(BaseModel):
     """A part of a payment that stands on an item."""
 
@@ -177,6 +186,8 @@ class AllocationOut(BaseModel):
     how: str
     actor: str
     made_at: datetime
+    kind: str | None = None
+    """Of a write-off: what it is booked as."""
 
 
 class PaymentOut(BaseModel):
@@ -198,6 +209,8 @@ class PaymentOut(BaseModel):
     remittance: str
     account: str | None
     allocations: list[AllocationOut] = []
+    write_offs: list[AllocationOut] = []
+    """What of the items was written off beside it; it falls with what the payment gave."""
 
 
 class PaymentPage(BaseModel):
@@ -254,6 +267,13 @@ class ItemOut(BaseModel):
     settled_on: date | None
 
 
+class WrittenOff(BaseModel):
+    """A write-off, by which it is taken back, and the item after it."""
+
+    write_off_id: UUID
+    item: ItemOut
+
+
 class ItemPage(BaseModel):
     """Open items, the oldest due first."""
 
@@ -282,7 +302,10 @@ class BankAccountOut(BaseModel):
 
 def allocation(row: Any) -> AllocationOut:
     """A row of store.lists.allocations."""
-    facts = {name: getattr(row, name) for name in ("allocation_id", "item_id", "invoice_id", "number", "how", "actor")}
+    facts = {
+        name: getattr(row, name)
+        for name in ("allocation_id", "item_id", "invoice_id", "number", "how", "actor", "kind")
+    }
     return AllocationOut(**facts, amount=Money(row.amount_minor, row.currency), made_at=row.made_at)
 
 
@@ -304,7 +327,8 @@ def payment(row: Any, external_id: str | None, allocations: Sequence[Any] = ()) 
         payer_iban=row.payer_iban,
         remittance=row.remittance,
         account=row.account,
-        allocations=[allocation(one) for one in allocations],
+        allocations=[allocation(one) for one in allocations if one.kind is None],
+        write_offs=[allocation(one) for one in allocations if one.kind is not None],
     )
 
 

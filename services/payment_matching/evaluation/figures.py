@@ -75,6 +75,16 @@ def figures(judged: Sequence[Judged]) -> dict[str, Any]:
             "auto_share": _share(sum(one.decided.auto for one in idle), len(idle)),
         },
         "calibration_error": calibration_error(judged),
+        "counted": {
+            "payable": len(payable),
+            "payable_auto": sum(one.decided.auto for one in payable),
+            "among_1": sum(one.among(1) for one in payable),
+            "among_3": sum(one.among(3) for one in payable),
+            "payable_minor": _value(payable),
+            "payable_auto_minor": _value(one for one in payable if one.decided.auto),
+            "auto_minor": _value(autos),
+            "wrong_minor": _value(wrong),
+        },
         "classes": [_class(kind, [one for one in judged if one.kind == kind]) for kind in _kinds(judged)],
     }
 

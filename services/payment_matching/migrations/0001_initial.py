@@ -6,7 +6,7 @@ from alembic import op
 from sqlalchemy import Table, Uuid, text
 
 from libs.common.migrate import create_all
-from services.payment_matching import tables_learned  # noqa: F401 - its table is one of matching's
+from services.payment_matching import tables_learned, tables_ledger  # noqa: F401 - their tables are matching's
 from services.payment_matching.tables import matching
 
 revision = "0001"

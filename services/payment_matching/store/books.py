@@ -38,7 +38,7 @@ _ITEMS = text(f"""
 """)  # noqa: S608 - the pieces are our own constants
 _GIVEN = """
     select a.allocation_id, a.tenant_id, a.source, a.source_id, a.item_id, a.amount_minor, a.how, a.seq, a.value_on,
-           a.actor, a.evidence
+           a.actor, a.evidence, a.kind
       from allocation a join {pairs} on a.tenant_id = g.tenant_id and a.{column} = g.id
      where a.undone_at is null order by a.seq
 """
@@ -150,21 +150,23 @@ _WRITE_CREDITS = text("""
      where c.tenant_id = g.tenant_id and c.credit_note_id = g.id
 """)
 _UNDO = text("""
-    update allocation a set undone_at = :at, undone_by = g.by, undone_why = g.why
+    update allocation a set undone_at = :at, undone_by = g.by, undone_why = g.why,
+           booking = case a.booking when 'booked' then 'to_undo' when 'known' then 'to_undo' when 'waiting' then 'void'
+                     else a.booking end
       from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:by as text[]), cast(:why as text[]))
            as g(tenant_id, id, by, why)
      where a.tenant_id = g.tenant_id and a.allocation_id = g.id
 """)
 _ALLOCATE = text("""
     insert into allocation (tenant_id, allocation_id, source, source_id, item_id, currency, amount_minor, how, actor,
-                            evidence, value_on, made_at)
+                            evidence, value_on, made_at, kind, booking)
     select g.tenant_id, g.id, g.source, g.source_id, g.item_id, g.currency, g.amount, g.how, g.actor,
-           cast(g.evidence as jsonb), g.value_on, :at
+           cast(g.evidence as jsonb), g.value_on, :at, g.kind, case g.how when 'erp' then 'known' else 'waiting' end
       from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:sources as text[]),
                   cast(:source_ids as uuid[]), cast(:items as uuid[]), cast(:currencies as text[]),
                   cast(:amounts as bigint[]), cast(:hows as text[]), cast(:actors as text[]),
-                  cast(:evidence as text[]), cast(:values as date[]))
-           as g(tenant_id, id, source, source_id, item_id, currency, amount, how, actor, evidence, value_on)
+                  cast(:evidence as text[]), cast(:values as date[]), cast(:kinds as text[]))
+           as g(tenant_id, id, source, source_id, item_id, currency, amount, how, actor, evidence, value_on, kind)
 """)
 
 
@@ -239,4 +241,5 @@ def _given_columns(book: Book, made: Sequence[Given]) -> dict[str, list[Any]]:
         "actors": [one.actor for one in made],
         "evidence": [orjson.dumps(one.evidence, default=str).decode() for one in made],
         "values": [one.value_on for one in made],
+        "kinds": [one.kind for one in made],
     }

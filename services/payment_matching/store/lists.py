@@ -31,7 +31,7 @@ _SOME = text(f"""
 """)  # noqa: S608 - the pieces are our own constants
 _ALLOCATIONS = text("""
     select a.source_id, a.allocation_id, a.item_id, i.invoice_id, i.number, a.currency, a.amount_minor, a.how, a.actor,
-           a.evidence, a.made_at
+           a.evidence, a.made_at, a.kind
       from allocation a join open_item i on i.tenant_id = a.tenant_id and i.item_id = a.item_id
      where a.tenant_id = :tenant and a.source_id = any(cast(:ids as uuid[])) and a.undone_at is null
      order by a.seq

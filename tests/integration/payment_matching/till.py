@@ -351,7 +351,7 @@ _UNBALANCED = text("""
     select (select count(*) from payment p
              where p.tenant_id = :tenant and p.amount_minor <> p.unapplied_minor + p.returned_minor + coalesce((
                    select sum(a.amount_minor) from allocation a where a.tenant_id = p.tenant_id
-                      and a.source_id = p.payment_id and a.undone_at is null), 0))
+                      and a.source_id = p.payment_id and a.kind is null and a.undone_at is null), 0))
          + (select count(*) from open_item i
              where i.tenant_id = :tenant and i.amount_minor <> i.residual_minor + coalesce((
                    select sum(a.amount_minor) from allocation a where a.tenant_id = i.tenant_id
