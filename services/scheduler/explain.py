@@ -164,7 +164,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Aucun calendrier de jours fériés ou fuseau horaire n'est connu pour « {what} » : rien ne part.",
         "No calendar of holidays and no clock is known for “{what}”: nothing leaves.",
     ),
-    "shadow": ("Société en observation : rien ne part.", "The entity is in shadow: nothing leaves."),
+    "shadow": (
+        "Société ou scénario en observation : rien ne part.",
+        "The entity or its policy is in shadow: nothing leaves.",
+    ),
     "no_policy": ("La politique de la société est introuvable.", "The entity's policy does not exist."),
     "outside_group": ("Elle attend le message suivant.", "It waits for the next message."),
     "due": ("L'étape « {step} » part maintenant.", "Step “{step}” is due now."),

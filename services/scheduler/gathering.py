@@ -18,8 +18,10 @@ from services.scheduler.choosing import chosen
 from services.scheduler.finding import Found, find
 from services.scheduler.policy import PolicyVersion
 from services.scheduler.remembering import remember
+from services.scheduler.running_in import base
 from services.scheduler.situation import Row, Situation
 from services.scheduler.store.cases import Pair
+from services.scheduler.store.importing import STEP as IMPORTED
 from services.scheduler.store.policies import Policies
 from services.scheduler.store.zones import calendar
 from services.scheduler.trusting import with_bounds
@@ -68,7 +70,7 @@ def _situation(
     items = tuple(_item(raw, row, found, file) for raw in found.items.get(row["case_id"], ()))
     version = on.get(row["policy_version_id"])
     wanted = active.get((tenant, entity.policy)) if entity is not None else None
-    if wanted is not None and (version is None or not any(item.marks for item in items)):
+    if wanted is not None and (version is None or not any(_said_here(item) for item in items)):
         version = wanted
     return Situation(
         row=row,
@@ -78,6 +80,11 @@ def _situation(
         language=file.language if file is not None else "fr",
         entity_known=entity is not None,
     )
+
+
+def _said_here(item: Item) -> bool:
+    """Whether a policy of ours said something of it: what another system said before binds it to no version."""
+    return any(base(mark.step_key) != IMPORTED for mark in item.marks)
 
 
 def _case(row: Row, found: Found, items: tuple[Item, ...], entity: Any, file: Any) -> Case:

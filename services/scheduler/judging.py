@@ -25,6 +25,7 @@ from services.scheduler.case import (
 from services.scheduler.grouping import Verdict
 from services.scheduler.policy import Policy, Step
 
+DAY = timedelta(days=1)
 PAUSED = {
     "manual": "held",
     "exclusion": "excluded",
@@ -47,6 +48,11 @@ class Day:
     """The first day on which another notice may follow one of today."""
     fresh_cash: tuple[Money, ...]
     """Money on account that may still turn out to pay something."""
+
+    @property
+    def shadow(self) -> bool:
+        """Nothing leaves: the entity or the policy is in shadow."""
+        return self.case.mode == "shadow" or self.policy.shadow
 
 
 def day_of(case: Case, policy: Policy, calendar: Calendar, today: date) -> Day:
@@ -71,7 +77,17 @@ def _held_until(money: Money, policy: Policy, calendar: Calendar) -> date:
 def judge(item: Item, day: Day) -> list[Verdict]:
     """What is to be said about one item: its next rung first, then a courtesy, then calls and words to colleagues."""
     if item.own is not None:
-        day = replace(day, policy=item.own.policy)
+        found = _judged(item, replace(day, policy=item.own.policy))
+        return [_unsaid(verdict, day) for verdict in found] if item.own.policy.shadow and not day.shadow else found
+    return _judged(item, day)
+
+
+def _unsaid(verdict: Verdict, day: Day) -> Verdict:
+    """What an item's own policy would say while that is in shadow."""
+    return replace(verdict, block=Reason("shadow"), look_on=day.today + DAY) if verdict.ready else verdict
+
+
+def _judged(item: Item, day: Day) -> list[Verdict]:
     if not item.open:
         return [_thanks(item, day)]
     silence = standing(item, day)

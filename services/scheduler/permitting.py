@@ -101,6 +101,7 @@ def _refusal(
     case, policy = situation.case, situation.version.policy
     day = day_of(case, policy, situation.calendar, situation.calendar.today(now))
     closed = "calendar_unknown" if situation.calendar.unknown else _of_case(ask, case)
+    closed = closed or ("shadow" if policy.shadow else None)
     if closed is not None:
         return closed
     known = {item.item_id: item for item in case.items}

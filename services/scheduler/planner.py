@@ -66,7 +66,7 @@ def decide(case: Case, policy: Policy, calendar: Calendar, now: datetime) -> Dec
         state=_state(case, day.today),
         deducted=deducted,
         formal_on=_formal_on(verdicts),
-        shown_only=case.mode == "shadow",
+        shown_only=day.shadow,
     )
 
 
@@ -226,7 +226,7 @@ def _what_is_ready(saying: _Saying) -> Reason | None:
     if (unknown := saying.day.calendar.unknown) is not None:
         return Reason("calendar_unknown", {"what": unknown})
     gate = saying.say(ready)
-    if case.mode == "shadow":
+    if saying.day.shadow:
         saying.look_on(saying.day.today + timedelta(days=1))
     return gate
 
@@ -278,8 +278,8 @@ def _withdrawn(day: Day) -> list[tuple[UUID, str]]:
 def _no_longer(item: Item, mark: Mark, day: Day) -> str | None:
     if not item.open:
         return "cancelled" if item.cancelled else "settled"
-    if day.case.mode == "shadow" or (mark.kind == "pre_due" and day.today >= item.due_date):
-        return "shadow" if day.case.mode == "shadow" else "courtesy_passed"
+    if day.shadow or (mark.kind == "pre_due" and day.today >= item.due_date):
+        return "shadow" if day.shadow else "courtesy_passed"
     if (item.residual, item.invoice_version, item.cycle) != (mark.printed, mark.invoice_version, mark.cycle):
         return "amended"
     silence = standing(item, day)
@@ -294,8 +294,8 @@ def _thanks_no_longer(item: Item, mark: Mark, day: Day) -> str | None:
     """Nobody is thanked for what is owed again, or while somebody keeps the item silent."""
     if item.cancelled or item.open:
         return "cancelled" if item.cancelled else "reopened"
-    if day.case.mode == "shadow" or day.case.escalated:
-        return "shadow" if day.case.mode == "shadow" else "escalated"
+    if day.shadow or day.case.escalated:
+        return "shadow" if day.shadow else "escalated"
     silence = silence_kept(item)
     if silence is None and item.paused_since(mark.released_at):
         return "held"

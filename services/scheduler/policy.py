@@ -191,6 +191,8 @@ class Policy(_Strict):
     """A ladder with what holds for all of its steps, in the order in which they are climbed."""
 
     name: Key
+    shadow: bool = False
+    """It decides and records, and nothing leaves."""
     gap_days: Annotated[int, Field(ge=1, le=30)] = 5
     budget: Budget = Budget()
     cash: Cash = Cash()

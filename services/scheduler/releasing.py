@@ -31,6 +31,8 @@ class Written:
     withdrawn: list[UUID]
     silent: list[dict[str, Any]]
     """Steps that this decision keeps silent, with the reason."""
+    shadowed: list[dict[str, Any]]
+    """Steps that would be said if nothing were in shadow."""
     thanked: list[dict[str, Any]]
     """Settled items about which no thank-you is to be said any more."""
     said: list[tuple[UUID | None, CaseBody]]
@@ -61,6 +63,7 @@ def written(situation: Situation, decision: Decision, now: datetime, *, displace
         reserved=reserved,
         withdrawn=[reminder for reminder, _ in decision.withdrawn],
         silent=_silent(situation, decision),
+        shadowed=_shadowed(situation, decision, now),
         thanked=_thanked(situation.case, decision),
         said=said,
     )
@@ -167,6 +170,37 @@ def _silent(situation: Situation, decision: Decision) -> list[dict[str, Any]]:
             "reason": silence.reason,
         }
         for silence in balancing.silences(decision, version.policy, situation.calendar)
+    ]
+
+
+def _shadowed(situation: Situation, decision: Decision, now: datetime) -> list[dict[str, Any]]:
+    version = situation.version
+    if version is None:
+        return []
+    notices = decision.notices if decision.shown_only else ()
+    said = [(row.item, row.step, version) for notice in notices for row in notice.rows if row.completes]
+    own = [
+        (each.item, each.step, each.item.own)
+        for each in decision.verdicts
+        if each.block is not None and each.block.code == "shadow" and each.step is not None
+    ]
+    case, today = situation.case, situation.calendar.today(now)
+    return [
+        {
+            "tenant_id": case.tenant_id,
+            "item_id": item.item_id,
+            "cycle": item.cycle,
+            "step_key": step.key,
+            "entity_id": case.entity_id,
+            "case_id": case.case_id,
+            "policy_version_id": (on or version).version_id,
+            "kind": step.kind,
+            "tone": step.tone,
+            "channel": step.channels[0],
+            "on_date": today,
+            "decided_at": now,
+        }
+        for item, step, on in (*said, *own)
     ]
 
 

@@ -22,8 +22,10 @@ from services.scheduler.grouping import Notice
 from services.scheduler.planner import decide
 from services.scheduler.playing import Course, play_together
 from services.scheduler.policy import GAPPED, LADDER, PolicyVersion, Step
+from services.scheduler.running_in import base
 from services.scheduler.situation import Row, Situation
 from services.scheduler.store import simulations as store
+from services.scheduler.store.importing import STEP as IMPORTED
 from services.scheduler.store.policies import Policies
 
 BEFORE_CLOSING = timedelta(minutes=1)
@@ -100,6 +102,11 @@ async def situations_now(
     return [_on(each, version) for each in found]
 
 
+def speaking(version: PolicyVersion) -> PolicyVersion:
+    """The version as if it were not in shadow: a simulation says what it would say."""
+    return version.model_copy(update={"policy": version.policy.model_copy(update={"shadow": False})})
+
+
 def _on(situation: Situation, version: PolicyVersion) -> Situation:
     items = tuple(replace(item, own=None) for item in situation.case.items)
     case = replace(situation.case, items=items, mode="live", run_in=None, caught_up=0)
@@ -167,11 +174,17 @@ class Replay:
         kept = self.kept.setdefault(case.case_id, _Kept())
         heard = self.heard.setdefault(case.party.party_id, _Heard())
         items = tuple(
-            replace(item, marks=kept.marks.get(item.item_id, ()), own=None, to_thank=self._to_thank(item, kept))
+            replace(item, marks=self._marks(item, kept), own=None, to_thank=self._to_thank(item, kept))
             for item in case.items
         )
         party = replace(case.party, last_notice_on=heard.last, notices=heard.notices, reserved_on=None, formal_on=None)
         return replace(case, items=items, party=party, thanked_on=kept.thanked_on)
+
+    @staticmethod
+    def _marks(item: Item, kept: _Kept) -> tuple[Mark, ...]:
+        """What this version said, after what another system had said before."""
+        before = tuple(mark for mark in item.marks if base(mark.step_key) == IMPORTED)
+        return (*before, *kept.marks.get(item.item_id, ()))
 
     def _to_thank(self, item: Item, kept: _Kept) -> bool:
         paid = not item.open and not item.cancelled and item.settled_on is not None

@@ -30,7 +30,7 @@ from services.scheduler.policy import GAPPED
 from services.scheduler.quoting import with_charges
 from services.scheduler.releasing import Written, written
 from services.scheduler.situation import Situation, look
-from services.scheduler.store import balance, evidence, items, sweeping
+from services.scheduler.store import balance, evidence, items, shadowing, sweeping
 from services.scheduler.store.policies import Policies
 from services.scheduler.trusting import within_bounds
 
@@ -176,6 +176,7 @@ async def _record(db: AsyncConnection, found: Sequence[Written], now: datetime) 
         await sweeping.release(db, occurrences)
     pairs = {(each.case["tenant_id"], each.case["case_id"]) for each in found}
     await balance.keep(db, pairs, [row for each in found for row in each.silent], now)
+    await shadowing.keep(db, [row for each in found for row in each.shadowed])
     gone = [
         {"tenant_id": each.case["tenant_id"], "reminder_id": reminder} for each in found for reminder in each.withdrawn
     ]

@@ -16,6 +16,7 @@ from services.scheduler.api import (
     kpis,
     lookups,
     occurrences,
+    past_reminders,
     plans,
     policies,
     policy_acts,
@@ -23,6 +24,7 @@ from services.scheduler.api import (
     promises,
     rates,
     run_ins,
+    shadow,
     simulations,
 )
 
@@ -31,6 +33,6 @@ def routers() -> Sequence[APIRouter]:
     """All of them."""
     rooms = (
         assignments, policies, policy_acts, findings, simulations, profiles, cases, items, holds, promises, plans,
-        disputes, occurrences, run_ins, lookups, rates, charges, kpis, balances,
+        disputes, occurrences, run_ins, lookups, rates, charges, kpis, balances, past_reminders, shadow,
     )  # fmt: skip
     return [room.routes for room in rooms]

@@ -22,7 +22,7 @@ from services.scheduler.case import NOTICES
 from services.scheduler.playing import most_within
 from services.scheduler.policy import GAPPED, PolicyVersion, check
 from services.scheduler.room import Room
-from services.scheduler.simulating import Contact, Sent, ahead, replayed, situations_now
+from services.scheduler.simulating import Contact, Sent, ahead, replayed, situations_now, speaking
 from services.scheduler.store import simulations as store
 from services.scheduler.store.zones import calendar
 
@@ -189,7 +189,7 @@ async def _contacts(  # noqa: PLR0917 - which cases, by which version, over whic
 
 async def _version(db: Any, tenant: UUID, version_id: UUID) -> PolicyVersion:
     row = await one(db, tenant, version_id)
-    return PolicyVersion(version_id=row["version_id"], number=row["number"], policy=check(row["body"]))
+    return speaking(PolicyVersion(version_id=row["version_id"], number=row["number"], policy=check(row["body"])))
 
 
 def _mode(told: Simulate, now: datetime) -> Mode:

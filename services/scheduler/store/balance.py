@@ -28,6 +28,7 @@ from libs.common.sets import columns, given
 from services.scheduler.policy import GAPPED
 from services.scheduler.store.asking import plain
 from services.scheduler.store.cases import Pair
+from services.scheduler.store.importing import STEP as IMPORTED
 from services.scheduler.tables import earlier_release, item, kept_silent, notice, occurrence
 
 _SILENT = ("tenant_id", "item_id", "cycle", "step_key", "since", "case_id", "entity_id", "tone", "due_on", "reason")
@@ -103,7 +104,8 @@ def _remembering() -> Executable:
 def _day(tenant: UUID, entity: UUID, on: date, start: datetime, end: datetime) -> CompoundSelect[Any]:
     """All that was due on a day, from its three places; `place` says which one counts where two tell of a step."""
     shown = (occurrence.c.item_id, occurrence.c.cycle, occurrence.c.step_key, occurrence.c.tone)
-    mine = and_(occurrence.c.tenant_id == tenant, occurrence.c.entity_id == entity)
+    ours = occurrence.c.reason != IMPORTED
+    mine = and_(occurrence.c.tenant_id == tenant, occurrence.c.entity_id == entity, ours)
     told = (occurrence.c.release, occurrence.c.state, occurrence.c.reason)
     now = select(*shown, *told, literal(2).label("place")).where(
         mine, occurrence.c.released_at >= start, occurrence.c.released_at < end

@@ -14,6 +14,7 @@ from services.scheduler.tables.money import credit_note, feed, payment
 from services.scheduler.tables.past import past_fact
 from services.scheduler.tables.policies import policy_act, policy_assignment, policy_version
 from services.scheduler.tables.running_in import bounded_day, earned_step, ramp_notice
+from services.scheduler.tables.shadow import shadow_step
 
 __all__ = [
     "bounded_day",
@@ -44,4 +45,5 @@ __all__ = [
     "ramp_notice",
     "residual_fact",
     "scheduler",
+    "shadow_step",
 ]

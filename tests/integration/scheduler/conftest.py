@@ -1,17 +1,25 @@
 """A world of its own for every test, and the scheduler's loops on the real Postgres."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
 import httpx
 import pytest
+import typer
+import uvicorn
+from typer.testing import CliRunner, Result
 
 from libs.common.auth import service_token
+from libs.common.cli import policy
 from libs.common.db import Database
 from libs.common.devstack.postgres import Postgres
 from libs.common.settings import Settings
 from services.scheduler.app import wire
 from tests.integration.scheduler.world import World
+from tests.support import eventually
+
+Relance = Callable[..., Awaitable[Result]]
 
 
 @pytest.fixture
@@ -39,5 +47,26 @@ async def doors(world: World, postgres: Postgres, settings: Settings) -> AsyncIt
     transport = httpx.ASGITransport(app=app.http)
     async with httpx.AsyncClient(transport=transport, base_url="http://scheduler", headers=shown) as client:
         yield client
+    for close in app.close:
+        await close()
+
+
+@pytest.fixture
+async def relance(world: World, settings: Settings) -> AsyncIterator[Relance]:
+    """A command (`of`, policies by itself) as ada, or as somebody else, with the scheduler behind a real port."""
+    app = wire(settings, world.clock)
+    server = uvicorn.Server(uvicorn.Config(app.http, port=0, log_level="error", lifespan="off"))
+    serving = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+
+    async def run(*words: str, by: str = "ada", of: typer.Typer = policy.app) -> Result:
+        token = service_token(settings, audience="scheduler", tenant=world.tenant, subject=by, roles=("manager",))
+        env = {"RELANCE_SCHEDULER_URL": f"http://127.0.0.1:{port}", "RELANCE_API_KEY": token, "COLUMNS": "200"}
+        return await asyncio.to_thread(CliRunner().invoke, of, list(words), env=env)
+
+    yield run
+    server.should_exit = True
+    await serving
     for close in app.close:
         await close()

@@ -1,45 +1,12 @@
 """`relance policy` against the scheduler: a file comes in, is looked over, approved by two, played, moved."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-import uvicorn
-from typer.testing import CliRunner, Result
-
-from libs.common.auth import service_token
-from libs.common.cli import policy
-from libs.common.settings import Settings
-from services.scheduler.app import wire
+from tests.integration.scheduler.conftest import Relance
 from tests.integration.scheduler.test_doors import STANDARD
 from tests.integration.scheduler.world import World
-from tests.support import eventually
-
-Relance = Callable[..., Awaitable[Result]]
-
-
-@pytest.fixture
-async def relance(world: World, settings: Settings) -> AsyncIterator[Relance]:
-    """The command as ada, or as somebody else, with the scheduler behind a real port."""
-    app = wire(settings, world.clock)
-    server = uvicorn.Server(uvicorn.Config(app.http, port=0, log_level="error", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-
-    async def run(*words: str, by: str = "ada") -> Result:
-        token = service_token(settings, audience="scheduler", tenant=world.tenant, subject=by, roles=("manager",))
-        env = {"RELANCE_SCHEDULER_URL": f"http://127.0.0.1:{port}", "RELANCE_API_KEY": token, "COLUMNS": "200"}
-        return await asyncio.to_thread(CliRunner().invoke, policy.app, list(words), env=env)
-
-    yield run
-    server.should_exit = True
-    await serving
-    for close in app.close:
-        await close()
 
 
 async def told(relance: Relance, *words: str, by: str = "ada") -> Any:
