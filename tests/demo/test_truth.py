@@ -151,12 +151,16 @@ async def test_a_tab_its_list_and_its_file_have_the_same_lines(demo: Demo) -> No
         assert len({line["Code"] for line in lines} if head == "/customers" else lines) == number(told[1]), path
 
 
-async def test_the_morning_has_something_to_do(demo: Demo) -> None:
+async def test_the_morning_is_a_full_one(demo: Demo) -> None:
+    """Whatever weekday the demo was played on: the bounds are wide, and no kind of work is missing."""
     page = await demo.page("/")
     counts = [number(count) for count in re.findall(r'<span class="figure">([\d\u00a0]+)</span>', page)]
-    assert len(counts) == 6
-    assert sum(counts[:3]) > 0, "notices, formal notices or calls wait"
-    assert await demo.file("/payments.xlsx"), "payments wait for a person"
+    send, formal, calls, promises, replies, _ = counts
+    assert 10 <= send <= 45, "notices to approve"
+    assert formal <= 6
+    assert 2 <= calls <= 20, "calls and other tasks"
+    assert promises + replies >= 1, "a promise to check or a reply to read"
+    assert 3 <= len(await demo.file("/payments.xlsx")) <= 25, "payments wait for a person"
 
 
 async def sent(demo: Demo) -> list[Any]:

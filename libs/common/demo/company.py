@@ -9,11 +9,14 @@ from libs.common.demo import names, numbers
 
 Profile = Literal["good", "regular", "slow", "strategic", "public_body"]
 
-ENTITIES = (
-    ("VEM", "Valmont Emballages", "Lyon"),
-    ("VLO", "Valmont Logistique", "Nantes"),
-    ("VSE", "Valmont Services", "Lille"),
+Approvals = Literal["policy", "confirm"]
+
+ENTITIES: tuple[tuple[str, str, str, Approvals], ...] = (
+    ("VEM", "Valmont Emballages", "Lyon", "policy"),
+    ("VLO", "Valmont Logistique", "Nantes", "confirm"),
+    ("VSE", "Valmont Services", "Lille", "confirm"),
 )
+"""Code, name, town, and whether a person confirms every notice: the two younger companies still want that."""
 CUSTOMERS_EACH = 100
 INVOICES = 3_000
 TERMS = (30, 30, 45, 45, 60)
@@ -27,6 +30,7 @@ class Company:
     code: str
     name: str
     city: str
+    approvals: Approvals
     siren: str
     iban: str
 
@@ -64,7 +68,7 @@ HABITS: dict[Profile, Habit] = {
     "strategic": Habit(0.60, 5, 6, "list", 0.02),
     "public_body": Habit(0.80, 4, 10, "number", 0.005),
 }
-SHARES: tuple[Profile, ...] = ("good",) * 9 + ("regular",) * 6 + ("slow",) * 2 + ("strategic",) * 2 + ("public_body",)
+SHARES: tuple[Profile, ...] = ("good",) * 9 + ("regular",) * 6 + ("slow",) * 3 + ("strategic",) * 2 + ("public_body",)
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,8 @@ def found(today: date, seed: int = 2026) -> Group:
     return Group(today, companies, customers, tuple(_sales(random, customers, today)))
 
 
-def _company(random: Random, code: str, name: str, city: str) -> Company:
-    return Company(code, name, city, numbers.siren(random), numbers.iban(random))
+def _company(random: Random, code: str, name: str, city: str, approvals: Approvals) -> Company:
+    return Company(code, name, city, approvals, numbers.siren(random), numbers.iban(random))
 
 
 def _customers(random: Random, entity: str) -> list[Customer]:

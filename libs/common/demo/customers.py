@@ -12,12 +12,21 @@ from email.message import EmailMessage
 
 from libs.common.demo.bank import Transfer
 from libs.common.demo.company import Customer, Group, Sale
-from libs.common.demo.fates import Fate, fate, paid_in_history, transfer_text, working
+from libs.common.demo.fates import Fate, fate, paid_in_history, question, transfer_text, working
 
 NUMBER = re.compile(r"\b(?:VEM|VLO|VSE)-\d{4}-\d{5}\b")
 PROMISED_IN = 7
 CHARGES = 18_00
 """What a bank in between keeps of an odd transfer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a customer writes back about an invoice; `contested` when it will not pay it like this."""
+
+    number: str
+    text: str
+    contested: bool = False
 
 
 @dataclass
@@ -59,34 +68,41 @@ class Customers:
             if found.kind == "itself":
                 self.pays_on[sale.number] = found.on
 
-    def read_mail(self, mail: EmailMessage, day: date) -> list[str]:
-        """A reminder was read. Returns the overdue invoices that the customer now answers that it disputes."""
+    def read_mail(self, mail: EmailMessage, day: date) -> list[Answer]:
+        """A reminder was read. Returns what the customer answers about overdue invoices, mostly nothing."""
         body = mail.get_body(("plain",))
         text = str(body.get_content()) if body else ""
-        contested = []
+        answers = []
         for number in dict.fromkeys(NUMBER.findall(text)):
             if number not in self.open or number in self.silent or self.open[number].due >= day:
                 continue
             self.read[number] += 1
-            found = self.fate(number)
-            if found.kind == "disputed" and number not in self.disputed:
-                self.disputed[number] = day
-                self.silent.add(number)
-                contested.append(number)
-            elif found.kind == "reminded" and self.read[number] >= found.reminders:
-                self._decide(number, working(day + timedelta(days=found.thinks)))
-        return contested
+            answers += self._answers(number, day)
+        return answers
+
+    def _answers(self, number: str, day: date) -> list[Answer]:
+        found = self.fate(number)
+        if found.kind == "disputed" and number not in self.disputed:
+            self.disputed[number] = day
+            self.silent.add(number)
+            return [Answer(number, f"Nous contestons la facture {number}.", contested=True)]
+        if found.kind == "reminded" and self.read[number] >= found.reminders:
+            self._decide(number, working(day + timedelta(days=found.thinks)))
+        asked = question(number) if self.read[number] == 1 else None
+        return [Answer(number, asked)] if asked else []
 
     def answer_call(self, numbers: Iterable[str], day: date) -> date | None:
-        """Somebody calls about these: the day by which the customer promises to pay, if it does."""
+        """Somebody calls about these: the day by which the customer promises to pay, if it does. Money that is booked
+        on the promised day, or on the next, is told by the bank a day later."""
         mine = [number for number in numbers if number in self.open and number not in self.silent]
         if not mine or self.fate(mine[0]).kind == "never":
             return None
         promised = working(day + timedelta(days=PROMISED_IN))
         for number in mine:
             self.silent.add(number)
-            kept = self.fate(number).kept
-            self.pays_on[number] = promised if kept else working(promised + timedelta(days=12))
+            found = self.fate(number)
+            late = 12 if not found.kept else 1 if found.thinks > 3 else 2
+            self.pays_on[number] = working(promised + timedelta(days=late))
         return promised
 
     def _decide(self, number: str, on: date) -> None:

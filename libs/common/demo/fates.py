@@ -12,8 +12,15 @@ from typing import Literal
 from libs.common.demo.company import Customer, Group, Sale
 
 Kind = Literal["itself", "reminded", "promised", "disputed", "never"]
+QUESTIONS = (
+    "Pouvez-vous nous renvoyer une copie de la facture {number} ?",
+    "La facture {number} est en cours de validation chez nous. Quel est le numéro de commande ?",
+    "Le règlement de la facture {number} partira avec notre prochain virement.",
+)
+ASKING = 0.25
+"""The share of overdue invoices about which a customer writes back when it first reads of them."""
 HISTORY_GAP = 8  # days between two reminders in the months before the play, when they were written by hand
-_REMINDED = ("reminded",) * 14 + ("promised",) * 3 + ("never",)
+_REMINDED = ("reminded",) * 11 + ("promised",) * 6 + ("never",)
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ def fate(customer: Customer, sale: Sale, seed: int = 2026) -> Fate:
     habit = customer.habit
     late = max(round(random.gauss(habit.delay, habit.spread)), -10)
     on = max(working(sale.due + timedelta(days=late)), sale.issued + timedelta(days=2))
-    reminders, thinks = random.choice((1, 1, 1, 1, 2, 2, 3)), random.randint(1, 6)
+    reminders, thinks = random.choice((1, 1, 1, 2, 2, 3, 3)), random.randint(1, 6)
     kept = random.random() < 0.8
     if random.random() < habit.disputes:
         return Fate("disputed", on, 1, thinks, kept)
@@ -43,6 +50,12 @@ def fate(customer: Customer, sale: Sale, seed: int = 2026) -> Fate:
         return Fate("itself", on, 0, thinks, kept)
     kind: Kind = random.choice(_REMINDED)  # type: ignore[arg-type]
     return Fate(kind, on, reminders, thinks, kept)
+
+
+def question(number: str, seed: int = 2026) -> str | None:
+    """What a customer writes back about an invoice, if it does."""
+    random = Random(f"{seed}:asks:{number}")  # noqa: S311 - draws a story
+    return random.choice(QUESTIONS).format(number=number) if random.random() < ASKING else None
 
 
 def working(day: date) -> date:

@@ -1,7 +1,8 @@
 """Sixty days of the company's life, each played through the real services on the movable clock.
 
-A day: the ERP posts its invoices, the bank its statements, at half past nine the reminders leave, people approve and
-call, customers read their mails. Between two steps the play waits until all that was said has been heard.
+A day: the ERP posts its invoices and the bank its statements; people approve what waits since yesterday, call, and
+match what the machine left open; at half past nine what is due and what was approved leaves, and customers read their
+mails. Before people come and before customers read, the play waits until all that was said has been heard.
 """
 
 import asyncio
@@ -23,15 +24,17 @@ from libs.common.demo.customers import NUMBER, Customers
 from libs.common.demo.office import COLLECTOR, MANAGER, TREASURER, Office, Person
 from libs.common.demo.stage import Stage
 from libs.common.devstack.mailbox import Mailbox
-from libs.common.money import Money
+from libs.common.money import Money, from_wire, totals
 
 PARIS = ZoneInfo("Europe/Paris")
 SECOND = Person("laurent.joly", ("manager",))
 DISPUTE_DAYS = 12
 LEFT = 2
-"""Working days at the end whose notices, calls and payments are left on the desk."""
+"""Working days at the end on which nobody comes: what they and the day before bring is left on the desk."""
 ODD = 4
 """Working days at the end on which some transfers say little."""
+PATIENCE = 180
+"""Seconds that a step may take: longer than the claim of a delivery whose permit a busy machine answered too late."""
 PLAIN = 0.9  # the share of the likeliest suggestion from which a treasurer confirms without asking
 
 
@@ -66,18 +69,20 @@ class Play:
         return " · ".join(f"{count:,} {what}" for what, count in self.happened.most_common(4))
 
     async def _day(self, day: date, sold: Sequence[Sale], *, staffed: bool) -> None:
-        """On a day that is not staffed nothing is approved, called or matched: it waits for whoever opens the demo."""
+        """On a day that is not staffed nothing is approved, called or matched: it waits for whoever opens the demo.
+        People do all of it before the sending hours, so one wait is enough for what they and the clock set off."""
         self._at(day, time(7, 30))
         await self._sell(sold)
         await self._bank(day)
-        await self.office.settled(60)
+        await self.office.settled(PATIENCE)
+        self._at(day, time(8, 45))
         if staffed:
+            await self._approve()
+            await self._calls(day)
             await self._confirm()
         await self._end_disputes(day)
         self._at(day, time(9, 30))
-        await self.office.settled(60)
-        if staffed and await self._approve() + await self._calls(day):
-            await self.office.settled(60)
+        await self.office.settled(PATIENCE)
         await self._read(day)
 
     def _at(self, day: date, hour: time) -> None:
@@ -120,26 +125,30 @@ class Play:
             await self.office.post("payment_matching", f"{path}/allocations", {"allocations": lines}, by=TREASURER)
             self.happened["rapprochements confirmés"] += 1
 
-    async def _approve(self) -> int:
-        """What waits for a person is read and approved, formal notices by a second one, one by one; how many."""
+    async def _approve(self) -> None:
+        """What waits is read and approved: formal notices one by one and by a second person, the rest at once."""
         listed = await self.office.get("notifier", "/v1/notices", params={"state": "proposed", "limit": 200})
-        for notice in listed["notices"]:
-            body = {"ids": [notice["id"]], "as_of": listed["as_of"], "count": 1, "sums": notice["sums"]}
+        formal = [[notice] for notice in listed["notices"] if notice["kind"] == "formal_notice"]
+        others = [notice for notice in listed["notices"] if notice["kind"] != "formal_notice"]
+        for notices in [others, *formal] if others else formal:
+            sums = totals(from_wire(amount) for notice in notices for amount in notice["sums"])
+            body = {"ids": [notice["id"] for notice in notices], "as_of": listed["as_of"], "count": len(notices)}
+            body["sums"] = [amount.wire() for amount in sums.values()]
             answer = await self.office.post("notifier", "/v1/notices/approve", body, by=MANAGER)
             if answer["awaiting_second"]:
                 await self.office.ask("POST", "notifier", "/v1/notices/approve", by=SECOND, json=body)
-            self.happened["avis approuvés"] += 1
-        return len(listed["notices"])
+            self.happened["avis approuvés"] += len(notices)
 
-    async def _calls(self, day: date) -> int:
-        """Each open call is made: a promise, or nobody answers; how many tasks there were."""
+    async def _calls(self, day: date) -> None:
+        """Each open call is made: a promise, or nobody answers."""
         listed = await self.office.get("notifier", "/v1/tasks", params={"state": "open", "limit": 200})
-        for task in listed["tasks"]:
-            if task["kind"] == "call":
-                await self._call(task, day)
-            elif task["kind"] in ("reply", "internal_notice") or task["title"].startswith("Poster"):
-                await self._done(task, "done")
-        return len(listed["tasks"])
+        await asyncio.gather(*(self._deal_with(task, day) for task in listed["tasks"]))
+
+    async def _deal_with(self, task: dict[str, Any], day: date) -> None:
+        if task["kind"] == "call":
+            await self._call(task, day)
+        elif task["kind"] in ("reply", "internal_notice") or task["title"].startswith("Poster"):
+            await self._done(task, "done")
 
     async def _call(self, task: dict[str, Any], day: date) -> None:
         numbers = list(dict.fromkeys(NUMBER.findall(task["body"])))
@@ -171,9 +180,11 @@ class Play:
                 await self._inbound(letters.bounce(mail, recipient))
                 self.happened["retours d'adresse"] += 1
                 continue
-            for number in self.customers.read_mail(mail, day):
-                await self._inbound(letters.answer(mail, recipient, f"Nous contestons la facture {number}."))
-                await self._dispute(number, day)
+            for answer in self.customers.read_mail(mail, day):
+                await self._inbound(letters.answer(mail, recipient, answer.text))
+                self.happened["réponses"] += 1
+                if answer.contested:
+                    await self._dispute(answer.number, day)
 
     def _bounces(self, recipient: str) -> bool:
         host = recipient.rpartition("@")[2].split(".")[0].upper()

@@ -63,6 +63,7 @@ async def set_stage(office: Office, group: Group) -> Stage:
 async def _entity(office: Office, company: Company) -> UUID:
     return await office.open_entity(
         company.name,
+        approvals=company.approvals,
         siren=company.siren,
         sender_email=company.mailbox,
         reply_to=company.mailbox,
