@@ -10,7 +10,7 @@ signing                 signing in and out, language and theme
 copies                  the invoice copies behind the link of a mail
 today, approving        the morning's queue, and approving it
 acting, why             what people do about a customer; why something was said or not
-customers invoices balance dso forecast payments plans silence handing finding operations   the pages of the work
+customers invoices balance dso forecast payments plans silence handing tieout finding operations   the pages of the work
 policies, ladder, templates, imports, integrations, accounts, journal   the pages of the set-up
 deeds                   what people do through the console, for the audit
 """
@@ -46,6 +46,7 @@ from services.console.pages import (
     signing,
     silence,
     templates,
+    tieout,
     today,
     why,
 )
@@ -81,6 +82,7 @@ def routers() -> list[APIRouter]:
         payments,
         plans,
         matching,
+        tieout,
         portfolios,
         silence,
         finding,

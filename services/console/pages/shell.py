@@ -57,6 +57,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
         (
             Page("/dso", "dso", "nav.dso", "payments:read", key="s"),
             Page("/forecast", "coins", "nav.forecast", "payments:read", key="f"),
+            Page("/tie-out", "checked", "nav.tieout", "payments:read", key="e"),
         ),
     ),
     (
