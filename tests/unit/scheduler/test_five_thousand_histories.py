@@ -7,10 +7,12 @@ whole (`note`) and played again by its seed.
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
+from uuid import UUID
 
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
+from services.scheduler.case import DONE, IN_FLIGHT
 from services.scheduler.planner import Decision, decide
 from services.scheduler.policy import GAPPED
 from tests.unit.scheduler.test_histories import NUMBERS, _change
@@ -42,6 +44,11 @@ class TwoSweepers(World):
         assert second.next_at is None or second.next_at > now, "a look that lies behind"
         self.looks.append((now, second.next_at))
         return second.next_at
+
+    def _mark(self, item_id: UUID, step_key: str, release: int, today: date) -> None:
+        before = self.items[item_id].mark(step_key)
+        assert before is None or before.state not in DONE | IN_FLIGHT, "said twice in one cycle"
+        super()._mark(item_id, step_key, release, today)
 
     def _fit(self, decision: Decision, now: datetime) -> None:
         for notice in decision.notices:
