@@ -14,6 +14,8 @@ from libs.common.money import Money, exponent, from_wire
 
 SPACE = "\u00a0"
 DASH = "–"
+MILLION = 999_950
+"""Whole units from which a tile says millions: 999,950 would be 1,000.0 thousands."""
 
 
 def grouped(digits: str, language: str) -> str:
@@ -45,13 +47,16 @@ def money(value: Money, language: str) -> str:
 
 
 def short_money(value: Money, language: str) -> str:
-    """For tiles: `21,95 M€`, `384,2 k€`, `950 €`."""
-    units = abs(value.minor) // 10 ** exponent(value.currency)
-    sign = "−" if value.minor < 0 else ""
+    """For tiles: `21,95 M€`, `384,2 k€`, `950 €`; rounded, and less than half a unit is nothing, without a sign."""
+    unit = 10 ** exponent(value.currency)
+    units = (abs(value.minor) + unit // 2) // unit
+    sign = "−" if value.minor < 0 and units else ""
     mark = symbol(value.currency, language)
+    if language == "en" and mark.isalpha():
+        mark += SPACE
     if units < 1000:
         return f"{sign}{units}{SPACE}{mark}" if language == "fr" else f"{sign}{mark}{units}"
-    scale, letter, places = (1_000_000, "M", 2) if units >= 1_000_000 else (1_000, "k", 1)
+    scale, letter, places = (1_000_000, "M", 2) if units >= MILLION else (1_000, "k", 1)
     figure = f"{units / scale:,.{places}f}"
     if language == "fr":
         figure = figure.replace(",", SPACE).replace(".", ",")
@@ -60,11 +65,11 @@ def short_money(value: Money, language: str) -> str:
 
 
 def percent(part: int, whole: int, language: str) -> str:
-    """`19,8 %`; a dash of nothing."""
-    if not whole:
+    """`19,8 %`; a dash of nothing, and of a credit balance, which has no shares."""
+    if whole <= 0:
         return DASH
-    figure = f"{100 * part / whole:.1f}"
-    return f"{figure.replace('.', ',')}{SPACE}%" if language == "fr" else f"{figure}%"
+    figure = one_decimal(Fraction(100 * part, whole), language)
+    return f"{figure}{SPACE}%" if language == "fr" else f"{figure}%"
 
 
 def day(value: date, language: str) -> str:

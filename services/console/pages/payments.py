@@ -4,7 +4,7 @@ Who paid and the bank's text are payment_matching's to tell; so are its suggesti
 key: Enter takes the likeliest suggestion and the next line opens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from typing import Annotated, Any
@@ -40,36 +40,38 @@ async def tell(room: Room, person: Person, lines: Sequence[Any]) -> None:
     with suppress(RelanceError):  # shown as unknown: the amounts are the console's own
         asked = {"payments": ids, "suggestions": ids}
         found = await room.peers.post(OWNER, "/internal/v1/lookups", tenant=person.tenant_id, json=asked)
-    meant = await _still_meant(room, person, list(found["suggestions"].values()))
+    owing = await _owing(room, person, found["suggestions"].values())
     for line in lines:
         told = UNKNOWN | found["payments"].get(str(line["payment_id"]), {})
         best = found["suggestions"].get(str(line["payment_id"]))
-        best = best if best in meant else None
+        best = best if best and _still_meant(best, owing) else None
         line["who"] = line["name"] or told["payer_name"]
         line["words"] = told["remittance"] or ""
         line["told"], line["best"] = told, best
-        line["equal"] = is_equal(line, best)
+        line["equal"] = is_equal(line, best, owing)
         line["share"] = round(100 * best["share"]) if best else None
 
 
-async def _still_meant(room: Room, person: Person, suggestions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those suggestions whose items still owe what they would get: another payment may have come before."""
-    parts = [each for one in suggestions for each in one["items"]]
+async def _owing(room: Room, person: Person, suggestions: Iterable[dict[str, Any]]) -> dict[UUID, int]:
+    """What the suggested items owe now, in minor units."""
+    items = {UUID(each["item_id"]) for one in suggestions for each in one["items"]}
     async with room.database.transaction(person.tenant_id) as db:
-        owing = await store.owing(db, person.tenant_id, {UUID(each["item_id"]) for each in parts})
-    return [
-        one
-        for one in suggestions
-        if all(owing.get(UUID(each["item_id"]), 0) >= from_wire(each["amount"]).minor for each in one["items"])
-    ]
+        return await store.owing(db, person.tenant_id, items)
 
 
-def is_equal(line: dict[str, Any], best: dict[str, Any] | None) -> bool:
-    """Whether the likeliest suggestion takes the payment to the cent, without a credit note, and is sure enough."""
+def _still_meant(best: dict[str, Any], owing: Mapping[UUID, int]) -> bool:
+    """Whether the items still owe what they would get: another payment may have come before."""
+    return all(owing.get(UUID(each["item_id"]), 0) >= from_wire(each["amount"]).minor for each in best["items"])
+
+
+def is_equal(line: dict[str, Any], best: dict[str, Any] | None, owing: Mapping[UUID, int]) -> bool:
+    """Whether the likeliest suggestion uses the payment up and settles every item of it, to the cent, without a credit
+    note, and is sure enough."""
     if not best or best["credits"] or best["share"] < 0.5:
         return False
-    sums = list(totals(from_wire(each["amount"]) for each in best["items"]).values())
-    return sums == [line["rest"]]
+    given = [(UUID(each["item_id"]), from_wire(each["amount"])) for each in best["items"]]
+    whole = all(owing.get(item) == amount.minor for item, amount in given)
+    return whole and list(totals(amount for _, amount in given).values()) == [line["rest"]]
 
 
 LISTING = Listing(
@@ -140,5 +142,6 @@ async def _suggestions(request: Request, person: Person, opened: dict[str, Any])
     with suppress(RelanceError):
         path = f"/v1/payments/{opened['payment_id']}/suggestions"
         told = await ask(here(request), person, OWNER, "GET", path, params={"language": language})
-        return await _still_meant(here(request), person, told["suggestions"])
+        owing = await _owing(here(request), person, told["suggestions"])
+        return [each for each in told["suggestions"] if _still_meant(each, owing)]
     return []

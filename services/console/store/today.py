@@ -8,7 +8,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, select, text, union_all
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
@@ -21,15 +20,15 @@ TABS: tuple[Tab, ...] = ("send", "formal", "calls", "promises", "replies", "bloc
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many a tab holds, and how much in its first currency."""
+    """How many a tab holds, and how much of it is overdue, one sum a currency, that of most lines first."""
 
     lines: int
-    amount: Money | None
+    amounts: tuple[Money, ...]
 
 
 def _with_owed(lines: Any) -> Any:
-    """Lines (`id`, `payer_id`) with what their payer owes, overdue, and since when; the largest currency stands for
-    the line."""
+    """Lines (`id`, `payer_id`) with what their payer owes, overdue, and since when, once a currency: `place` 1 is the
+    currency of most items, which stands for the line, and `currencies` says how many there are."""
     account = model.account
     of_payer = and_(account.c.tenant_id == lines.c.tenant_id, account.c.payer_id == lines.c.payer_id)
     keys = [column for column in lines.c if column.name != "tenant_id"]
@@ -37,8 +36,10 @@ def _with_owed(lines: Any) -> Any:
     sums = (late, func.min(account.c.oldest).label("oldest"), func.sum(account.c["items"]).label("item_count"))
     per = select(*keys, account.c.currency, *sums, func.sum(account.c.total).label("total"))
     grouped = per.select_from(lines.outerjoin(account, of_payer)).group_by(*keys, account.c.currency).subquery("per")
-    first = select(grouped).ext(distinct_on(grouped.c.id)).order_by(grouped.c.id, grouped.c.total.desc())
-    return first.subquery("owes")
+    order = (grouped.c.item_count.desc().nulls_last(), grouped.c.total.desc().nulls_last(), grouped.c.currency)
+    place = func.row_number().over(partition_by=grouped.c.id, order_by=order).label("place")
+    many = func.count(grouped.c.currency).over(partition_by=grouped.c.id).label("currencies")
+    return select(grouped, place, many).subquery("owes")
 
 
 def _base(tab: Tab, tenant_id: UUID, day: date) -> tuple[Any, list[ColumnElement[bool]], dict[str, Any]]:
@@ -94,7 +95,7 @@ async def _read(
 ) -> list[dict[str, Any]]:
     """All about the lines of one page, the largest overdue amounts first."""
     owes = _with_owed(ids.subquery("lines"))
-    ranked = select(owes).order_by(owes.c.overdue.desc().nulls_last(), owes.c.id)
+    ranked = select(owes).where(owes.c.place == 1).order_by(owes.c.overdue.desc().nulls_last(), owes.c.id)
     async with _hashed(db):
         asked = await db.execute(ranked.limit(PAGE).offset((page - 1) * PAGE))
         owed = {row.id: dict(row._mapping) for row in asked}
@@ -114,13 +115,14 @@ async def counts(db: AsyncConnection, tenant_id: UUID, day: date, chosen: Chosen
     parts = [_ids(tab, tenant_id, day, chosen).add_columns(literal(tab, Text).label("tab")) for tab in TABS]
     owes = _with_owed(union_all(*parts).subquery("lines"))
     late = func.coalesce(func.sum(owes.c.overdue), 0).label("amount")
-    asked = select(owes.c.tab, func.count().label("lines"), func.max(owes.c.currency).label("currency"), late)
-    found: dict[Tab, Count] = dict.fromkeys(TABS, Count(0, None))
+    lines = func.count().filter(owes.c.place == 1).label("lines")
+    asked = select(owes.c.tab, owes.c.currency, lines, late).group_by(owes.c.tab, owes.c.currency)
+    found: dict[Tab, Count] = dict.fromkeys(TABS, Count(0, ()))
     async with _hashed(db):
-        rows = list(await db.execute(asked.group_by(owes.c.tab)))
+        rows = list(await db.execute(asked.order_by(lines.desc(), owes.c.currency)))
     for row in rows:
-        amount = Money(int(row.amount), row.currency) if row.currency else None
-        found[row.tab] = Count(row.lines, amount)
+        amounts = (Money(int(row.amount), row.currency),) if row.currency and row.amount else ()
+        found[row.tab] = Count(found[row.tab].lines + row.lines, found[row.tab].amounts + amounts)
     return found
 
 

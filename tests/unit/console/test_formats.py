@@ -55,6 +55,30 @@ def test_dates_and_moments_are_those_of_the_zone() -> None:
     assert formats.long_day(date(2026, 11, 23), "en") == "Monday, 23 November 2026"
 
 
+@pytest.mark.parametrize(
+    ("minor", "currency", "french", "english"),
+    [
+        (38_421_000, "CHF", f"384,2{N}kCHF", f"CHF{N}384.2k"),
+        (-1_234_567, "JPY", f"−1,23{N}M¥", "−¥1.23M"),
+        (1_234_567, "TND", f"1,2{N}kTND", f"TND{N}1.2k"),
+        (-49, "EUR", f"0{N}€", "€0"),
+        (-50, "EUR", f"−1{N}€", "−€1"),
+        (99_950, "EUR", f"1,0{N}k€", "€1.0k"),
+        (99_999_999, "EUR", f"1,00{N}M€", "€1.00M"),
+    ],
+)
+def test_a_tile_rounds_and_shows_any_currency(minor: int, currency: str, french: str, english: str) -> None:
+    amount = Money(minor, currency)
+    assert formats.short_money(amount, "fr").replace("JPY", "¥").replace("JP¥", "¥") == french
+    assert formats.short_money(amount, "en").replace("JP¥", "¥") == english
+
+
+def test_a_credit_balance_has_no_shares() -> None:
+    assert formats.percent(100, -1000, "fr") == "–"
+    assert formats.percent(-125, 1000, "fr") == f"−12,5{N}%"
+    assert formats.percent(-125, 1000, "en") == "−12.5%"
+
+
 def test_a_share_of_nothing_is_a_dash() -> None:
     assert formats.percent(1, 0, "fr") == "–"
     assert formats.percent(198, 1000, "fr") == f"19,8{N}%"
