@@ -1,12 +1,13 @@
 """`make screenshots`: the pictures of the README, taken of the running demo by a headless Chromium.
 
-Light and dark, French, 1,280 × 800, in 96 colours; a picture above 200 kB is refused, because everybody who clones
-gets it.
+Light and dark, French, 1,280 × 800, in 256 colours, the rare ones kept; a picture above 200 kB is refused, because
+everybody who clones gets it.
 """
 
 import asyncio
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from libs.common.settings import Settings
 from tests.browser.conftest import CHROMIUM
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
-MOST, COLOURS = 200_000, 96
+ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
+FRENCH: dict[str, str | float | bool] = {"LANGUAGE": "fr", "LANG": "fr_FR.UTF-8"}
+"""The language of fields that the browser draws by itself, such as a date's."""
+MOST, COLOURS = 200_000, 256
 PICTURES = {
     "today": "/",
     "customer": "",
@@ -28,9 +32,9 @@ PICTURES = {
 
 
 async def _customer(page: Page, url: str) -> str:
-    """The file of the customer who owes most that is overdue."""
-    await page.goto(f"{url}/customers")
-    return str(await page.locator("tbody a.who").first.get_attribute("href"))
+    """The file of the customer at the top of the morning's list."""
+    await page.goto(url)
+    return str(await page.locator("#pane-h a").get_attribute("href"))
 
 
 async def _taken(page: Page, url: str, theme: str) -> None:
@@ -46,7 +50,9 @@ def _kept(path: Path, picture: bytes) -> int:
     """Write a picture with few colours; answers its size."""
     made = io.BytesIO()
     with Image.open(io.BytesIO(picture)) as drawn:
-        drawn.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(made, "png", optimize=True)
+        drawn.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            made, "png", optimize=True
+        )
     if made.tell() > MOST:
         raise SystemExit(f"{path.name} has {made.tell():,} bytes; {MOST:,} are allowed.")
     path.write_bytes(made.getvalue())
@@ -64,7 +70,9 @@ async def main() -> None:
         raise SystemExit("There is no Chromium on this machine: apt install chromium.")
     FOLDER.mkdir(exist_ok=True)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=ARGUMENTS, env={**os.environ, **FRENCH}
+        )
         for theme in ("light", "dark"):
             context = await browser.new_context(
                 viewport={"width": 1280, "height": 800},

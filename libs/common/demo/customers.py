@@ -16,6 +16,8 @@ from libs.common.demo.fates import Fate, fate, paid_in_history, question, transf
 
 NUMBER = re.compile(r"\b(?:VEM|VLO|VSE)-\d{4}-\d{5}\b")
 PROMISED_IN = 7
+INSISTED = 3
+"""Reminders after which even who waits for a call pays."""
 CHARGES = 18_00
 """What a bank in between keeps of an odd transfer."""
 
@@ -86,7 +88,8 @@ class Customers:
             self.disputed[number] = day
             self.silent.add(number)
             return [Answer(number, f"Nous contestons la facture {number}.", contested=True)]
-        if found.kind == "reminded" and self.read[number] >= found.reminders:
+        enough = {"reminded": found.reminders, "promised": INSISTED}.get(found.kind)
+        if enough is not None and self.read[number] >= enough:
             self._decide(number, working(day + timedelta(days=found.thinks)))
         asked = question(number) if self.read[number] == 1 else None
         return [Answer(number, asked)] if asked else []

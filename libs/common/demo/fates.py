@@ -19,7 +19,7 @@ QUESTIONS = (
 )
 ASKING = 0.25
 """The share of overdue invoices about which a customer writes back when it first reads of them."""
-HISTORY_GAP = 8  # days between two reminders in the months before the play, when they were written by hand
+HISTORY_GAP = 15  # days between two reminders in the months before the play, when they were written by hand
 _REMINDED = ("reminded",) * 11 + ("promised",) * 6 + ("never",)
 
 
