@@ -8,12 +8,16 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+import structlog
 
 from libs.common.devstack.kafka import Kafka
 from libs.common.devstack.postgres import Postgres
 from libs.common.settings import Settings
 from tests.support import fresh_tenant
 from tests.support.stack import free_base, make_topics, migrate, settings_for, state_folder
+
+# The default draws every local variable of every frame, which takes seconds an error.
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 @pytest.fixture(scope="session")

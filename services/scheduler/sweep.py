@@ -1,14 +1,15 @@
 """The sweep: claims the cases whose time has come, decides each under its lock, records what follows, in one commit.
 
 The rules it protects: two sweeps never look at one case at once and never release an occurrence twice; a case that
-competes for its party with another takes its turn (the highest tone first, one displaced twice goes first).
+competes for its party with another takes its turn (the highest tone first, one displaced twice goes first); a case
+that cannot be decided stops no other.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -20,7 +21,7 @@ from libs.common.crash import crash_point
 from libs.common.db import Database
 from libs.common.events import event
 from libs.common.events.reminders import ReminderDue
-from libs.common.metrics import ITEMS_SWEPT, REMINDER_LATE_SECONDS, REMINDERS_RELEASED, SWEEP_SECONDS
+from libs.common.metrics import CASES_SET_ASIDE, ITEMS_SWEPT, REMINDER_LATE_SECONDS, REMINDERS_RELEASED, SWEEP_SECONDS
 from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
 from services.scheduler.charging import Tariffs
@@ -39,6 +40,10 @@ CASES = 200
 REST = 1.0
 BEHIND_FOR = 30.0
 """Seconds that decisions wait for a consumer that is catching up."""
+ASIDE_FOR = timedelta(hours=1)
+"""How long a case waits that could not be decided alone; then it is tried again."""
+ASIDE_MOST = 20
+"""Times that a process sets cases aside before it ends instead: so many are no bad cases but a bad release."""
 JUMPS_AT = 2
 """Times displaced by another entity after which a case goes first."""
 
@@ -74,15 +79,18 @@ class Sweep:
         self.cases = cases
         self.behind = behind
         self.tariffs = tariffs or Tariffs()
+        self._most = cases
+        self._in_hand: list[Mapping[str, Any]] = []
+        self._aside = 0
 
     async def run(self, pulse: Pulse) -> None:
-        """Sweep until the process stops; troubles of the database are waited out."""
+        """Sweep until the process stops; troubles of the database are waited out, a case that fails alone set aside."""
         failed = 0
         while not pulse.stopping.is_set():
             pulse.turn()
             await self._after_the_news(pulse)
             try:
-                swept = await self.once()
+                swept = await self.turn()
                 failed = 0
             except Exception as error:
                 if not is_transient(error):
@@ -91,8 +99,34 @@ class Sweep:
                 log.warning("sweep.interrupted", error=type(error).__name__)
                 await pulse.rest(backoff(failed))
                 continue
-            if swept.cases < self.cases:
+            if swept is not None and swept.cases < self.cases:
                 await pulse.rest(REST)
+
+    async def turn(self) -> Swept | None:
+        """One transaction; None if something in it cannot be decided: then the next one is half as large.
+
+        What cannot be decided alone is set aside. Raises what is transient, and what happens too often.
+        """
+        try:
+            swept = await self.once()
+        except Exception as error:
+            if is_transient(error) or self._aside >= ASIDE_MOST:
+                raise
+            log.error("sweep.failed", cases=self._most, exc_info=error)
+            if self._most > 1:
+                self._most //= 2
+            else:
+                await self._set_aside()
+            return None
+        self._most = min(self.cases, self._most * 2)
+        return swept
+
+    async def _set_aside(self) -> None:
+        async with self.database.transaction() as db:
+            await sweeping.set_aside(db, self._in_hand, self.clock.now() + ASIDE_FOR)
+        self._aside += 1
+        CASES_SET_ASIDE.inc(len(self._in_hand))
+        log.critical("sweep.set_aside", cases=[str(row["case_id"]) for row in self._in_hand])
 
     async def _after_the_news(self, pulse: Pulse) -> None:
         """While the consumer catches up, what a decision rests on is about to change: wait for it, but not for long."""
@@ -114,7 +148,7 @@ class Sweep:
 
     async def sweep(self, db: AsyncConnection, now: datetime) -> Swept:
         """The work of one transaction; nothing in it commits."""
-        rows = await sweeping.claim(db, now, self.cases)
+        self._in_hand = rows = await sweeping.claim(db, now, self._most)
         if not rows:
             return Swept()
         await evidence.lock_parties(db, {(row["tenant_id"], row["party_id"]) for row in rows})

@@ -60,6 +60,19 @@ async def settle(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None
         await db.execute(_settling(tuple(rows[0])), columns(rows))
 
 
+async def set_aside(db: AsyncConnection, rows: Sequence[Mapping[str, Any]], until: datetime) -> None:
+    """These cases are not looked at before `until`."""
+    asked = columns([{"tenant_id": row["tenant_id"], "case_id": row["case_id"]} for row in rows])
+    await db.execute(_postponing(), asked | {"until": until})
+
+
+@cache
+def _postponing() -> Update:
+    asked = given(payer_case, ("tenant_id", "case_id"))
+    mine = and_(payer_case.c.tenant_id == asked.c.tenant_id, payer_case.c.case_id == asked.c.case_id)
+    return update(payer_case).where(mine).values(next_at=bindparam("until", type_=payer_case.c.next_at.type))
+
+
 @cache
 def _claiming() -> Select[Any]:
     due = payer_case.c.next_at <= bindparam("now", type_=payer_case.c.next_at.type)

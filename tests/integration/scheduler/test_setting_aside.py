@@ -1,0 +1,60 @@
+"""One case that cannot be decided stops no other: it is put off, told about and tried again."""
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from libs.common.events.reminders import ReminderDue
+from libs.common.metrics import CASES_SET_ASIDE
+from services.scheduler.sweep import ASIDE_FOR, ASIDE_MOST, Sweep
+from services.scheduler.tables import item
+from tests.integration.scheduler.world import World
+
+DUE = date(2026, 9, 1)
+DAY = date(2026, 9, 3)
+NAMES = ("A", "B", "C", "D")
+
+
+async def due_on(world: World, number: str, day: date) -> None:
+    """The due date on record, whatever was told."""
+    async with world.database.transaction() as db:
+        mine = (item.c.tenant_id == world.tenant, item.c.number == number)
+        await db.execute(update(item).where(*mine).values(due_date=day))
+
+
+async def four_due(world: World, cases: int = 8) -> Sweep:
+    await world.tell(*(world.debtor_changed(name) for name in NAMES))
+    await world.tell(*(world.issued(name, DUE, debtor=name) for name in NAMES))
+    world.go_to(DAY)
+    return Sweep(world.database, world.clock, world.policies, cases=cases)
+
+
+async def released(world: World) -> set[str]:
+    return {due.lines[0].number for due in await world.said(ReminderDue)}
+
+
+async def test_a_case_that_cannot_be_decided_waits_an_hour_and_stops_no_other(world: World) -> None:
+    sweep = await four_due(world)
+    await due_on(world, "B", date.max)
+    before = CASES_SET_ASIDE._value.get()
+    while (swept := await sweep.turn()) is None or swept.cases:
+        pass
+    assert await released(world) == {"A", "C", "D"}
+    assert CASES_SET_ASIDE._value.get() == before + 1
+    assert await world.next_at("B") == world.clock.now() + ASIDE_FOR
+    await due_on(world, "B", DUE)
+    world.clock.at += ASIDE_FOR
+    await world.sweep()
+    assert await released(world) == set(NAMES)
+
+
+async def test_so_many_are_no_bad_cases_but_a_bad_release(world: World) -> None:
+    sweep = await four_due(world, cases=1)
+    await due_on(world, "B", date.max)
+    with pytest.raises(OverflowError):
+        for _ in range(ASIDE_MOST + len(NAMES) + 1):
+            await sweep.turn()
+            world.clock.at += timedelta(minutes=61)
+    await due_on(world, "B", DUE)
+    await world.sweep()
