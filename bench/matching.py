@@ -164,6 +164,8 @@ def _item(n: int, tenant: UUID, entity: UUID, payer: UUID, amount: int) -> items
         "invoice_version": 1,
         "payment_reference": None,
         "order_number": f"PO{n * 7:07d}",
+        "discount_minor": 0,
+        "discount_until": None,
     }
 
 

@@ -96,7 +96,7 @@ SHIFTED = (
 CLEAN = World("clear", "clean", 9_404, ("schemes=CL{year}-{serial:06d}|{yy}-{serial:06d}",))
 SIZES: dict[str, tuple[int, int, tuple[World, ...]]] = {
     "100k": (100_000, 10_000, (*SHIFTED, CLEAN)),
-    "1m": (1_000_000, 20_000, (SHIFTED[0],)),
+    "1m": (1_000_000, 10_000, (SHIFTED[0],)),
 }
 
 

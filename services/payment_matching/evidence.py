@@ -154,6 +154,9 @@ class Item:
     due_on: date
     sequence: int = 1
     credit: bool = False
+    discount: int = 0
+    """What of it a payment by `discount_until` may leave out."""
+    discount_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +221,8 @@ class Evidence:
 
 
 def quotes(read: Read, hits: Iterable[Hit], open_items: Mapping[UUID, Item]) -> dict[UUID, Quoted]:
-    """The strongest quote of each open item. A quote inside a longer one (its year, its serial) says nothing more."""
+    """The strongest quote of each open item. A quote inside stronger ones (a year, a serial, the end of one number and
+    the start of the next) says nothing more."""
     best: dict[UUID, Quoted] = {}
     for hit in hits:
         if hit.item_id not in open_items or hit.key not in read.keys:
@@ -254,12 +258,13 @@ def _rank(quote: Quoted) -> tuple[int, int, int]:
 
 
 def _covered(quote: Quoted, others: Iterable[Quoted]) -> bool:
-    start, end = quote.span
-    return any(
-        STRENGTHS[other.strength] > STRENGTHS[quote.strength] and other.span[0] <= start and end <= other.span[1]
-        for other in others
-        if other.item_id != quote.item_id
-    )
+    left = set(range(*quote.span))
+    if not left:
+        return False
+    for other in others:
+        if other.item_id != quote.item_id and STRENGTHS[other.strength] > STRENGTHS[quote.strength]:
+            left.difference_update(range(*other.span))
+    return not left
 
 
 def overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -45,7 +45,11 @@ def guards(one: Hypothesis, receipt: Receipt, evidence: Evidence, lead: float) -
         found += _reference_guards(one, evidence)
     else:
         found += _shape_guards(one, receipt, evidence) + _identity_guards(one, evidence)
-    return found + (_difference_guards(one, receipt, evidence) if one.shape in ("partial", "over") else [])
+    if one.shape in ("partial", "over"):
+        found += _difference_guards(one, receipt, evidence)
+    elif one.written_off:
+        found += _write_off_guards(one, receipt, evidence)
+    return found
 
 
 def kinds_of(one: Hypothesis, evidence: Evidence) -> list[Kind]:
@@ -129,7 +133,14 @@ def _another_pays(one: Hypothesis, evidence: Evidence, weakest: int) -> bool:
     whole = weakest >= STRENGTHS["full"]
     if known:
         return not (whole and len(payers) > 1 and payers & {one.payer_id for one in known})
-    return bool(evidence.payers) and not whole
+    return bool(evidence.payers) and (not whole or _owes_the_same(one, evidence))
+
+
+def _owes_the_same(one: Hypothesis, evidence: Evidence) -> bool:
+    """Whether somebody whose name it is owes just this much: then the number may be the one that is wrong."""
+    paid = sum(line.amount for line in one.lines) - sum(line.amount for line in one.credits)
+    named = {known.payer_id for known in evidence.payers} - payers_of(one, evidence)
+    return any(item.payer_id in named and item.residual == paid for item in evidence.items.values())
 
 
 def _shared(quote: Quoted, evidence: Evidence) -> bool:
@@ -176,9 +187,23 @@ def _identity_guards(one: Hypothesis, evidence: Evidence) -> list[str]:
         found.append("unread_numbers")
     if payer is None or (payer.by == "name" and not _name_is_enough(one, evidence)):
         found.append("unsure_payer")
-    if payer is not None and len({known.payer_id for known in evidence.payers if known.by == payer.by}) > 1:
+    alike = {known.payer_id for known in evidence.payers if payer is not None and known.by == payer.by}
+    if len(alike) > 1 or _named_another(one, evidence):
         found.append("several_payers")
     return found
+
+
+def _named_another(one: Hypothesis, evidence: Evidence) -> bool:
+    """Whether the payer's name is somebody else's: an account that pays for several says no more than that."""
+    names = {known.payer_id for known in evidence.payers if known.by == "name"}
+    return bool(names) and not names & payers_of(one, evidence)
+
+
+def _sure_name(one: Hypothesis, evidence: Evidence) -> bool:
+    """The name of one payer alone, no account that is another's, and numbers named in full beside it."""
+    return len({known.payer_id for known in evidence.payers}) == 1 and all(
+        _rank(evidence.quoted[item]) >= STRENGTHS["full"] for item in one.items if item in evidence.quoted
+    )
 
 
 def _name_is_enough(one: Hypothesis, evidence: Evidence) -> bool:
@@ -186,11 +211,25 @@ def _name_is_enough(one: Hypothesis, evidence: Evidence) -> bool:
     return evidence.same_amount <= 1 if len(one.lines) == 1 else one.shape in _STRUCTURED
 
 
+def _write_off_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list[str]:
+    """What the amount leaves out is explained to the cent; still every item is named, and nothing is exact instead."""
+    found = []
+    if not all_quoted(one, evidence):
+        found.append("difference_not_one_invoice")
+    elif any(_rank(evidence.quoted[item]) < STRENGTHS["digits"] for item in one.items):
+        found.append("difference_weak_reference")
+    if any(item.residual == receipt.amount and item.payer_id == one.payer_id for item in evidence.items.values()):
+        found.append("difference_rival_exact")
+    if payer_of(one, evidence) is None and (evidence.unread or receipt.read.long):
+        found.append("unread_numbers")
+    return found
+
+
 def _difference_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list[str]:
     """A difference is taken only from a payer we are sure of, one invoice named in full, nothing cut off or unread."""
     payer = payer_of(one, evidence)
     found = []
-    if payer is None or payer.by == "name":
+    if payer is None or (payer.by == "name" and not _sure_name(one, evidence)):
         found.append("difference_unsure_payer")
     if not all_quoted(one, evidence) or len({evidence.items[item].invoice_id for item in one.items}) > 1:
         found.append("difference_not_one_invoice")
@@ -200,7 +239,7 @@ def _difference_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) ->
         found.append("difference_rival_exact")
     if one.rest > sum(line.amount for line in one.lines):
         found.append("difference_large")
-    if _untouched(one, evidence, [quote for quote in evidence.quoted.values() if quote.count == 1]):
+    if _untouched(one, evidence, [q for q in evidence.quoted.values() if q.count == 1 or len(q.key) >= TELLING]):
         found.append("more_is_quoted")
     if evidence.unread or receipt.read.long:
         found.append("unread_numbers")

@@ -6,25 +6,32 @@ the number of exact subsets explodes (measured: median 1 at 20 items, 354 at 30;
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from functools import cached_property
 from itertools import chain, combinations, islice
 from typing import Literal
 from uuid import UUID
 
+from libs.common.events.payments import WriteOffKind
 from services.payment_matching.allocation import Line
 from services.payment_matching.evidence import STRENGTHS, Evidence, Item, Receipt
+from services.payment_matching.writing_off import most
 
 Shape = Literal[
     "quoted", "netted", "single", "all_due", "oldest_first", "month", "neighbours", "subset", "partial", "over",
-    "extended", "amount_only",
+    "extended", "amount_only", "discounted", "rounded",
 ]  # fmt: skip
+WRITTEN_OFF: Mapping[Shape, WriteOffKind] = {"discounted": "discount", "rounded": "rounding"}
+"""Shapes that leave out what may be left out: the rest of their items is written off as this."""
 
 SUBSETS_UP_TO = 20
 PAIRS_UP_TO = 100
 NEIGHBOURS_UP_TO = 60
 QUOTED_UP_TO = 12
+GRACE = 3
+"""Days after its last day for which a cash discount is still granted: banks take their time."""
 MOST = 40
 
 
@@ -39,6 +46,8 @@ class Hypothesis:
     rest: int = 0
     solutions: int = 1
     """How many sets of this payer give exactly this amount, counted up to 2."""
+    written_off: tuple[Line, ...] = ()
+    """What the items owe beyond the lines, of a shape that settles them all the same."""
 
     @cached_property
     def items(self) -> frozenset[UUID]:
@@ -106,6 +115,7 @@ def _quoted(receipt: Receipt, evidence: Evidence, items: list[Item]) -> Iterator
     yield from _some_quoted(receipt.amount, items)
     yield from _netted(receipt, items, _credits(evidence, items, receipt.currency))
     if total > receipt.amount:
+        yield from _short(receipt, items)
         yield _partial(receipt, items)
         return
     yield from _extended(receipt.amount, items, evidence)
@@ -122,6 +132,29 @@ def _some_quoted(amount: int, items: list[Item]) -> Iterator[Hypothesis]:
             if _total(chosen) == amount:
                 exact.setdefault(tuple(sorted((item.invoice_id, item.residual) for item in chosen)), chosen)
     yield from (_whole("quoted", chosen, solutions=min(2, len(exact))) for chosen in list(exact.values())[:5])
+
+
+def _short(receipt: Receipt, items: list[Item]) -> Iterator[Hypothesis]:
+    """Items paid less the cash discounts that are still granted, or less a few cents."""
+    parts = [granted(item, receipt.value_on) for item in items]
+    missing = _total(items) - receipt.amount
+    if any(parts) and sum(parts) == missing:
+        yield _less("discounted", items, parts)
+    elif len(items) == 1 and missing <= most("rounding", items[0].residual, receipt.currency):
+        yield _less("rounded", items, [missing])
+
+
+def granted(item: Item, on: date) -> int:
+    """The cash discount that a payment of this value date may still take; a few days late is in time (§4.6)."""
+    in_time = item.discount_until is not None and on <= item.discount_until + timedelta(days=GRACE)
+    return item.discount if in_time and item.discount < item.residual else 0
+
+
+def _less(shape: Shape, items: Sequence[Item], parts: Sequence[int]) -> Hypothesis:
+    pairs = list(zip(items, parts, strict=True))
+    lines = tuple(Line(item.item_id, item.residual - part) for item, part in pairs)
+    off = tuple(Line(item.item_id, part) for item, part in pairs if part)
+    return Hypothesis(shape, lines, _payer(items), written_off=off)
 
 
 def _credits(evidence: Evidence, items: Sequence[Item], currency: str) -> list[Item]:
@@ -173,6 +206,8 @@ def _by_payer(receipt: Receipt, evidence: Evidence, settled: bool) -> Iterator[H
         singles = [item for item in items if item.residual == receipt.amount]
         invoices = len({item.invoice_id for item in singles})
         yield from (_whole("single", [item], solutions=min(2, invoices)) for item in singles[:5])
+        if not singles:
+            yield from _single_less(receipt, items)
         if settled:
             continue
         solutions = _solutions(receipt.amount, items)
@@ -183,6 +218,13 @@ def _by_payer(receipt: Receipt, evidence: Evidence, settled: bool) -> Iterator[H
             yield _partial(receipt, items)
         elif _total(items) < receipt.amount:
             yield replace(_whole("over", items), rest=receipt.amount - _total(items))
+
+
+def _single_less(receipt: Receipt, items: Sequence[Item]) -> Iterator[Hypothesis]:
+    """One item of the payer, less the discount that it still grants."""
+    near = [i for i in items if (part := granted(i, receipt.value_on)) and i.residual - part == receipt.amount]
+    for item in near[:3]:
+        yield replace(_less("discounted", [item], [granted(item, receipt.value_on)]), solutions=min(2, len(near)))
 
 
 def _structured(receipt: Receipt, items: list[Item]) -> Iterator[tuple[Shape, list[Item]]]:

@@ -18,7 +18,7 @@ from libs.common.metrics import PAYMENTS_MATCHED
 from services.payment_matching import erp
 from services.payment_matching.allocation import Line, netted
 from services.payment_matching.book import Book
-from services.payment_matching.hypotheses import propose
+from services.payment_matching.hypotheses import WRITTEN_OFF, propose
 from services.payment_matching.scoring import Decision, Weighed, decide
 from services.payment_matching.store import books, debtors, habits, tries
 from services.payment_matching.store.candidates import Claimed, claim
@@ -121,7 +121,7 @@ def _act(world: World, plan: Plan, decision: Decision) -> None:
     chosen = plan.auto.hypothesis
     plan.lines, plan.notes = netted(chosen.lines, chosen.credits)
     tenant = plan.claimed.tenant_id
-    every = [line for _, line in plan.notes] + plan.lines
+    every = [line for _, line in plan.notes] + plan.lines + list(chosen.written_off)
     plan.expected = world.take(tenant, every)
     for used in chosen.credits:
         plan.expected |= world.take(tenant, [used])
@@ -148,11 +148,22 @@ def _carry_out(book: Book, plan: Plan) -> bool:
     if plan.lines:
         how = "erp" if plan.erp else "auto"
         book.give(payment, plan.lines, "erp" if plan.erp else "auto", MACHINE, _evidence(plan))
+        _write_off(book, plan)
         PAYMENTS_MATCHED.labels(how).inc()
     elif payment in book.payments and plan.payer_id != plan.claimed.payer_id:
         book.payments[payment].payer_id = plan.payer_id
         book.received(book.payments[payment], None)
     return True
+
+
+def _write_off(book: Book, plan: Plan) -> None:
+    """What a discount or a rounding leaves of the items."""
+    chosen = plan.auto.hypothesis if plan.auto else None
+    if chosen is None or not chosen.written_off:
+        return
+    kind, why = WRITTEN_OFF[chosen.shape], _evidence(plan)
+    for line in chosen.written_off:
+        book.write_off(line.item_id, kind, "auto", MACHINE, beside=plan.claimed.payment_id, why=why)
 
 
 def _evidence(plan: Plan) -> Any:

@@ -25,6 +25,8 @@ _PRIOR: Mapping[Shape, float] = {
     "month": -2.0,
     "neighbours": -3.0,
     "partial": -3.0,
+    "discounted": -1.0,
+    "rounded": -1.5,
     "over": -4.0,
     "subset": -4.0,
     "extended": -4.0,
@@ -169,6 +171,9 @@ def _amount_reason(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> Rea
     if one.shape == "partial":
         owed = sum(evidence.items[item].residual for item in one.items)
         return Reason("amount_partial", {"minor": owed - receipt.amount, "currency": receipt.currency})
+    if one.written_off:
+        missing = sum(line.amount for line in one.written_off)
+        return Reason(f"amount_{one.shape}", {"minor": missing, "currency": receipt.currency})
     if one.credits:
         return Reason("amount_netted", {"count": len(one.lines), "credits": len(one.credits)})
     if len(one.lines) > 1:

@@ -102,6 +102,8 @@ open_item = Table(
     Column("settled_on", Date),
     _text("payment_reference", nullable=True),
     _text("order_number", nullable=True),
+    Column("discount_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("discount_until", Date, comment="the last day of the cash discount that the invoice grants"),
     PrimaryKeyConstraint("tenant_id", "item_id"),
     CheckConstraint("0 <= residual_minor and residual_minor <= amount_minor", name="open_item_owes_within_its_amount"),
     Index("open_item_payer", "tenant_id", "payer_id", "due_on", postgresql_where=OWING),

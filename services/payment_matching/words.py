@@ -35,6 +35,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "{count} invoices less {credits} credit notes, to the cent",
     ),
     "amount_partial": ("paiement partiel, il resterait {money}", "part payment, {money} would remain"),
+    "amount_discounted": ("escompte de {money}, dans les conditions", "cash discount of {money}, within its terms"),
+    "amount_rounded": ("arrondi de {money}", "rounded by {money}"),
     "amount_over": ("trop-perçu de {money}", "{money} too much"),
     "closed_quoted": ("{number} est déjà soldée : doublon possible", "{number} is already settled: maybe paid twice"),
     "unread": ("numéros sans explication : {text}", "numbers nothing explains: {text}"),

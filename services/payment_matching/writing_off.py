@@ -6,6 +6,7 @@ made. Amounts are minor units; `Book` writes it and says in InvoiceSettled what 
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from libs.common.money import Money, exponent
 from services.payment_matching.errors import OverTolerance
 from services.payment_matching.pages import Given
 
-SHARES: Mapping[WriteOffKind, int] = {"discount": 5, "withholding": 30}
+SHARES: Mapping[WriteOffKind, int] = {"discount": 10, "withholding": 30}
 """Percent of the item that may be a cash discount, or be withheld for a tax office."""
 SUMS: Mapping[WriteOffKind, int] = {"rounding": 5, "fee": 5_000, "other": 1_000}
 """Hundredths of a unit of the currency that may be a rounding, a bank's fee, or anything else."""
@@ -27,6 +28,18 @@ def most(kind: WriteOffKind, amount: int, currency: str) -> int:
     if kind in SHARES:
         return amount * SHARES[kind] // 100
     return SUMS[kind] * int(10 ** exponent(currency)) // 100
+
+
+def discount(amount: int, percent: str | None) -> int:
+    """What a cash discount of so many percent takes off, in minor units, halves up; nothing beyond what is taken."""
+    try:
+        share = Decimal(percent or "0")
+    except InvalidOperation:
+        return 0
+    if not 0 < share <= SHARES["discount"]:
+        return 0
+    found = int((amount * share / 100).quantize(Decimal(1), ROUND_HALF_UP))
+    return min(found, amount * SHARES["discount"] // 100)
 
 
 def within(kind: WriteOffKind, part: int, amount: int, currency: str) -> int:

@@ -19,6 +19,7 @@ Iban = Annotated[str, StringConstraints(min_length=5, max_length=40, pattern=r"^
 Language = Literal["fr", "en"]
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2100, 1, 1))]
 WrittenOffAs = Literal["discount", "fee", "rounding", "withholding", "other"]
+_WRITTEN_OFF: dict[str, WrittenOffAs] = {"discounted": "discount", "rounded": "rounding"}
 State = Literal["pending", "unmatched", "partly", "matched", "reversed"]
 
 
@@ -227,6 +228,8 @@ class SuggestedItem(BaseModel):
     invoice_id: UUID | None
     number: str | None
     amount: Amount
+    write_off: WrittenOffAs | None = None
+    """What the rest of the item is to be written off as, if this is accepted."""
 
 
 class SuggestionOut(BaseModel):
@@ -349,10 +352,12 @@ def suggestion(row: Any, known: dict[UUID, Any], currency: str, language: Langua
         invoice = found.invoice_id if found else None
         return SuggestedItem(item_id=one, invoice_id=invoice, number=number, amount=Money(amount, currency))
 
+    off = _WRITTEN_OFF.get(row.shape)
+    paid = [part(*pair) for pair in zip(row.items, row.amounts, strict=True)]
     return SuggestionOut(
         rank=row.rank,
         shape=row.shape,
-        items=[part(*pair) for pair in zip(row.items, row.amounts, strict=True)],
+        items=[one.model_copy(update={"write_off": off}) for one in paid],
         credits=[part(*pair) for pair in zip(row.credits, row.credit_amounts, strict=True)],
         score=round(row.score, 3),
         share=round(row.share, 6),

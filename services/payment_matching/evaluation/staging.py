@@ -15,6 +15,7 @@ from services.payment_matching.evidence import name_key
 from services.payment_matching.receiving import NewPayment, Telling
 from services.payment_matching.store import credit_notes, debtors, items
 from services.payment_matching.store.debtors import Account, Identity
+from services.payment_matching.writing_off import discount
 
 CHUNK = 2_000
 One = TypeVar("One")
@@ -107,7 +108,7 @@ def _item(stage: Stage, line: ItemLine) -> items.Row:
         "invoice_version": 1,
         "payment_reference": line.reference,
         "order_number": line.order_number,
-        "discount_percent": percent,
+        "discount_minor": discount(line.minor, percent),
         "discount_until": until,
     }
 

@@ -57,7 +57,8 @@ _LIKE_AMOUNT = text("""
             order by o.item_id limit :most) i
 """)
 _ITEM = """o.tenant_id, o.item_id, o.invoice_id, o.entity_id, o.debtor_id, o.payer_id, o.number, o.currency,
-           o.residual_minor, o.issued_on, o.due_on, o.sequence, false as credit, o.version"""
+           o.residual_minor, o.issued_on, o.due_on, o.sequence, false as credit, o.version,
+           o.discount_minor, o.discount_until"""
 _ITEMS = text(f"""
     select {_ITEM} from open_item o
       join unnest(cast(:tenants as uuid[]), cast(:ids as uuid[])) as g(tenant_id, id)
@@ -187,4 +188,4 @@ async def of_payers(db: AsyncConnection, wanted: Collection[tuple[UUID, UUID]]) 
 
 
 def _seen(rows: Any) -> Seen:
-    return {(row[0], row[1]): (Item(*row[1:13]), row[13]) for row in rows}
+    return {(row[0], row[1]): (Item(*row[1:13], *row[14:]), row[13]) for row in rows}

@@ -14,6 +14,7 @@ from services.payment_matching.allocation import Owing
 from services.payment_matching.evidence import item_keys
 from services.payment_matching.store.tries import MEET
 from services.payment_matching.tables import item_key, open_item
+from services.payment_matching.writing_off import discount
 
 Row = dict[str, Any]
 Key = tuple[UUID, UUID]
@@ -22,10 +23,11 @@ _KEYS = ("tenant_id", "key", "kind", "item_id", "credit")
 _ITEM = (
     "tenant_id", "item_id", "invoice_id", "entity_id", "debtor_id", "payer_id", "number", "sequence", "issued_on",
     "due_on", "currency", "amount_minor", "residual_minor", "invoice_version", "payment_reference", "order_number",
+    "discount_minor", "discount_until",
 )  # fmt: skip
 _REDATED = (
     "tenant_id", "item_id", "number", "issued_on", "due_on", "invoice_version", "payment_reference", "order_number",
-    "payer_id",
+    "payer_id", "discount_minor", "discount_until",
 )  # fmt: skip
 
 _ADVANCE = text("""
@@ -48,12 +50,13 @@ _REDATE = text(f"""
         update open_item i
            set number = g.number, issued_on = g.issued_on, due_on = g.due_on, invoice_version = g.invoice_version,
                payment_reference = g.payment_reference, order_number = g.order_number, payer_id = g.payer_id,
-               cancelled = false
+               discount_minor = g.discount_minor, discount_until = g.discount_until, cancelled = false
           from unnest(cast(:tenant_id as uuid[]), cast(:item_id as uuid[]), cast(:number as text[]),
                       cast(:issued_on as date[]), cast(:due_on as date[]), cast(:invoice_version as bigint[]),
-                      cast(:payment_reference as text[]), cast(:order_number as text[]), cast(:payer_id as uuid[]))
+                      cast(:payment_reference as text[]), cast(:order_number as text[]), cast(:payer_id as uuid[]),
+                      cast(:discount_minor as bigint[]), cast(:discount_until as date[]))
                as g(tenant_id, item_id, number, issued_on, due_on, invoice_version, payment_reference, order_number,
-                    payer_id)
+                    payer_id, discount_minor, discount_until)
          where i.tenant_id = g.tenant_id and i.item_id = g.item_id
         returning i.tenant_id, i.item_id)
     {MEET}
@@ -180,4 +183,6 @@ def row_of(body: Any, instalment: Any, payer: UUID) -> Row:
         "invoice_version": body.version,
         "payment_reference": body.payment_reference,
         "order_number": body.order_number,
+        "discount_minor": discount(amount, body.discount_percent) if body.discount_until else 0,
+        "discount_until": body.discount_until,
     }

@@ -53,6 +53,31 @@ async def test_the_machine_and_people_together_never_over_allocate(till: Till) -
     assert sum([await till.owed(f"FA-2026-{n:04d}") for n in range(20)]) == 0
 
 
+async def test_fifty_writers_give_write_off_and_take_back_and_not_a_cent_is_lost(till: Till) -> None:
+    await till.hear(till.customer("Dupont"), *(till.issued(f"FA-{n}", "Dupont", 1_000) for n in range(5)))
+    told = await till.post("/v1/payments/batch", [till.payment(f"P{n}", 950, "merci") for n in range(10)])
+    await till.settle()
+
+    async def write(n: int) -> None:
+        item, payment = till.item_id(f"FA-{n % 5}"), told["results"][n % 10]["id"]
+        path, how = f"/v1/payments/{payment}", {"headers": till.headers}
+        if n % 5 == 4:
+            await till.client.post(f"{path}/reverse", json={"code": "AC04", "amount": eur(100)}, **how)
+        elif n % 3 == 0:
+            await till.client.post(f"/v1/open-items/{item}/write-offs", json={"kind": "other"}, **how)
+        else:
+            wanted = {"allocations": [{"item_id": str(item), "write_off": "discount"}]}
+            answer = await till.client.post(f"{path}/allocations", json=wanted, **how)
+            for line in answer.json().get("allocations", [])[: n % 2]:
+                await till.client.delete(f"{path}/allocations/{line['allocation_id']}", **how)
+
+    await asyncio.gather(*(write(n) for n in range(50)))
+    await till.settle()
+    await till.balanced()
+    for n in range(5):
+        assert 0 <= await till.owed(f"FA-{n}") <= 1_000
+
+
 async def test_the_same_file_uploaded_at_the_same_moment_is_taken_once(till: Till) -> None:
     entries = [entry(100, detail(100, transaction=f"T{n}"), reference=f"R{n}", on="2026-11-19") for n in range(20)]
     body = camt053(statement(IBAN, entries, opening=0, closing=2_000, closes="2026-11-19"))

@@ -1,5 +1,6 @@
 """Write-offs: a difference settles its item, within what its kind allows, and falls with the money beside it."""
 
+from datetime import date
 from typing import Any
 
 from tests.integration.payment_matching.till import Till, eur
@@ -84,4 +85,17 @@ async def test_an_invoice_amended_to_what_was_paid_needs_no_discount_any_more(ti
     assert (await till.get(f"/v1/payments/{payment}"))["write_offs"] == []
     await till.hear(till.amended("FA-1", "C1", 9_900))
     assert await till.owed("FA-1") == 100
+    await till.balanced()
+
+
+async def test_a_discount_within_its_terms_is_taken_by_the_machine_and_can_be_taken_back(till: Till) -> None:
+    terms = {"discount_percent": "2", "discount_until": date(2026, 11, 19)}
+    await till.hear(till.customer("C1", iban="FR7630004000031234567890143"), till.issued("FA-1", "C1", 10_000, **terms))
+    payment = await till.pay("P1", 9_800, "facture FA-1", payer_iban="FR7630004000031234567890143")
+    found = await till.get(f"/v1/payments/{payment}")
+    assert [(one["kind"], one["how"], one["amount"]) for one in found["write_offs"]] == [("discount", "auto", eur(200))]
+    assert (found["state"], await till.owed("FA-1")) == ("matched", 0)
+    assert (await till.events("InvoiceSettled"))[-1]["write_offs"][0]["kind"] == "discount"
+    await till.delete(f"/v1/payments/{payment}/allocations/{found['allocations'][0]['allocation_id']}")
+    assert await till.owed("FA-1") == 10_000
     await till.balanced()

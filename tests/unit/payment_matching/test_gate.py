@@ -101,7 +101,9 @@ def test_two_independent_kinds_of_evidence_are_acted_on(
         ("a known payer and another one's invoice", "FA-2026-000123", 10_000, (Known(MARTIN, "iban", True),)),
         ("a name that fits, and an amount that many owe", "", 25_000, (BY_NAME,)),
         ("an account seen once", "", 25_000, (Known(DUPONT, "iban", False, 1),)),
-        ("a part payment from a name only", "FA-2026-000125", 15_000, (BY_NAME,)),
+        ("a part payment from a name that two have", "FA-2026-000125", 15_000, (BY_NAME, Known(MARTIN, "name", True))),
+        ("a part payment from a name, a part of the number", "fact 125", 15_000, (BY_NAME,)),
+        ("an account of a group, and another one's name", "", 25_000, (BY_IBAN, Known(MARTIN, "name", True))),
         ("a part payment equal to another invoice", "FA-2026-000125", 10_000, (BY_IBAN,)),
         ("too much, with a number nothing explains", "FA-2026-000125 et 774411", 90_000, (BY_IBAN,)),
     ],
@@ -223,3 +225,50 @@ def test_every_hypothesis_gives_exactly_what_there_is_and_never_more_than_is_owe
         assert len(one.items) == len(one.lines)
         given_ = sum(line.amount for line in one.lines) - sum(line.amount for line in one.credits)
         assert given_ + one.rest == amount
+
+
+def test_a_number_in_full_of_somebody_else_is_not_enough_if_the_payer_by_name_owes_the_same() -> None:
+    items = [item(1, 10_000), item(2, 10_000, payer=MARTIN)]
+    assert told("FA-2026-000001", 10_000, items, Known(MARTIN, "name", True)).auto is None
+    assert told("FA-2026-000001", 10_000, items[:1], Known(MARTIN, "name", True)).auto is not None
+
+
+def test_the_end_of_one_number_and_the_start_of_the_next_name_nothing() -> None:
+    items = [
+        item(1, 10_000, number="26.05.23881"),
+        item(2, 5_000, number="26.07.28354"),
+        item(3, 700, number="23881-X26"),
+    ]
+    decision = told("26.05.23881, 26.07.28354", 15_000, items, BY_NAME)
+    assert decision.auto is not None
+    assert decision.auto.hypothesis.items == {items[0].item_id, items[1].item_id}
+
+
+@pytest.mark.parametrize(
+    ("why", "text", "amount", "shape"),
+    [
+        ("a discount within its terms", "FA-2026-000001", 9_800, "discounted"),
+        ("a few cents less", "FA-2026-000002", 9_997, "rounded"),
+        ("two invoices, one with its discount", "FA-2026-000001 FA-2026-000002", 19_800, "discounted"),
+    ],
+)
+def test_what_an_amount_may_leave_out_settles_the_invoice(why: str, text: str, amount: int, shape: str) -> None:
+    items = [item(1, 10_000, discount=200, discount_until=TODAY), item(2, 10_000)]
+    decision = told(text, amount, items, BY_NAME)
+    assert decision.auto is not None, why
+    hypothesis = decision.auto.hypothesis
+    assert hypothesis.shape == shape
+    assert sum(line.amount for line in (*hypothesis.lines, *hypothesis.written_off)) == 10_000 * len(hypothesis.items)
+
+
+@pytest.mark.parametrize(
+    ("why", "text", "amount", "until"),
+    [
+        ("too late", "FA-2026-000001", 9_800, TODAY - timedelta(days=4)),
+        ("not this discount", "FA-2026-000001", 9_799, TODAY),
+        ("not named", "", 9_800, TODAY),
+    ],
+)
+def test_a_discount_that_is_not_granted_writes_nothing_off(why: str, text: str, amount: int, until: date) -> None:
+    decision = told(text, amount, [item(1, 10_000, discount=200, discount_until=until)], BY_NAME)
+    assert decision.auto is None or not decision.auto.hypothesis.written_off, why
