@@ -1,12 +1,18 @@
 """The loop that looks again by itself: promises, plans and disputes that something was told of, holds at their review.
 
-The rule it protects: each of them ends once, in the transaction that lifts its holds, and the case goes on.
+The rules it protects: each of them ends once, in the transaction that lifts its holds, and the case goes on; one that
+cannot be judged stops no other.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.clock import Clock
 from libs.common.db import Database
+from libs.common.metrics import REVIEWS_FAILED
 from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
 from services.scheduler import commands, committing, disputing
@@ -48,24 +54,37 @@ class Reviews:
     async def once(self) -> int:
         """Judge a batch of promises, of plans and of disputes and end a batch of holds; how many were looked at."""
         now = self.clock.now()
+        return sum([await self._judge(claim, judge, now) for claim, judge in _KINDS])
+
+    async def _judge(self, claim: "Claim", judge: "Judge", now: datetime) -> int:
+        """How many were judged. One that fails is left as it is, told about, and tried again at the next look."""
+        done = 0
         async with self.database.transaction() as db:
-            due = await holds.promises_to_judge(db, now, BATCH)
-            for row in due:
-                await committing.judge_promise(Asker(db, row["tenant_id"], OURSELVES, now), row)
-        async with self.database.transaction() as db:
-            plans = await holds.plans_to_judge(db, now, BATCH)
-            for row in plans:
-                await committing.judge_plan(Asker(db, row["tenant_id"], OURSELVES, now), row)
-        async with self.database.transaction() as db:
-            disputed = await holds.disputes_to_judge(db, now, BATCH)
-            for row in disputed:
-                await disputing.judge(Asker(db, row["tenant_id"], OURSELVES, now), row)
-        async with self.database.transaction() as db:
-            over = await holds.due_for_review(db, now.date(), BATCH)
-            ended = 0
-            for row in over:
-                ended += await _end(Asker(db, row["tenant_id"], OURSELVES, now), row)
-        return len(due) + len(plans) + len(disputed) + ended
+            for row in await claim(db, now, BATCH):
+                try:
+                    async with db.begin_nested():
+                        done += await judge(Asker(db, row["tenant_id"], OURSELVES, now), row)
+                except Exception as error:
+                    if is_transient(error):
+                        raise
+                    REVIEWS_FAILED.inc()
+                    log.critical("reviews.failed", case=str(row["case_id"]), exc_info=error)
+        return done
+
+
+async def _promise(asker: Asker, row: Row) -> int:
+    await committing.judge_promise(asker, row)
+    return 1
+
+
+async def _plan(asker: Asker, row: Row) -> int:
+    await committing.judge_plan(asker, row)
+    return 1
+
+
+async def _dispute(asker: Asker, row: Row) -> int:
+    await disputing.judge(asker, row)
+    return 1
 
 
 async def _end(asker: Asker, row: Row) -> int:
@@ -75,3 +94,13 @@ async def _end(asker: Asker, row: Row) -> int:
         return 0
     await commands.lifted(asker, [row["hold_id"]], "review")
     return 1
+
+
+Claim = Callable[[AsyncConnection, datetime, int], Awaitable[Sequence[Row]]]
+Judge = Callable[[Asker, Row], Awaitable[int]]
+_KINDS: tuple[tuple[Claim, Judge], ...] = (
+    (holds.promises_to_judge, _promise),
+    (holds.plans_to_judge, _plan),
+    (holds.disputes_to_judge, _dispute),
+    (holds.due_for_review, _end),
+)

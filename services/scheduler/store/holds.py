@@ -4,7 +4,7 @@ The rule it protects: a hold ends once; what it covers is found by its scope and
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -132,11 +132,11 @@ async def read_replies(db: AsyncConnection, tenant: UUID, case_id: UUID, at: dat
     return await lift(db, tenant, ids, at=at, by="reader", why="lifted") if ids else []
 
 
-async def due_for_review(db: AsyncConnection, latest: date, limit: int) -> list[Row]:
+async def due_for_review(db: AsyncConnection, now: datetime, limit: int) -> list[Row]:
     """Active holds that end by themselves and whose review date came, of all tenants; locked, others skip them."""
     asked = (
         select(hold)
-        .where(hold.c.state == "active", hold.c.review_on <= latest, hold.c.lift_at_review)
+        .where(hold.c.state == "active", hold.c.review_on <= now.date(), hold.c.lift_at_review)
         .order_by(hold.c.review_on, hold.c.hold_id)
         .limit(limit)
         .with_for_update(skip_locked=True)

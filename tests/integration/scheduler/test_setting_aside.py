@@ -1,14 +1,17 @@
-"""One case that cannot be decided stops no other: it is put off, told about and tried again."""
+"""One case or promise that cannot be decided stops no other: it is put off, told about and tried again."""
 
 from datetime import date, timedelta
 
+import httpx
 import pytest
 from sqlalchemy import update
 
 from libs.common.events.reminders import ReminderDue
-from libs.common.metrics import CASES_SET_ASIDE
+from libs.common.metrics import CASES_SET_ASIDE, REVIEWS_FAILED
+from services.scheduler.reviewing import Reviews
 from services.scheduler.sweep import ASIDE_FOR, ASIDE_MOST, Sweep
-from services.scheduler.tables import item
+from services.scheduler.tables import item, promise
+from tests.integration.scheduler.test_doors import posted
 from tests.integration.scheduler.world import World
 
 DUE = date(2026, 9, 1)
@@ -58,3 +61,22 @@ async def test_so_many_are_no_bad_cases_but_a_bad_release(world: World) -> None:
             world.clock.at += timedelta(minutes=61)
     await due_on(world, "B", DUE)
     await world.sweep()
+
+
+async def test_a_promise_that_cannot_be_judged_stops_no_other(world: World, doors: httpx.AsyncClient) -> None:
+    await four_due(world)
+    for name in NAMES[:2]:
+        body = {"case_id": str(world.case(name)), "amount": {"amount": "500.00", "currency": "EUR"}}
+        await posted(doors, "/v1/promises", body | {"promised_for": "2026-09-07"})
+    async with world.database.transaction() as db:
+        await db.execute(update(promise).where(promise.c.case_id == world.case("A")).values(until=date.max))
+    world.go_to(date(2026, 9, 21))
+    before = REVIEWS_FAILED._value.get()
+    await Reviews(world.database, world.clock).once()
+    assert REVIEWS_FAILED._value.get() == before + 1
+    states = {row["case_id"]: row["state"] for row in await world.rows(promise)}
+    assert states == {world.case("A"): "open", world.case("B"): "broken"}
+    async with world.database.transaction() as db:
+        await db.execute(update(promise).where(promise.c.case_id == world.case("A")).values(until=date(2026, 9, 9)))
+    await Reviews(world.database, world.clock).once()
+    assert {row["state"] for row in await world.rows(promise)} == {"broken"}
