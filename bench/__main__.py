@@ -19,7 +19,7 @@ from rich.table import Table
 
 from bench.stack import stack
 
-ROOMS = ("whole", "bus", "intake", "sweep", "mails", "matching", "console")
+ROOMS = ("whole", "bus", "intake", "sweep", "quiet", "mails", "matching", "console")
 """The five services first: what the other rooms leave in their tables would be work for them."""
 RESULTS = Path(__file__).parent / "results.json"
 

@@ -213,7 +213,7 @@ async def _write_plans(browser: httpx.AsyncClient, database: Database, pages: di
         lines += [f"## {name}", "", f"`{re.sub(r'[0-9a-f-]{36}', '{id}', path)}`", ""]
         read = (one for one in asked if one[1].lstrip().lower().startswith(("select", "with")))
         seconds, statement, parameters = max(read, key=lambda one: one[0])
-        lines += await _plan(database, seconds, statement, parameters)
+        lines += await plan_of(database, seconds, statement, parameters)
     PLANS.write_text("\n".join(lines) + "\n")
 
 
@@ -223,7 +223,8 @@ _INTRO = (
 )
 
 
-async def _plan(database: Database, seconds: float, statement: str, parameters: Any) -> list[str]:
+async def plan_of(database: Database, seconds: float, statement: str, parameters: Any) -> list[str]:
+    """How long a question took, and how Postgres answers it, as lines of a page."""
     tenant = next((value for value in parameters if isinstance(value, UUID)), None)
     async with database.transaction(*([tenant] if tenant else [])) as db:
         explained = await db.exec_driver_sql(

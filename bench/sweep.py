@@ -43,8 +43,9 @@ _FILL = [
     """insert into item (tenant_id, item_id, invoice_id, case_id, entity_id, debtor_id, payer_id, number, issue_date,
                          due_date, amount_minor, currency, invoice_version)
        select c.tenant_id, gen_random_uuid(), gen_random_uuid(), c.case_id, c.entity_id, c.payer_id, c.payer_id,
-              'F' || n, cast(:due as date) - 30, cast(:due as date) - n, 10000 + n, 'EUR', 1
-         from payer_case c cross join generate_series(1, :each) n where c.tenant_id = :tenant""",
+              'F' || cast(:nth as integer), cast(:due as date) - 30, cast(:due as date) - cast(:nth as integer),
+              10000 + cast(:nth as integer), 'EUR', 1
+         from payer_case c where c.tenant_id = :tenant""",
     "analyze debtor",
     "analyze payer_case",
     "analyze item",
@@ -55,7 +56,7 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
     """Items swept a second, one process."""
     loops, owner = Database(settings, "scheduler", "loop"), Database(settings, "scheduler", "owner")
     try:
-        tenant = await _fill(loops, owner)
+        tenant = await fill(loops, owner)
         limit = await _limit(loops, uuid7())
         items, released, seconds = await _sweep(loops)
     finally:
@@ -66,7 +67,8 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
     return [figure(f"sweep of {items:,} open items, all due", items / seconds, "items/s", limit=limit, target=TARGET)]
 
 
-async def _fill(loops: Database, owner: Database) -> UUID:
+async def fill(loops: Database, owner: Database, payers: int = PAYERS) -> UUID:
+    """A live company with so many payers, each with open items that are overdue; the tenant's id."""
     tenant, entity = uuid7(), uuid7()
     bodies = [
         TenantConfigured(tenant_id=tenant, version=1, directory_version=1, name="Bench"),
@@ -84,13 +86,15 @@ async def _fill(loops: Database, owner: Database) -> UUID:
             feed_required=False,
         ),
     ]
-    facts = {"tenant": tenant, "entity": entity, "now": NOW, "payers": PAYERS, "each": ITEMS_EACH, "due": DUE}
+    facts = {"tenant": tenant, "entity": entity, "now": NOW, "payers": payers, "due": DUE}
     async with loops.transaction() as db:
         for body in bodies:
             await directory_handlers()[type(body)](db, [event(body, NOW)])
     async with owner.transaction(tenant) as db:
         for statement in _FILL:
-            await db.execute(text(statement), facts if ":" in statement else {})
+            for n in range(1, ITEMS_EACH + 1) if ":nth" in statement else (0,):
+                named = {name: value for name, value in (facts | {"nth": n}).items() if f":{name}" in statement}
+                await db.execute(text(statement), named)
     return tenant
 
 

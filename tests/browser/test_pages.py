@@ -34,6 +34,7 @@ PAGES = [
     "/plans",
     "/hand-over",
     "/forecast",
+    "/figures",
     "/portfolio",
     "/search?q=maison",
     "/search?q=nothing-like-this",

@@ -14,6 +14,9 @@ from tests.integration.console.test_imports import CSV, chosen
 PAGES = [
     "/policies",
     "/policies/{version}",
+    "/policies/{version}/check",
+    "/policies/{version}/simulate",
+    "/policies/{version}/simulate?first=2026-01-05&last=2026-01-30",
     "/templates",
     "/templates/firm/fr",
     "/templates/call/en",

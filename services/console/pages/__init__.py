@@ -10,8 +10,9 @@ signing                 signing in and out, language and theme
 copies                  the invoice copies behind the link of a mail
 today, approving        the morning's queue, and approving it
 acting, why             what people do about a customer; why something was said or not
-customers invoices balance dso forecast payments plans silence handing tieout finding operations   the pages of the work
-policies, ladder, templates, imports, integrations, accounts, journal   the pages of the set-up
+customers invoices balance dso forecast measures payments plans silence handing tieout finding operations
+                        the pages of the work
+policies, rehearsing, ladder, templates, imports, integrations, accounts, journal   the pages of the set-up
 deeds                   what people do through the console, for the audit
 """
 
@@ -38,11 +39,13 @@ from services.console.pages import (
     keys,
     lists,
     matching,
+    measures,
     operations,
     payments,
     plans,
     policies,
     portfolios,
+    rehearsing,
     signing,
     silence,
     templates,
@@ -79,6 +82,7 @@ def routers() -> list[APIRouter]:
         balance,
         dso,
         forecast,
+        measures,
         payments,
         plans,
         matching,
@@ -88,6 +92,7 @@ def routers() -> list[APIRouter]:
         finding,
         keys,
         policies,
+        rehearsing,
         templates,
         imports,
         integrations,

@@ -95,6 +95,7 @@ async def one_policy(request: Request, person: Reader, version_id: UUID) -> Resp
         "step_name": lambda step: step_name(t, step),
         "may_write": allows(person, "reminders:write"),
         "may_activate": allows(person, "notices:approve"),
+        "may_simulate": allows(person, "payments:read"),
         "mine": found["author"] == person.actor,
         "yaml": _yaml(found["policy"]),
     }

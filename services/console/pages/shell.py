@@ -17,6 +17,7 @@ from services.console.pages.web import ZONE, Texts, web_of
 from services.console.people.lookup import Person
 from services.console.room import here
 from services.console.store import work
+from services.console.store.ledger import Chosen
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
         "nav.steer",
         (
             Page("/dso", "dso", "nav.dso", "payments:read", key="s"),
+            Page("/figures", "checked", "nav.figures", "payments:read", key="k"),
             Page("/forecast", "coins", "nav.forecast", "payments:read", key="f"),
             Page("/tie-out", "checked", "nav.tieout", "payments:read", key="e"),
         ),
@@ -107,7 +109,8 @@ def _narrowed_to(t: Texts, facts: Mapping[str, Any], entities: Sequence[director
     if "list" in facts:
         told: list[tuple[str, str]] = facts["list"].narrowed_to(t, named)
         return told
-    return in_words(t, facts["chosen"], named) if "chosen" in facts else []
+    chosen = facts.get("chosen")
+    return in_words(t, chosen, named) if isinstance(chosen, Chosen) else []
 
 
 def day_start(now: datetime, zone: str = ZONE) -> datetime:

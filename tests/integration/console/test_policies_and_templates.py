@@ -129,3 +129,34 @@ async def test_what_is_not_there_is_said_to_be_not_there(company: Company, path:
 @pytest.mark.parametrize("path", ["/templates/../../secret/fr", "/templates/firm/xx", "/policies/x"])
 async def test_an_address_that_is_none_is_refused(company: Company, path: str) -> None:
     assert (await company.auditor.client.get(path)).status_code in (404, 422)
+
+
+async def test_a_policy_is_looked_over_and_says_what_keeps_it_from_use(company: Company) -> None:
+    close = DRAFT.replace("offset: 20", "offset: 6").replace("douce", "pressee")
+    first = re.search(r'href="(/policies/[0-9a-f-]{36})"', await company.manager.page("/policies"))
+    assert first is not None
+    made = await company.manager.send("/policies", {"yaml": close}, at=first[1])
+    draft = made.headers["location"]
+    assert f'href="{draft}/check"' in await company.manager.page(draft)
+    page = await company.auditor.page(f"{draft}/check")
+    assert "pas encore utilisable" in page
+    assert "gap_too_short" in page
+    clean = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', await company.auditor.page("/policies"))
+    assert clean is not None
+    assert ">utilisable<" in await company.auditor.page(f"{clean[1]}/check")
+    await company.auditor.page("/policies/00000000-0000-7000-8000-000000000000/check", 404)
+
+
+async def test_a_policy_is_simulated_beside_what_was_sent_or_another(company: Company) -> None:
+    version = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', await company.auditor.page("/policies"))
+    assert version is not None
+    at = f"{version[1]}/simulate"
+    assert "Pas encore de simulation" in await company.auditor.page(at)
+    page = await company.auditor.page(f"{at}?first=2026-01-05&last=2026-01-30")
+    assert "Personne ne serait contacté" in page
+    other = re.search(r'<option value="([0-9a-f-]{36})">', page)
+    assert other is not None
+    beside = await company.auditor.page(f"{at}?first=2026-01-05&last=2026-01-30&against={other[1]}")
+    assert beside.count('class="tiles"') == 2
+    wrong = await company.auditor.page(f"{at}?first=2026-01-30&last=2026-01-05", 422)
+    assert 'role="alert"' in wrong

@@ -1,0 +1,86 @@
+"""Key figures of the follow-up over a period: collection, promises, reminders, what follows each step; and yesterday.
+
+They are the scheduler's, counted from its facts when the page is drawn; one that does not answer is said to be away.
+"""
+
+import asyncio
+from datetime import date, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from libs.common.clock import today
+from libs.common.errors import RelanceError, Unavailable
+from services.console.pages.asking import Words, uuid_of
+from services.console.pages.commands import ask
+from services.console.pages.guard import PageRoute, may
+from services.console.pages.policies import OWNER
+from services.console.pages.shell import shown
+from services.console.pages.web import ZONE, Texts, web_of
+from services.console.people.lookup import Person
+from services.console.room import Room, here
+
+routes = APIRouter(route_class=PageRoute, include_in_schema=False)
+Reader = Annotated[Person, Depends(may("payments:read"))]
+SPAN = timedelta(days=89)
+FIGURES = ("collection", "promises", "reminders", "steps")
+MOODS = {"said": "good", "unanswered": "bad", "failed": "bad", "rejected": "care", "uncertain": "care"}
+
+
+@routes.get("/figures")
+async def key_figures(
+    request: Request, person: Reader, first: Words = "", last: Words = "", entity: Words = ""
+) -> Response:
+    """What the follow-up brought between two days, of one company or of all, and where yesterday's steps stand."""
+    room, t = here(request), web_of(request).texts_for(request, person)
+    now = today(room.clock, ZONE)
+    begins, ends = _day(first, now - SPAN), _day(last, now)
+    company = uuid_of(entity)
+    told: dict[str, Any] = {}
+    refusal: dict[str, Any] = {}
+    away = False
+    try:
+        told = await _told(room, person, begins, ends, company)
+    except Unavailable:  # the page says so
+        away = True
+    except RelanceError as refused:
+        refusal = refused.problem()
+    facts: dict[str, Any] = {
+        "first": begins,
+        "last": ends,
+        "company": company,
+        "away": away,
+        "refusal": refusal,
+        "told": told,
+        "step_named": lambda key: _step(t, key),
+        "rate": lambda share: None if share is None else round(float(share) * 100),
+        "moods": MOODS,
+        "reason_of": lambda reason: t(f"balance.why.{reason}") if t.has(f"balance.why.{reason}") else reason,
+    }
+    return await shown(request, "figures.html", person, 422 if refusal else 200, **facts)
+
+
+async def _told(room: Room, person: Person, first: date, last: date, company: UUID | None) -> dict[str, Any]:
+    params = {"first": first.isoformat(), "last": last.isoformat()}
+    of = {"entity_id": str(company)} if company else {}
+    asked = [
+        *(ask(room, person, OWNER, "GET", f"/v1/kpis/{name}", params=params | of) for name in FIGURES),
+        ask(room, person, OWNER, "GET", "/v1/daily-balance", params=of),
+    ]
+    found = await asyncio.gather(*asked)
+    return dict(zip((*FIGURES, "balance"), found, strict=True))
+
+
+def _step(t: Texts, key: str) -> str:
+    known = (f"step.key.{key}", f"step.{key}")
+    return next((t(each) for each in known if t.has(each)), key)
+
+
+def _day(text: str, otherwise: date) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return otherwise

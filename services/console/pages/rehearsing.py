@@ -1,0 +1,116 @@
+"""A policy before it is used: what the linter finds in it, and what it would have said or would say.
+
+Both are the scheduler's: it is asked when the page is drawn. The linter searches for seconds, so it has a page of its
+own; a simulation goes through the customers some hundred at a time, and `next` leads on.
+"""
+
+from datetime import date, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from libs.common.clock import today
+from libs.common.errors import RelanceError
+from libs.common.money import from_wire
+from services.console.pages.asking import Words, address, uuid_of
+from services.console.pages.commands import ask
+from services.console.pages.guard import PageRoute, allows, may
+from services.console.pages.policies import OWNER, step_name, versions
+from services.console.pages.shell import shown
+from services.console.pages.web import ZONE, web_of
+from services.console.people.lookup import Person
+from services.console.room import Room, here
+from services.console.store import customers
+
+routes = APIRouter(route_class=PageRoute, include_in_schema=False)
+Reader = Annotated[Person, Depends(may("reminders:read"))]
+Player = Annotated[Person, Depends(may("payments:read"))]
+"""Who sees all customers: a simulation names them, with what they owe."""
+SPAN = timedelta(days=30)
+PARTIES = 300
+"""Customers a page: what the scheduler plays in a second or two."""
+SHOWN = 200
+"""Contacts that stand on the page; the table of the command has all of them."""
+
+
+@routes.get("/policies/{version_id}/check")
+async def findings(request: Request, person: Reader, version_id: UUID) -> Response:
+    """What the linter finds in a version: errors keep it from use, warnings do not."""
+    room, t = here(request), web_of(request).texts_for(request, person)
+    version = await ask(room, person, OWNER, "GET", f"/v1/policies/{version_id}")
+    told = await ask(room, person, OWNER, "GET", f"/v1/policies/{version_id}/findings")
+    steps = {step["key"]: step_name(t, step) for step in version["policy"]["steps"]}
+    lines = [
+        {**each, "said": each[t.language], "step_name": steps.get(each["step"], each["step"])}
+        for each in sorted(told["findings"], key=lambda each: (each["severity"], each["rule"]))
+    ]
+    return await shown(
+        request,
+        "findings.html",
+        person,
+        version=version,
+        clean=told["clean"],
+        findings=lines,
+        may_simulate=allows(person, "payments:read"),
+    )
+
+
+@routes.get("/policies/{version_id}/simulate")
+async def simulation(  # noqa: PLR0917 - the words of an address
+    request: Request, person: Player, version_id: UUID, first: Words = "", last: Words = "", against: Words = "",
+    cursor: Words = "",
+) -> Response:  # fmt: skip
+    """Play a version over days that have passed or lie ahead, beside another version or what was really sent."""
+    room, t = here(request), web_of(request).texts_for(request, person)
+    version = await ask(room, person, OWNER, "GET", f"/v1/policies/{version_id}")
+    others = [each for each in await versions(room, person) if each["version_id"] != version["version_id"]]
+    day = today(room.clock, ZONE)
+    begins, ends = _day(first, day - SPAN), _day(last, day - timedelta(days=1))
+    chosen = next((each for each in others if uuid_of(against) == UUID(each["version_id"])), None)
+    played: dict[str, Any] | None = None
+    refusal: dict[str, Any] = {}
+    if first:
+        body = {"first": begins.isoformat(), "last": ends.isoformat(), "limit": PARTIES}
+        body |= {"against": chosen["version_id"]} if chosen else {}
+        body |= {"cursor": cursor} if cursor else {}
+        try:
+            played = await _played(room, person, version_id, body)
+        except RelanceError as refused:
+            refusal = refused.problem()
+    facts: dict[str, Any] = {
+        "version": version,
+        "others": others,
+        "against": chosen,
+        "first": begins,
+        "last": ends,
+        "played": played,
+        "refusal": refusal,
+        "step_name": lambda contact: step_name(t, contact | {"key": contact["step"]}),
+        "more": address(request, cursor=played["next"]) if played and played["next"] else None,
+        "first_page": address(request, cursor=None) if cursor else None,
+        "most": SHOWN,
+    }
+    return await shown(request, "simulation.html", person, 422 if refusal else 200, **facts)
+
+
+def _day(text: str, otherwise: date) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return otherwise
+
+
+async def _played(room: Room, person: Person, version_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
+    """The simulation with its contacts' customers by name; busiest day and steps are those of this page."""
+    told: dict[str, Any] = await ask(room, person, OWNER, "POST", f"/v1/policies/{version_id}/simulations", json=body)
+    contacts = told["contacts"][:SHOWN]
+    async with room.database.transaction(person.tenant_id) as db:
+        names = await customers.names(db, person.tenant_id, {UUID(each["payer_id"]) for each in contacts})
+    lines = [
+        {**each, "name": names.get(UUID(each["payer_id"])), "asked": [from_wire(one) for one in each["asked"]]}
+        for each in contacts
+    ]
+    return {**told, "lines": lines, "more_contacts": len(told["contacts"]) - len(lines)}
