@@ -7,7 +7,6 @@ everybody who clones gets it.
 import asyncio
 import io
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from tests.browser.conftest import CHROMIUM
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
-FRENCH: dict[str, str | float | bool] = {"LANGUAGE": "fr", "LANG": "fr_FR.UTF-8"}
-"""The language of fields that the browser draws by itself, such as a date's."""
 MOST, COLOURS = 200_000, 256
 PICTURES = {
     "today": "/",
@@ -70,9 +67,7 @@ async def main() -> None:
         raise SystemExit("There is no Chromium on this machine: apt install chromium.")
     FOLDER.mkdir(exist_ok=True)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=ARGUMENTS, env={**os.environ, **FRENCH}
-        )
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         for theme in ("light", "dark"):
             context = await browser.new_context(
                 viewport={"width": 1280, "height": 800},

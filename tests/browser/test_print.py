@@ -41,7 +41,7 @@ CLIPPING = """() => [...document.querySelectorAll(".grid")].map((table) => {
     if (each.scrollHeight > each.clientHeight + 1 && getComputedStyle(each).overflowY !== "visible"
         && each !== document.documentElement && each !== document.body) return each.outerHTML.slice(0, 140);
 }).filter(Boolean)"""
-ACTING = "button, input, select, textarea, .side, .top, .btn, .filters, .pager, .skip, kbd, main form:not(#picked)"
+ACTING = "button, input, select, textarea, .side, .top, .btn, .filters, .pager, .skip, kbd, form[data-splits]"
 
 
 async def on_paper(chromium: Browser, site: Site, *, theme: str = "light", language: str = "fr") -> Look:

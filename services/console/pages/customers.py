@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.clock import today
+from libs.common.money import totals
 from services.console.pages.acting import proposals
 from services.console.pages.asking import limits
 from services.console.pages.guard import PageRoute, allows, may
@@ -74,6 +75,7 @@ async def customer_file(request: Request, person: Reader, debtor_id: UUID) -> Re
             "debtor": debtor,
             "payer": await customers.one(db, tenant, payer) if payer != debtor_id else None,
             "sums": await customers.sums(db, tenant, debtor_id, day),
+            "paid_for": await customers.paid_for(db, tenant, debtor_id, day, limits(person)),
             "items": items,
             "tones": await customers.tones(db, tenant, payer),
             "held": await silence.held_items(db, tenant, [item["item_id"] for item in items]),
@@ -87,8 +89,10 @@ async def customer_file(request: Request, person: Reader, debtor_id: UUID) -> Re
         noted = await notes.of_debtors(db, tenant, {debtor_id, payer})
     t = web_of(request).texts_for(request, person)
     overdue = facts["sums"][0]["overdue"] if facts["sums"] else None
+    of_all = [each["overdue"] for each in (*facts["sums"], *facts["paid_for"])]
     facts |= proposals(request, overdue) | {
         "lines": merged(t, lines, noted),
+        "together": [amount for amount in totals(of_all).values() if amount.minor],
         "pinned": [each for each in noted if each["pinned"]],
         "may_chase": allows(person, "reminders:write"),
         "may_note": allows(person, "notices:write"),

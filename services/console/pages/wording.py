@@ -57,9 +57,15 @@ def worded(t: Texts, line: Mapping[str, Any]) -> dict[str, Any]:
         "title": words.format_map({"number": facts.get("number", "")}),
         "icon": icon,
         "mood": mood,
-        "why": reason(t, facts["reason"]) if "reason" in facts else "",
+        "why": _why(t, line["type"], facts["reason"]) if "reason" in facts else "",
         "amount": amount,
     }
+
+
+def _why(t: Texts, kind: str, code: str) -> str:
+    """What a line gives as its reason: that of a dispute is one of the disputes' own."""
+    own = f"dispute.{code}"
+    return t(own) if kind == "DisputeOpened" and t.has(own) else reason(t, code)
 
 
 def noted(t: Texts, note: Mapping[str, Any]) -> dict[str, Any]:

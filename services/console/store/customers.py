@@ -141,6 +141,29 @@ async def sums(db: AsyncConnection, tenant_id: UUID, debtor_id: UUID, day: date)
     return found
 
 
+async def paid_for(
+    db: AsyncConnection, tenant_id: UUID, payer_id: UUID, day: date, only: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """The other accounts that a customer pays for and what they owe, by currency, most overdue first."""
+    debtor, items = model.debtor, open_items(tenant_id).subquery("owing")
+    both = debtor.join(items, of_debtor(items))
+    total = func.sum(items.c.owed).label("total")
+    facts = (debtor.c.debtor_id, debtor.c.name, debtor.c.external_id, items.c.currency)
+    asked = select(*facts, total, overdue(items, day), func.count().label("items")).select_from(both).group_by(*facts)
+    mine = (
+        debtor.c.tenant_id == tenant_id,
+        debtor.c.payer_id == payer_id,
+        debtor.c.debtor_id != payer_id,
+        within(only),
+    )
+    rows = await db.execute(asked.where(*mine).order_by(overdue(items, day).desc(), debtor.c.debtor_id))
+    return [
+        dict(row._mapping)
+        | {"total": Money(int(row.total), row.currency), "overdue": Money(int(row.overdue), row.currency)}
+        for row in rows
+    ]
+
+
 async def open_lines(db: AsyncConnection, tenant_id: UUID, debtor_id: UUID, most: int = 200) -> list[dict[str, Any]]:
     """The items that a customer owes, the oldest first, with their invoice, their last notice and any open dispute."""
     item, invoice, dispute = model.item, model.invoice, model.dispute

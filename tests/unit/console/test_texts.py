@@ -145,6 +145,8 @@ def told(annotation: Any) -> set[str]:
         ("dispute", told(Reason)),
         ("disputes", told(reminders.DisputeResolved.model_fields["outcome"].annotation)),
         ("scope", told(reminders.HoldScope)),
+        ("reason", told(reminders.HoldLifted.model_fields["reason"].annotation)),
+        ("reason", told(payments.InvoiceReopened.model_fields["reason"].annotation)),
     ],
 )
 def test_every_word_of_the_events_that_a_page_shows_has_its_text(prefix: str, words: set[str]) -> None:
