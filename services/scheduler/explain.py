@@ -165,7 +165,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "No calendar of holidays and no clock is known for “{what}”: nothing leaves.",
     ),
     "shadow": (
-        "Société ou scénario en observation : rien ne part.",
+        "Société ou politique en observation : rien ne part.",
         "The entity or its policy is in shadow: nothing leaves.",
     ),
     "no_policy": ("La politique de la société est introuvable.", "The entity's policy does not exist."),

@@ -18,6 +18,7 @@ PAGES = [
     "/invoices",
     "/invoices?state=paid",
     "/invoices/{invoice}",
+    "/invoices/{invoice}/charges",
     "/aged-balance",
     "/aged-balance?on=2026-10-01",
     "/aged-balance?on=2020-01-01",

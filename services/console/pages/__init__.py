@@ -10,7 +10,7 @@ signing                 signing in and out, language and theme
 copies                  the invoice copies behind the link of a mail
 today, approving        the morning's queue, and approving it
 acting, why             what people do about a customer; why something was said or not
-customers invoices balance dso forecast measures payments plans silence handing tieout finding operations
+customers invoices interest balance dso forecast measures payments plans silence handing tieout finding operations
                         the pages of the work
 policies, rehearsing, ladder, templates, imports, integrations, accounts, journal   the pages of the set-up
 deeds                   what people do through the console, for the audit
@@ -34,6 +34,7 @@ from services.console.pages import (
     handing,
     imports,
     integrations,
+    interest,
     invoices,
     journal,
     keys,
@@ -79,6 +80,7 @@ def routers() -> list[APIRouter]:
         acting,
         why,
         invoices,
+        interest,
         balance,
         dso,
         forecast,

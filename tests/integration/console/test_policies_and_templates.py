@@ -151,7 +151,9 @@ async def test_a_policy_is_simulated_beside_what_was_sent_or_another(company: Co
     version = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', await company.auditor.page("/policies"))
     assert version is not None
     at = f"{version[1]}/simulate"
-    assert "Pas encore de simulation" in await company.auditor.page(at)
+    empty = await company.auditor.page(at)
+    assert "Pas encore de simulation" in empty
+    assert "data-sends" not in empty, "dates are chosen before the button is pressed"
     page = await company.auditor.page(f"{at}?first=2026-01-05&last=2026-01-30")
     assert "Personne ne serait contacté" in page
     other = re.search(r'<option value="([0-9a-f-]{36})">', page)
