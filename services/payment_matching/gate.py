@@ -185,6 +185,8 @@ def _identity_guards(one: Hypothesis, evidence: Evidence) -> list[str]:
     found = []
     if evidence.unread:
         found.append("unread_numbers")
+    if _untouched(one, evidence, [quote for quote in evidence.quoted.values() if len(quote.key) >= TELLING]):
+        found.append("more_is_quoted")
     if payer is None or (payer.by == "name" and not _name_is_enough(one, evidence)):
         found.append("unsure_payer")
     alike = {known.payer_id for known in evidence.payers if payer is not None and known.by == payer.by}
@@ -233,7 +235,7 @@ def _difference_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) ->
         found.append("difference_unsure_payer")
     if not all_quoted(one, evidence) or len({evidence.items[item].invoice_id for item in one.items}) > 1:
         found.append("difference_not_one_invoice")
-    elif any(evidence.quoted[item].strength == "near" for item in one.items):
+    elif any(_rank(evidence.quoted[item]) < STRENGTHS["digits"] for item in one.items):
         found.append("difference_weak_reference")
     if any(item.residual == receipt.amount and item.payer_id == one.payer_id for item in evidence.items.values()):
         found.append("difference_rival_exact")

@@ -114,7 +114,7 @@ async def _items(db: AsyncConnection, world: World) -> None:
     wanted = {
         (one.tenant_id, known.payer_id)
         for n, one in enumerate(world.claimed)
-        if not _sure(one, world.hits.get(n, []), seen)
+        if not _sure(one, world.hits.get(n, []), seen, world.payers.get(n, []))
         for known in world.payers.get(n, [])
     }
     theirs = await candidates.of_payers(db, wanted)
@@ -125,11 +125,15 @@ async def _items(db: AsyncConnection, world: World) -> None:
     world.versions = {key: version for key, (_, version) in seen.items()}
 
 
-def _sure(one: Claimed, hits: Sequence[KeyHit], seen: candidates.Seen) -> bool:
-    """Whether what is surely named sums to the amount: then nothing else that the payer owes can outweigh it."""
+def _sure(one: Claimed, hits: Sequence[KeyHit], seen: candidates.Seen, payers: Sequence[Known]) -> bool:
+    """Whether what is surely named sums to the amount, and nobody else seems to pay: then nothing else that the payer
+    owes can outweigh it."""
     named = {(one.tenant_id, hit.item_id) for hit in hits if hit.kind in SURE_KINDS and not hit.credit}
-    amounts = [seen[key][0].residual for key in named if key in seen and seen[key][0].currency == one.currency]
-    return bool(amounts) and sum(amounts) == one.unapplied
+    items = [seen[key][0] for key in named if key in seen and seen[key][0].currency == one.currency]
+    known = {payer.payer_id for payer in payers}
+    if known and not known & {item.payer_id for item in items}:
+        return False
+    return bool(items) and sum(item.residual for item in items) == one.unapplied
 
 
 def receipt_of(world: World, n: int) -> Receipt:

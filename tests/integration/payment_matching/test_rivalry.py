@@ -78,6 +78,16 @@ async def test_fifty_writers_give_write_off_and_take_back_and_not_a_cent_is_lost
         assert 0 <= await till.owed(f"FA-{n}") <= 1_000
 
 
+async def test_a_number_of_somebody_else_is_left_to_a_person_if_the_payer_by_name_owes_as_much(till: Till) -> None:
+    others = [till.issued(f"FB-2026-{n:04d}", f"C{n}", 10_000) for n in range(9)]
+    await till.hear(*(till.customer(f"C{n}") for n in range(9)), *others)
+    await till.hear(till.customer("Martin"), till.issued("FA-2026-0001", "Martin", 10_000))
+    wrong = await till.pay("P1", 10_000, "FB-2026-0003", payer_name="MARTIN SARL")
+    assert await till.state(wrong) == "unmatched"
+    right = await till.pay("P2", 10_000, "FB-2026-0003", payer_name="Comptable Untel")
+    assert await till.state(right) == "matched"
+
+
 async def test_the_same_file_uploaded_at_the_same_moment_is_taken_once(till: Till) -> None:
     entries = [entry(100, detail(100, transaction=f"T{n}"), reference=f"R{n}", on="2026-11-19") for n in range(20)]
     body = camt053(statement(IBAN, entries, opening=0, closing=2_000, closes="2026-11-19"))

@@ -103,6 +103,7 @@ def test_two_independent_kinds_of_evidence_are_acted_on(
         ("an account seen once", "", 25_000, (Known(DUPONT, "iban", False, 1),)),
         ("a part payment from a name that two have", "FA-2026-000125", 15_000, (BY_NAME, Known(MARTIN, "name", True))),
         ("a part payment from a name, a part of the number", "fact 125", 15_000, (BY_NAME,)),
+        ("a part payment, a part of the number", "fact 125", 15_000, (BY_IBAN,)),
         ("an account of a group, and another one's name", "", 25_000, (BY_IBAN, Known(MARTIN, "name", True))),
         ("a part payment equal to another invoice", "FA-2026-000125", 10_000, (BY_IBAN,)),
         ("too much, with a number nothing explains", "FA-2026-000125 et 774411", 90_000, (BY_IBAN,)),
