@@ -45,6 +45,8 @@ from libs.common.metrics import STOP_WAIT_SECONDS
 from libs.common.tables import common
 
 LEASE_SECONDS = 3.0
+WRITING_SECONDS = 0.1
+"""What a sender leaves of its lease for the write itself: a process may be put aside between its look and the call."""
 STOP_SECONDS = 3.5
 LOOK_AGAIN_SECONDS = 0.02
 GRANTERS = ("invoice_ingest", "scheduler", "payment_matching")
@@ -315,7 +317,7 @@ class Permit:
     """Service → reason code, for the answers that were not yes."""
 
     def live(self) -> bool:
-        return self.answer == "yes" and boottime() < self.until
+        return self.answer == "yes" and boottime() < self.until - WRITING_SECONDS
 
 
 async def request_permits(peers: Peers, tenant: UUID, asks: Sequence[Ask]) -> dict[UUID, Permit]:

@@ -118,16 +118,21 @@ class Wire:
         """DATA, up to the 354. Raises Stopped; nothing has left then."""
         await self._ask("data", b"DATA", accepted=354)
 
-    async def body(self, raw: bytes, dotting: Callable[[], None] = lambda: None) -> Outcome:
+    async def body(self, raw: bytes, may: Callable[[], bool], dotting: Callable[[], None] = lambda: None) -> Outcome:
         """The message and the final dot, then as long as the answer takes. What the server does is told, not raised.
 
-        `dotting` is called just before the dot is written: up to it the server may not take the message.
+        `may` is asked when the bytes are ready, right before they are written. `dotting` is called just before the dot
+        is written: up to it the server may not take the message.
         """
+        told = PERIOD_REGEX.sub(b"..", normalize_message_line_endings(raw))
         protocol = self._protocol()
         if protocol is None:
             return Outcome("unsent", "data", text="connection lost")
+        if not may():
+            self.drop()
+            return Outcome("unsent", "data", text="permit over")
         try:
-            protocol.write(PERIOD_REGEX.sub(b"..", normalize_message_line_endings(raw)))
+            protocol.write(told)
             self.written_at = boottime()
             await self._drained(protocol)
             dotting()

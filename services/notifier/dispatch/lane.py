@@ -82,10 +82,7 @@ class Lane:
         except Stopped as stopped:
             await self._clear()
             return stopped.outcome
-        if not permit.live() or job.lost:
-            self.wire.drop()
-            return Outcome("unsent", "data", text="permit over")
-        outcome = await self.wire.body(job.raw, slot.dot)
+        outcome = await self.wire.body(job.raw, lambda: permit.live() and not job.lost, slot.dot)
         job.written_at = self.wire.written_at
         return outcome
 

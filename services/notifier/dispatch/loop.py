@@ -24,12 +24,15 @@ from services.notifier.dispatch.logbook import Logbook, Slot, inherited
 from services.notifier.dispatch.recording import Recorder
 from services.notifier.errors import WrongDoor
 from services.notifier.store import deliveries
+from services.notifier.store.deliveries import Claim
 
 LANES = 40
 """Connections to the mail server; most take 50 from one client. More lanes make larger rounds, not more load each."""
 RENEW_SECONDS = 10.0
 EXPIRE_SECONDS = 5.0
 REST = 0.5
+BACK_SECONDS = 2.0
+"""Seconds until something is claimed again that a passing trouble kept in hand."""
 SOFT = frozenset(
     {"residual_changed", "settled", "item_cancelled", "invoice_amended", "invoice_cancelled", "debtor_changed"}
 )
@@ -126,7 +129,12 @@ class Dispatcher:
             claims = await deliveries.claim(db, room)
         if not claims:
             return False
-        for job in await self.freezer.jobs(claims):
+        try:
+            jobs = await self.freezer.jobs(claims)
+        except Exception:
+            await self._give_back(claims, BACK_SECONDS)
+            raise
+        for job in jobs:
             self.in_hand[job.claim.delivery_id] = job
             self.jobs.put_nowait(job)
         return True
@@ -180,14 +188,25 @@ class Dispatcher:
             except Exception as error:
                 if not is_transient(error):
                     raise
-                # Nothing was sent: whatever fails after the body is an outcome, not an error. The claim runs out.
+                # Nothing was sent: whatever fails after the body is an outcome, not an error.
                 log.warning("lane.interrupted", error=type(error).__name__, delivery=str(job.claim.delivery_id))
                 await lane.wire.close()
+                await self._give_back([job.claim], BACK_SECONDS)
             finally:
                 del self.in_hand[job.claim.delivery_id]
                 self._done.set()
             if len(self.in_hand) <= len(self.lanes):
                 self._pulse.nudge()
+
+    async def _give_back(self, claims: Sequence[Claim], seconds: float) -> None:
+        """Whoever is there after so many seconds may claim these; if the database is away, their claims run out."""
+        try:
+            async with self.database.transaction() as db:
+                await deliveries.let_go(db, claims, seconds)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("claims.run_out", error=type(error).__name__, count=len(claims))
 
     async def _all_idle(self) -> None:
         while self.in_hand:
@@ -200,13 +219,7 @@ class Dispatcher:
             waiting.append(self.jobs.get_nowait())
         for job in waiting:
             del self.in_hand[job.claim.delivery_id]
-        try:
-            async with self.database.transaction() as db:
-                await deliveries.let_go(db, [job.claim for job in waiting], 0.0)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            log.warning("claims.run_out", error=type(error).__name__, count=len(waiting))
+        await self._give_back([job.claim for job in waiting], 0.0)
         idle = asyncio.create_task(self._all_idle())
         await asyncio.wait([idle, *running], timeout=LEAVE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         idle.cancel()

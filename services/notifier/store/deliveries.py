@@ -166,12 +166,13 @@ def _keys(claims: Sequence[Claim]) -> dict[str, list[Any]]:
 @cache
 def _renewing() -> Update:
     _, mine = _fenced(_KEY)
-    change = update(delivery).where(mine, delivery.c.state.in_(("ready", "on_wire")))
+    held = delivery.c.claimed_until.is_not(None)
+    change = update(delivery).where(mine, held, delivery.c.state.in_(("ready", "on_wire")))
     return change.values(claimed_until=func.clock_timestamp() + _CLAIM).returning(delivery.c.delivery_id)
 
 
 async def renew(db: AsyncConnection, claims: Sequence[Claim]) -> set[UUID]:
-    """Hold these for another 60 s; answers those that are still ours."""
+    """Hold these for another 60 s; answers those that are still ours: what was given back meanwhile is not."""
     return set((await db.scalars(_renewing(), _keys(claims))).all()) if claims else set()
 
 

@@ -82,6 +82,28 @@ async def test_a_late_proof_that_it_was_not_taken_stops_it_instead_of_sending_ag
         assert it.sink.data_instants == []
 
 
+async def test_a_late_renewal_does_not_hold_what_was_given_back(settings):
+    async with office(settings, loops=["writing"]) as it:
+        holder = await written(it)
+        async with it.loops.transaction() as db:
+            await deliveries.let_go(db, [holder], 0.0)
+        async with it.loops.transaction() as db:
+            assert await deliveries.renew(db, [holder]) == set()
+        it.run("dispatch")
+        await it.until("ReminderSent")
+
+
+async def test_a_body_is_not_written_when_its_permit_ends_while_it_is_made_ready(settings):
+    async with office(settings, loops=["writing"]) as it:
+        wire = Wire(it.settings)
+        await wire.open()
+        await wire.offer("bounce@example.com", "somebody@example.com")
+        await wire.data()
+        outcome = await wire.body(b"Subject: late\r\n\r\nLate.\r\n", lambda: False)
+        assert (outcome.kind, outcome.text, wire.written_at) == ("unsent", "permit over", 0.0)
+        assert it.sink.taken == []
+
+
 def _recorder(it):
     asker = Asker(it.settings, it.loops, it.peers, it.clock, 50)
     return Recorder(it.loops, it.clock, asker, FAST)
