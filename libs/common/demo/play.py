@@ -72,8 +72,7 @@ class Play:
         """On a day that is not staffed nothing is approved, called or matched: it waits for whoever opens the demo.
         People do all of it before the sending hours, so one wait is enough for what they and the clock set off."""
         self._at(day, time(7, 30))
-        await self._sell(sold)
-        await self._bank(day)
+        await asyncio.gather(self._sell(sold), self._bank(day))
         await self.office.settled(PATIENCE)
         self._at(day, time(8, 45))
         if staffed:
