@@ -57,10 +57,10 @@ async def _measured(settings: Settings, loops: Database, owner: Database, tenant
     one = Sweep(loops, FixedClock(sweep.NOW), Policies())
     nothing = [await _milliseconds(one.once) for _ in range(TURNS)]
     async with owner.transaction(tenant) as db:
-        cases = list((await db.execute(text("select case_id from payer_case order by case_id limit :n"),
-                                       {"n": 3 * TURNS})).scalars())  # fmt: skip
-        asked = "select item_id from item where case_id = any(:cases)"
-        items = list((await db.execute(text(asked), {"cases": cases[2 * TURNS :]})).scalars())
+        taken = text("select case_id from payer_case where tenant_id = :tenant order by case_id limit :n")
+        cases = list((await db.execute(taken, {"tenant": tenant, "n": 3 * TURNS})).scalars())
+        asked = text("select item_id from item where tenant_id = :tenant and case_id = any(:cases)")
+        items = list((await db.execute(asked, {"tenant": tenant, "cases": cases[2 * TURNS :]})).scalars())
     first = [await _one_due(one, owner, tenant, case) for case in cases[:TURNS]]
     explained, lines = await _explained(settings, tenant, random.Random(1).sample(items, TURNS))
     if os.environ.get("RELANCE_WRITE_PLANS"):
