@@ -179,5 +179,6 @@ audit = Table(
     Column("facts", JSONB, nullable=False),
     Column("previous", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    Index("audit_at", "tenant_id", "at"),
 )
 """A chain: each row's hash covers the one before it. No role of the service may change or delete a row."""

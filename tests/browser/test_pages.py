@@ -36,6 +36,7 @@ PAGES = [
     "/hand-over",
     "/forecast",
     "/figures",
+    "/team",
     "/portfolio",
     "/search?q=maison",
     "/search?q=nothing-like-this",

@@ -10,7 +10,8 @@ signing                 signing in and out, language and theme
 copies                  the invoice copies behind the link of a mail
 today, approving        the morning's queue, and approving it
 acting, why             what people do about a customer; why something was said or not
-customers invoices interest balance dso forecast measures payments plans silence handing tieout finding operations
+customers invoices interest balance dso forecast measures payments plans silence handing tieout team
+                        finding operations
                         the pages of the work
 policies, rehearsing, ladder, templates, imports, integrations, accounts, journal   the pages of the set-up
 deeds                   what people do through the console, for the audit
@@ -49,6 +50,7 @@ from services.console.pages import (
     rehearsing,
     signing,
     silence,
+    team,
     templates,
     tieout,
     today,
@@ -89,6 +91,7 @@ def routers() -> list[APIRouter]:
         plans,
         matching,
         tieout,
+        team,
         portfolios,
         silence,
         finding,

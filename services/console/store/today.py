@@ -42,7 +42,7 @@ def _with_owed(lines: Any) -> Any:
     return select(grouped, place, many).subquery("owes")
 
 
-def _base(tab: Tab, tenant_id: UUID, day: date) -> tuple[Any, list[ColumnElement[bool]], dict[str, Any]]:
+def base(tab: Tab, tenant_id: UUID, day: date) -> tuple[Any, list[ColumnElement[bool]], dict[str, Any]]:
     """The table a tab is made of, its conditions, and what its lines are called."""
     notice, task, promise, hold = model.notice, model.task, model.promise, model.hold
     if tab in ("send", "formal"):
@@ -70,7 +70,7 @@ def _narrowed(table: Any, chosen: Chosen) -> list[ColumnElement[bool]]:
 
 def _ids(tab: Tab, tenant_id: UUID, day: date, chosen: Chosen, identity: UUID | None = None) -> Select[Any]:
     """The lines of a tab, or one of them: tenant_id, id, payer_id."""
-    table, conditions, named = _base(tab, tenant_id, day)
+    table, conditions, named = base(tab, tenant_id, day)
     debtor = model.debtor
     of_payer = and_(debtor.c.tenant_id == table.c.tenant_id, debtor.c.debtor_id == table.c.payer_id)
     narrowed = replace(chosen, entity=None).debtors()
@@ -82,7 +82,7 @@ def _ids(tab: Tab, tenant_id: UUID, day: date, chosen: Chosen, identity: UUID | 
 
 
 @asynccontextmanager
-async def _hashed(db: AsyncConnection) -> AsyncIterator[None]:
+async def hashed(db: AsyncConnection) -> AsyncIterator[None]:
     """Lines and accounts meet in a hash. Where a table has grown since its statistics were taken, as on the day of a
     first import, the database would go through all accounts for each line."""
     await db.execute(text("set local enable_nestloop = off"))
@@ -96,10 +96,10 @@ async def _read(
     """All about the lines of one page, the largest overdue amounts first."""
     owes = _with_owed(ids.subquery("lines"))
     ranked = select(owes).where(owes.c.place == 1).order_by(owes.c.overdue.desc().nulls_last(), owes.c.id)
-    async with _hashed(db):
+    async with hashed(db):
         asked = await db.execute(ranked.limit(PAGE).offset((page - 1) * PAGE))
         owed = {row.id: dict(row._mapping) for row in asked}
-    table, _, named = _base(tab, tenant_id, day)
+    table, _, named = base(tab, tenant_id, day)
     debtor = model.debtor
     of_payer = and_(debtor.c.tenant_id == table.c.tenant_id, debtor.c.debtor_id == table.c.payer_id)
     facts = [table.c.payer_id, table.c.entity_id, *(column.label(name) for name, column in named.items())]
@@ -118,7 +118,7 @@ async def counts(db: AsyncConnection, tenant_id: UUID, day: date, chosen: Chosen
     lines = func.count().filter(owes.c.place == 1).label("lines")
     asked = select(owes.c.tab, owes.c.currency, lines, late).group_by(owes.c.tab, owes.c.currency)
     found: dict[Tab, Count] = dict.fromkeys(TABS, Count(0, ()))
-    async with _hashed(db):
+    async with hashed(db):
         rows = list(await db.execute(asked.order_by(lines.desc(), owes.c.currency)))
     for row in rows:
         amounts = (Money(int(row.amount), row.currency),) if row.currency and row.amount else ()
@@ -148,7 +148,7 @@ def _line(told: dict[str, Any]) -> dict[str, Any]:
 
 async def proposed(db: AsyncConnection, tenant_id: UUID, chosen: Chosen, most: int) -> list[UUID]:
     """The notices of the `send` tab that match, formal ones never among them."""
-    table, conditions, _ = _base("send", tenant_id, date.max)
+    table, conditions, _ = base("send", tenant_id, date.max)
     debtor = model.debtor
     of_payer = and_(debtor.c.tenant_id == table.c.tenant_id, debtor.c.debtor_id == table.c.payer_id)
     asked = select(table.c.notice_id).select_from(table.outerjoin(debtor, of_payer))
