@@ -1,9 +1,9 @@
 """Evidence in words, French and English: what a person reads beside a suggestion."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 from libs.common.money import Money
+from libs.common.spoken import Language, money
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     "quoted_checked": (
@@ -43,8 +43,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def say(code: str, facts: Mapping[str, str | int], language: Literal["fr", "en"]) -> str:
-    """One reason as a phrase; an amount among the facts is given as `minor` and `currency`."""
+def say(code: str, facts: Mapping[str, str | int], language: Language) -> str:
+    """One reason as a phrase; an amount among the facts is given as `minor` and `currency`, and reads as people of the
+    language write it."""
     phrase = _WORDS[code][0 if language == "fr" else 1]
-    money = str(Money(int(facts["minor"]), str(facts["currency"]))) if "minor" in facts else ""
-    return phrase.format(money=money, **{name: value for name, value in facts.items() if name != "money"})
+    amount = money(Money(int(facts["minor"]), str(facts["currency"])), language) if "minor" in facts else ""
+    return phrase.format(money=amount, **{name: value for name, value in facts.items() if name != "money"})
