@@ -1,4 +1,5 @@
-"""Matching by hand: a payment given to items, in whole or in parts, left on account, or taken back again.
+"""Matching by hand: a payment given to items, in whole or in parts, left on account, or taken back again; with what
+of an item is written off beside it, within the bounds that its owner sets.
 
 Each is payment_matching's command; what of a payment is left is shown when the page comes back.
 """
@@ -14,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.calls import PeerRefused
-from libs.common.money import Money, from_wire
-from services.console.pages import forms
+from libs.common.money import Money, from_wire, total
+from services.console.pages import formats, forms
 from services.console.pages.acting import NothingChosen
 from services.console.pages.commands import Told, ask, done, heard, key_of, once
 from services.console.pages.guard import PageRoute, Posted, may
+from services.console.pages.web import web_of
 from services.console.people.lookup import Person
 from services.console.room import Room, here
 from services.console.tables import read_model as model
@@ -27,6 +29,8 @@ routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Treasurer = Annotated[Person, Depends(may("payments:write"))]
 OWNER = "payment_matching"
 MOST = 100
+WRITTEN_OFF = ("discount", "fee", "rounding", "withholding", "other")
+"""What a small rest may be written off as. Whether it is small enough, payment_matching says."""
 
 
 async def _heard(room: Room, person: Person, payment_id: UUID, told: dict[str, Any]) -> None:
@@ -40,13 +44,16 @@ async def _heard(room: Room, person: Person, payment_id: UUID, told: dict[str, A
 
 
 def _parts(form: FormData) -> list[dict[str, Any]]:
-    """The items of a form, each with the amount typed beside it, if any. Raises NothingChosen."""
+    """The items of a form, each with the amount typed beside it, if any, and what its rest is to be written off as:
+    by a choice of its own, or by the form's for all. Raises NothingChosen."""
     currency = str(form.get("currency") or "EUR")
     parts: list[dict[str, Any]] = []
     for each in forms.identities(form, "item"):
         typed = forms.text(form, f"amount:{each}", most=40)
         amount = forms.amount(typed, currency, f"amount:{each}") if typed else None
-        parts.append({"item_id": str(each)} | ({"amount": amount.wire()} if amount else {}))
+        off = str(form.get(f"write_off:{each}") or form.get("write_off") or "")
+        facts = ({"amount": amount.wire()} if amount else {}) | ({"write_off": off} if off in WRITTEN_OFF else {})
+        parts.append({"item_id": str(each)} | facts)
     if not parts:
         raise NothingChosen(field="item")
     return parts
@@ -78,7 +85,12 @@ async def match(request: Request, person: Treasurer, form: Posted, payment_id: U
     new = [each["allocation_id"] for each in told.get("allocations", []) if each["allocation_id"] not in before]
     await _heard(room, person, payment_id, told)
     undo = f"/payments/{payment_id}/unmatch?" + "&".join(f"id={each}" for each in new) if new else ""
-    return done(request, form, Told("done.matched", {"count": len(body["allocations"])}, undo))
+    off = [from_wire(each["amount"]) for each in told.get("write_offs", []) if each["allocation_id"] not in before]
+    if not off:
+        return done(request, form, Told("done.matched", {"count": len(body["allocations"])}, undo))
+    language = web_of(request).language(request, person)
+    amount = formats.money(total(off, off[0].currency), language)
+    return done(request, form, Told("done.matched.written_off", {"amount": amount}, undo))
 
 
 @routes.post("/payments/{payment_id}/unmatch")

@@ -20,6 +20,7 @@ from services.console.pages.asking import Words
 from services.console.pages.commands import ask
 from services.console.pages.guard import PageRoute, allows, may
 from services.console.pages.lists import Choice, Column, Listing, looked_up
+from services.console.pages.matching import WRITTEN_OFF
 from services.console.pages.shell import shown
 from services.console.pages.web import web_of
 from services.console.people.lookup import Person
@@ -29,7 +30,13 @@ from services.console.store import payments as store
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Reader = Annotated[Person, Depends(may("payments:read"))]
 OWNER = "payment_matching"
-UNKNOWN: dict[str, Any] = {"payer_name": None, "payer_iban": None, "remittance": None, "allocations": []}
+UNKNOWN: dict[str, Any] = {
+    "payer_name": None,
+    "payer_iban": None,
+    "remittance": None,
+    "allocations": [],
+    "write_offs": [],
+}
 MOODS = {"left": "care", "matched": "good", "reversed": "bad"}
 
 
@@ -131,6 +138,7 @@ async def workbench(request: Request, person: Reader, find: Words = "") -> Respo
         "suggestions": suggestions,
         "equals": [line for line in lines if line["equal"] and line["shown_state"] == "left"],
         "may_match": allows(person, "payments:write"),
+        "offs": WRITTEN_OFF,
         "next_line": found.address(line=beside[0]["payment_id"] if beside else None, find=None),
     }
     return await shown(request, "payments.html", person, **facts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
@@ -14,6 +14,7 @@ from libs.common.http import Line, Prose, Reference, Wire
 from libs.common.money import Money
 from services.payment_matching.receiving import BANK, NewPayment, Telling, ToldAllocation
 from services.payment_matching.words import say
+from services.payment_matching.writing_off import most
 
 Iban = Annotated[str, StringConstraints(min_length=5, max_length=40, pattern=r"^[A-Za-z0-9 ]+$")]
 Language = Literal["fr", "en"]
@@ -230,6 +231,10 @@ class SuggestedItem(BaseModel):
     amount: Amount
     write_off: WrittenOffAs | None = None
     """What the rest of the item is to be written off as, if this is accepted."""
+    rest: Amount | None = None
+    """What the item would still owe; nothing when it would be settled."""
+    may_write_off: list[WrittenOffAs] = []
+    """What that rest is small enough to be written off as."""
 
 
 class SuggestionOut(BaseModel):
@@ -346,21 +351,30 @@ def item(row: Any) -> ItemOut:
 def suggestion(row: Any, known: dict[UUID, Any], currency: str, language: Language) -> SuggestionOut:
     """A row of store.lists.suggestions, with the items it names."""
 
-    def part(one: UUID, amount: int) -> SuggestedItem:
-        found = known.get(one)
-        number = found.number if found else None
-        invoice = found.invoice_id if found else None
-        return SuggestedItem(item_id=one, invoice_id=invoice, number=number, amount=Money(amount, currency))
-
     off = _WRITTEN_OFF.get(row.shape)
-    paid = [part(*pair) for pair in zip(row.items, row.amounts, strict=True)]
+    paid = [
+        _part(known.get(one), one, Money(minor, currency)) for one, minor in zip(row.items, row.amounts, strict=True)
+    ]
+    notes = zip(row.credits, row.credit_amounts, strict=True)
     return SuggestionOut(
         rank=row.rank,
         shape=row.shape,
         items=[one.model_copy(update={"write_off": off}) for one in paid],
-        credits=[part(*pair) for pair in zip(row.credits, row.credit_amounts, strict=True)],
+        credits=[_part(known.get(one), one, Money(minor, currency)) for one, minor in notes],
         score=round(row.score, 3),
         share=round(row.share, 6),
         evidence=[say(why["code"], why["facts"], language) for why in row.evidence],
         unsure=list(row.unsure),
     )
+
+
+def _part(found: Any | None, identity: UUID, amount: Money) -> SuggestedItem:
+    """An item of a suggestion; `found` is its row, if it is an item that is known."""
+    if found is None:
+        return SuggestedItem(item_id=identity, invoice_id=None, number=None, amount=amount)
+    facts = {"item_id": identity, "invoice_id": found.invoice_id, "number": found.number, "amount": amount}
+    left = found.residual_minor - amount.minor if found.currency == amount.currency else 0
+    if left <= 0:
+        return SuggestedItem(**facts)
+    kinds = [kind for kind in get_args(WrittenOffAs) if left <= most(kind, found.amount_minor, found.currency)]
+    return SuggestedItem(**facts, rest=Money(left, found.currency), may_write_off=kinds)

@@ -135,6 +135,48 @@ async def test_a_match_that_no_longer_fits_is_told_at_its_form(desk: Desk) -> No
     assert f'data-field="amount:{strange["item"]}"' in unread.text
 
 
+async def test_a_small_rest_is_written_off_with_the_match_and_the_page_says_how_much(
+    console: Console, history: History, desk: Desk
+) -> None:
+    browser, played_owners = desk
+    item, off = await open_item(console, history), uuid7()
+    part = suggestion(item, Money(item.amount - 235, "EUR").decimal())
+    rest = {
+        "rest": {"amount": "2.35", "currency": "EUR"},
+        "may_write_off": ["discount", "fee"],
+        "write_off": "discount",
+    }
+    part["items"][0] |= rest
+    played_owners.says["GET", f"/v1/payments/{PAYMENT}/suggestions"] = {"suggestions": [part]}
+    page = (await browser.client.get(at())).text
+    name = f"write_off:{item.item_id}"
+    offered = page.split(f'<select name="{name}">')[1].split("</select>")[0]
+    assert "2,35\u00a0€" in page.split(f'<select name="{name}">')[0].rpartition("<li")[2]
+    assert 'value="discount" selected' in offered and 'value="fee"' in offered and "rounding" not in offered
+
+    line = {"allocation_id": str(off), "amount": rest, "kind": "fee"}
+    told = {"allocations": [{"allocation_id": str(uuid7())}], "unapplied": None, "write_offs": [line]}
+    played_owners.says["POST", f"/v1/payments/{PAYMENT}/allocations"] = told
+    fields = {"currency": "EUR", "item": str(item.item_id), name: "fee"}
+    assert (await browser.send(f"/payments/{PAYMENT}/match", fields, at=at())).status_code == 303
+    [asked] = played_owners.did(f"/v1/payments/{PAYMENT}/allocations")
+    assert asked.body["allocations"] == [{"item_id": str(item.item_id), "write_off": "fee"}]
+    assert "Affecté, et 2,35\u00a0€ passés en perte" in (await browser.client.get(at())).text
+
+
+async def test_by_hand_one_choice_says_what_becomes_of_every_rest(desk: Desk) -> None:
+    browser, played_owners = desk
+    one, two = str(uuid7()), str(uuid7())
+    played_owners.says["POST", f"/v1/payments/{PAYMENT}/allocations"] = {"allocations": [], "unapplied": None}
+    fields = {"currency": "EUR", "item": [one, two], "write_off": "rounding"}
+    assert (await browser.send(f"/payments/{PAYMENT}/match", fields, at=at())).status_code == 303
+    strange = {"currency": "EUR", "item": one, "write_off": "everything"}
+    assert (await browser.send(f"/payments/{PAYMENT}/match", strange | {"key": "form-2"}, at=at())).status_code == 303
+    asked = [each.body["allocations"] for each in played_owners.did(f"/v1/payments/{PAYMENT}/allocations")]
+    assert asked == [[{"item_id": one, "write_off": "rounding"}, {"item_id": two, "write_off": "rounding"}],
+                     [{"item_id": one}]]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("act", "path", "fields"),
     [

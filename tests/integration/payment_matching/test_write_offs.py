@@ -37,6 +37,18 @@ async def test_more_than_the_kind_allows_is_refused_and_nothing_is_given(till: T
     await till.balanced()
 
 
+async def test_a_suggestion_says_what_would_remain_and_what_that_is_small_enough_for(till: Till) -> None:
+    await till.hear(till.customer("C1"), till.issued("FA-1", "C1", 10_000), till.issued("FA-2", "C1", 30_000))
+    for name, paid, rest, kinds in (
+        ("P1", 9_800, 200, ["discount", "fee", "withholding", "other"]),
+        ("P2", 5_000, 5_000, ["fee"]),
+    ):
+        payment = await till.pay(name, paid, "FA-1 acompte")
+        told = (await till.get(f"/v1/payments/{payment}/suggestions"))["suggestions"]
+        part = next(each for one in told for each in one["items"] if each["number"] == "FA-1")
+        assert (part["rest"], part["may_write_off"]) == (eur(rest), kinds)
+
+
 async def test_what_was_written_off_falls_with_the_money_beside_it(till: Till) -> None:
     payment, item = await _short(till)
     found = await _settle(till, payment, item, "discount")
