@@ -55,12 +55,18 @@ REMINDERS_RELEASED = Counter("relance_reminders_released_total", "Reminders rele
 REMINDER_LATE_SECONDS = Histogram("relance_reminder_late_seconds", "From the due moment to the release", buckets=_LATE)
 DOUBLE_REMINDERS = Gauge("relance_double_reminders", "Steps that were said twice, counted from the facts; must be 0")
 DAY_STEPS = Gauge("relance_day_steps", "What was due yesterday, by where it stands", ["standing"])
+DEADLINE_ALARMS = Counter(
+    "relance_deadline_alarms_total", "Alarms raised of declarations to insurers and claims in insolvency", ["kind"]
+)
 CASES_OPEN = Gauge("relance_cases_open", "Cases by state", ["state"])
 
 # Notifying
 DELIVERIES = Counter("relance_deliveries_total", "Deliveries by channel and end", ["channel", "outcome"])
 SMTP_SECONDS = Histogram("relance_smtp_seconds", "One mail, connect to final answer", buckets=_LATE)
 NOTICES_WAITING = Gauge("relance_notices_waiting", "Notices waiting for approval")
+NOTICES_SET_ASIDE = Counter(
+    "relance_notices_set_aside_total", "Notices that could not be written or sent, put off for an hour"
+)
 DELIVERIES_UNCERTAIN = Gauge("relance_deliveries_uncertain", "Deliveries whose end is not known")
 
 # The permit
@@ -72,6 +78,7 @@ SENDS_PAST_PERMIT = Counter("relance_sends_past_permit", "Sends that began after
 # Matching
 PAYMENTS_TAKEN = Counter("relance_payments_taken_total", "Payments by door", ["door"])
 PAYMENTS_MATCHED = Counter("relance_payments_matched_total", "Allocations by who decided", ["by"])
+PAYMENTS_SET_ASIDE = Counter("relance_payments_set_aside_total", "Payments that could not be tried, left to a person")
 PAYMENTS_UNMATCHED_OPEN = Gauge("relance_payments_unmatched_open", "Payments with unapplied money")
 FEED_AGE_SECONDS = Gauge("relance_feed_age_seconds", "Age of the oldest required bank feed")
 STATEMENTS = Counter("relance_statements_total", "Bank files by format and result", ["format", "result"])

@@ -2,12 +2,14 @@
 
 A lone arrival is committed at once; in a stream commits are `PAUSE` apart, since a commit for six costs little more
 than one for one. Each caller is answered only after the commit that took it; when a group fails, each of its members
-is tried alone, so that one bad arrival fails by itself.
+is tried alone, so that one bad arrival fails by itself. What passes by itself (a database that is away) fails them all.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
+
+from libs.common.retry import is_transient
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -18,10 +20,18 @@ PAUSE = 0.01
 
 
 class Together(Generic[Item, Answer]):
-    """`settle` takes a group in one transaction and answers for each, in order."""
+    """`settle` takes a group of up to `most` in one transaction and answers for each, in order."""
 
-    def __init__(self, settle: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]]) -> None:
+    def __init__(
+        self,
+        settle: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        *,
+        most: int = MOST,
+        pause: float = PAUSE,
+    ) -> None:
         self._settle = settle
+        self._most = most
+        self._pause = pause
         self._queue: list[tuple[Item, asyncio.Future[Answer]]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -34,11 +44,13 @@ class Together(Generic[Item, Answer]):
         return await done
 
     async def _drain(self) -> None:
+        # One turn of the loop first, so that whoever the same event woke shares the first group too.
+        await asyncio.sleep(0)
         try:
             while self._queue:
-                group, self._queue = self._queue[:MOST], self._queue[MOST:]
+                group, self._queue = self._queue[: self._most], self._queue[self._most :]
                 await self._together(group)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self._pause)
         finally:
             self._running = None
 
@@ -46,8 +58,9 @@ class Together(Generic[Item, Answer]):
         try:
             answers = await self._settle([item for item, _ in group])
         except Exception as error:
-            if len(group) == 1:
-                _fail(group[0][1], error)
+            if len(group) == 1 or is_transient(error):
+                for _, done in group:
+                    _fail(done, error)
                 return
             for one in group:
                 await self._together([one])

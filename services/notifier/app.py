@@ -1,5 +1,6 @@
 """The notifier, wired: its doors, and the loops that relay, hear, write and send."""
 
+from libs.common.aside import Aside
 from libs.common.calls import Peers
 from libs.common.clock import Clock
 from libs.common.consumer import Consumer
@@ -7,6 +8,7 @@ from libs.common.db import Database
 from libs.common.directory import first_reading, readiness
 from libs.common.directory.door import router as directory_door
 from libs.common.http import make_app
+from libs.common.metrics import NOTICES_SET_ASIDE
 from libs.common.outbox import Relay
 from libs.common.runtime import App, Pulse
 from libs.common.settings import Settings
@@ -63,7 +65,8 @@ def wire(
             if loop in pulses:
                 pulses[loop].nudge()
 
-    recorder = Recorder(loops, now, Asker(settings, loops, peers, now, floor), waits or Waits())
+    aside = Aside(NOTICES_SET_ASIDE)
+    recorder = Recorder(loops, now, Asker(settings, loops, peers, now, floor), waits or Waits(), aside)
     freezer = Freezer(loops, peers, now, tokens, links)
     dispatcher = Dispatcher(
         loops,
@@ -87,7 +90,7 @@ def wire(
         "consumer": Consumer(settings, SERVICE, loops, Handlers(now, nudge).by_type(), rest=REST).run,
         "relay": Relay(settings, SERVICE, loops, doors).run,
         "directory": first_reading(settings, SERVICE, loops).run,
-        "writing": Writer(loops, now, renderer, nudge).run,
+        "writing": Writer(loops, now, renderer, nudge, aside).run,
         "dispatch": dispatcher.run,
     }
     app = App(SERVICE, http, app_loops, [peers.close, doors.close, loops.close], pulses)

@@ -1,11 +1,12 @@
 """The writing loop: a notice that is due becomes a text with recipients, waiting for approval or ready to go.
 
 It reads what the topics told until then, so a ReminderDue that overtakes its debtor's file, or a payment that overtakes
-the ReminderDue, still ends in the right text. What is still missing after a while ends the notice with a reason.
+the ReminderDue, still ends in the right text. What is still missing after a while ends the notice with a reason. A
+notice that cannot be written stops no other.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import outbox
+from libs.common.aside import ASIDE_FOR, Aside, Narrowing
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.ids import uuid7
@@ -39,13 +41,17 @@ log = structlog.get_logger(__name__)
 
 
 class Writer:
-    """Writes what is due. `nudge_dispatch` wakes the loop that sends."""
+    """Writes what is due. `nudge_dispatch` wakes the loop that sends; `aside` counts what could not be written."""
 
-    def __init__(self, database: Database, clock: Clock, renderer: Renderer, nudge_dispatch: Any) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, renderer: Renderer, nudge_dispatch: Callable[[], None], aside: Aside
+    ) -> None:
         self.database = database
         self.clock = clock
         self.renderer = renderer
         self.nudge_dispatch = nudge_dispatch
+        self._size = Narrowing(BATCH, aside)
+        self._in_hand: list[Any] = []
 
     async def run(self, pulse: Pulse) -> None:
         """Write until the process stops; troubles of the database are waited out."""
@@ -53,7 +59,7 @@ class Writer:
         while not pulse.stopping.is_set():
             pulse.turn()
             try:
-                written = await self.write_due()
+                looked_at = await self.turn()
                 failed = 0
             except Exception as error:
                 if not is_transient(error):
@@ -62,15 +68,37 @@ class Writer:
                 log.warning("writing.interrupted", error=type(error).__name__)
                 await pulse.rest(backoff(failed))
                 continue
-            if written:
+            if looked_at:
                 self.nudge_dispatch()
-            else:
+            elif looked_at == 0:
                 await pulse.rest(REST)
+
+    async def turn(self) -> int | None:
+        """One batch; None if something in it cannot be written: then the next one is half as large.
+
+        What cannot be written alone is set aside. Raises what is transient, and what happens too often.
+        """
+        self._in_hand = []
+        try:
+            looked_at = await self.write_due()
+        except Exception as error:
+            if self._size.alone(error, len(self._in_hand)):
+                await self._set_aside()
+            return None
+        self._size.widen()
+        return looked_at
+
+    async def _set_aside(self) -> None:
+        async with self.database.transaction() as db:
+            for row in self._in_hand:
+                await notices.later(db, row.tenant_id, row.notice_id, ASIDE_FOR.total_seconds())
+        self._size.set_aside(len(self._in_hand))
+        log.critical("writing.set_aside", notices=[str(row.notice_id) for row in self._in_hand])
 
     async def write_due(self) -> int:
         """One batch in one transaction; answers how many were looked at."""
         async with self.database.transaction() as db:
-            rows = await notices.claim_due(db, BATCH)
+            self._in_hand = rows = await notices.claim_due(db, self._size.most)
             keys = {(row.tenant_id, row.notice_id) for row in rows}
             changed = set(await superseding.follow_facts(db, keys, self.clock.now()))
             written: list[Written] = []

@@ -60,12 +60,12 @@ async def try_opened(db: AsyncConnection) -> int:
     return await tries.meet(db, OPENED)
 
 
-async def leave_to_a_person(db: AsyncConnection) -> int:
-    """Take the payment that waits longest off the list, untried: it stays unmatched, for a person to see."""
+async def leave_to_a_person(db: AsyncConnection) -> list[UUID]:
+    """Take the payment that waits longest off the list, untried: it stays unmatched, for a person to see; its id."""
     claimed = await claim(db, 1)
     if claimed:
         await tries.done(db, {(one.tenant_id, one.payment_id): None for one in claimed})
-    return len(claimed)
+    return [one.payment_id for one in claimed]
 
 
 async def try_payments(db: AsyncConnection, at: datetime, most: int = BATCH, watch: Watch | None = None) -> int:

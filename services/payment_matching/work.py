@@ -1,16 +1,17 @@
 """The matching loop: opened items meet waiting money, then what waits is tried, batch after batch.
 
 Protects: trouble of the database is waited out, and one payment that cannot be tried stops no other: batches are
-halved down to it, and it is left to a person.
+halved down to it, and it is left to a person. So many are no bad payments but a bad release, which ends the process.
 """
 
 import time
 
 import structlog
 
+from libs.common.aside import Aside, Narrowing
 from libs.common.clock import Clock
 from libs.common.db import Database
-from libs.common.metrics import FEED_AGE_SECONDS, PAYMENTS_UNMATCHED_OPEN
+from libs.common.metrics import FEED_AGE_SECONDS, PAYMENTS_SET_ASIDE, PAYMENTS_UNMATCHED_OPEN
 from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
 from services.payment_matching import matching
@@ -30,7 +31,7 @@ class Matching:
         self.clock = clock
         self._pulse: Pulse | None = None
         self._failed = 0
-        self._most = matching.BATCH
+        self._size = Narrowing(matching.BATCH, Aside(PAYMENTS_SET_ASIDE))
         self._tell_at = 0.0
 
     def hurry(self) -> None:
@@ -66,28 +67,39 @@ class Matching:
 
     async def _turn(self) -> int:
         try:
-            found = await self.turn(self._most)
+            found = await self._met() + await self._tried_or_left()
         except Exception as error:
-            if is_transient(error):
-                self._failed += 1
-                return 0
-            return await self._narrow(error)
-        self._failed, self._most = 0, min(matching.BATCH, self._most * 2)
+            if not is_transient(error):
+                raise
+            self._failed += 1
+            return 0
+        self._failed = 0
         return found
 
     async def turn(self, most: int = matching.BATCH) -> int:
         """One pass over what opened and what waits; answers how much there was."""
-        async with self.database.transaction() as db:
-            opened = await matching.try_opened(db)
-        async with self.database.transaction() as db:
-            tried = await matching.try_payments(db, self.clock.now(), most)
-        return opened + tried
+        return await self._met() + await self._tried(most)
 
-    async def _narrow(self, error: Exception) -> int:
-        """Half as many next time; the one that fails alone is taken off the list of what waits."""
-        log.error("matching.failed", batch=self._most, exc_info=error)
-        if self._most > 1:
-            self._most //= 2
-            return 1
+    async def _met(self) -> int:
         async with self.database.transaction() as db:
-            return await matching.leave_to_a_person(db)
+            return await matching.try_opened(db)
+
+    async def _tried(self, most: int) -> int:
+        async with self.database.transaction() as db:
+            return await matching.try_payments(db, self.clock.now(), most)
+
+    async def _tried_or_left(self) -> int:
+        """Half as many next time after a failure; the one that fails alone is taken off the list of what waits."""
+        try:
+            found = await self._tried(self._size.most)
+        except Exception as error:
+            return await self._leave() if self._size.alone(error, self._size.most) else 1
+        self._size.widen()
+        return found
+
+    async def _leave(self) -> int:
+        async with self.database.transaction() as db:
+            left = await matching.leave_to_a_person(db)
+        self._size.set_aside(len(left))
+        log.critical("matching.set_aside", payments=[str(each) for each in left])
+        return len(left)

@@ -9,13 +9,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import outbox
+from libs.common.aside import ASIDE_FOR, Aside, Narrowing
 from libs.common.clock import Clock
 from libs.common.crash import crash_point
 from libs.common.db import Database
@@ -40,10 +41,6 @@ CASES = 200
 REST = 1.0
 BEHIND_FOR = 30.0
 """Seconds that decisions wait for a consumer that is catching up."""
-ASIDE_FOR = timedelta(hours=1)
-"""How long a case waits that could not be decided alone; then it is tried again."""
-ASIDE_MOST = 20
-"""Times that a process sets cases aside before it ends instead: so many are no bad cases but a bad release."""
 JUMPS_AT = 2
 """Times displaced by another entity after which a case goes first."""
 
@@ -79,9 +76,8 @@ class Sweep:
         self.cases = cases
         self.behind = behind
         self.tariffs = tariffs or Tariffs()
-        self._most = cases
+        self._size = Narrowing(cases, Aside(CASES_SET_ASIDE))
         self._in_hand: list[Mapping[str, Any]] = []
-        self._aside = 0
 
     async def run(self, pulse: Pulse) -> None:
         """Sweep until the process stops; troubles of the database are waited out, a case that fails alone set aside."""
@@ -107,25 +103,20 @@ class Sweep:
 
         What cannot be decided alone is set aside. Raises what is transient, and what happens too often.
         """
+        self._in_hand = []
         try:
             swept = await self.once()
         except Exception as error:
-            if is_transient(error) or self._aside >= ASIDE_MOST:
-                raise
-            log.error("sweep.failed", cases=self._most, exc_info=error)
-            if self._most > 1:
-                self._most //= 2
-            else:
+            if self._size.alone(error, len(self._in_hand)):
                 await self._set_aside()
             return None
-        self._most = min(self.cases, self._most * 2)
+        self._size.widen()
         return swept
 
     async def _set_aside(self) -> None:
         async with self.database.transaction() as db:
             await sweeping.set_aside(db, self._in_hand, self.clock.now() + ASIDE_FOR)
-        self._aside += 1
-        CASES_SET_ASIDE.inc(len(self._in_hand))
+        self._size.set_aside(len(self._in_hand))
         log.critical("sweep.set_aside", cases=[str(row["case_id"]) for row in self._in_hand])
 
     async def _after_the_news(self, pulse: Pulse) -> None:
@@ -148,7 +139,7 @@ class Sweep:
 
     async def sweep(self, db: AsyncConnection, now: datetime) -> Swept:
         """The work of one transaction; nothing in it commits."""
-        self._in_hand = rows = await sweeping.claim(db, now, self._most)
+        self._in_hand = rows = await sweeping.claim(db, now, self._size.most)
         if not rows:
             return Swept()
         await evidence.lock_parties(db, {(row["tenant_id"], row["party_id"]) for row in rows})

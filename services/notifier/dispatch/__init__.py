@@ -6,5 +6,4 @@ freezing    the bytes of a delivery, made once
 asking      the permit: our own look and the three services', for up to 100 deliveries at a time
 logbook     how far each lane has come, for whoever comes after a process that was killed
 recording   on the wire, and what became of it, many at a time
-together    what arrives while a round is under way shares the next one
 """

@@ -20,6 +20,8 @@ class Job:
     return_path: str
     permit: Permit | None = None
     lost: bool = False
+    begun: bool = False
+    """DATA may have been written."""
     written_at: float = 0.0
     """CLOCK_BOOTTIME just after the body was handed to the kernel; 0 before."""
 

@@ -13,14 +13,17 @@ from libs.common.crash import crash_point
 from libs.common.metrics import SMTP_SECONDS
 from libs.common.permits import Permit
 from libs.common.retry import is_transient
+from libs.common.together import Together
 from services.notifier.channels.smtp import Outcome, Stopped, Wire
 from services.notifier.dispatch.asking import Asker
 from services.notifier.dispatch.job import Job
 from services.notifier.dispatch.logbook import Slot
 from services.notifier.dispatch.recording import Recorder
-from services.notifier.dispatch.together import Together
 
 Refused = Callable[[Job, Permit], Awaitable[None]]
+
+ROUND = 100
+"""Mails that share a call or a commit at most."""
 
 log = structlog.get_logger(__name__)
 
@@ -29,9 +32,9 @@ class Sharing:
     """The rounds that all lanes share: permits, on the wire, outcomes."""
 
     def __init__(self, asker: Asker, recorder: Recorder) -> None:
-        self.permits: Together[Job, Permit] = Together(asker.permits)
-        self.on_wire: Together[Job, bool] = Together(recorder.on_wire)
-        self.outcomes: Together[tuple[Job, Outcome], None] = Together(recorder.outcomes)
+        self.permits: Together[Job, Permit] = Together(asker.permits, most=ROUND, pause=0.0)
+        self.on_wire: Together[Job, bool] = Together(recorder.on_wire, most=ROUND, pause=0.0)
+        self.outcomes: Together[tuple[Job, Outcome], None] = Together(recorder.outcomes, most=ROUND, pause=0.0)
 
 
 class Lane:
@@ -59,13 +62,16 @@ class Lane:
             await self._clear()
             await self.refused(job, job.permit)
             return
-        outcome = await self._send(job, job.permit, slot)
+        await self.end(job, slot, await self._send(job, job.permit, slot))
+        SMTP_SECONDS.observe(time.perf_counter() - began)
+
+    async def end(self, job: Job, slot: Slot, outcome: Outcome) -> None:
+        """Put the outcome of what was on the wire on record."""
         slot.end(outcome)
         if outcome.kind == "accepted":
             crash_point("dispatch.accepted")
         await self._ended(job, outcome)
         slot.clear()
-        SMTP_SECONDS.observe(time.perf_counter() - began)
 
     async def _send(self, job: Job, permit: Permit, slot: Slot) -> Outcome:
         slot.board(job.claim)
@@ -76,6 +82,7 @@ class Lane:
         if not permit.live():
             await self._clear()
             return Outcome("unsent", "data", text="permit over")
+        job.begun = True
         slot.begin()
         try:
             await self.wire.data()

@@ -1,6 +1,7 @@
 """The dispatch loop: claims what may go, hands it to the lanes, holds it while they work, and marks what was lost.
 
-Several processes may run it: claims are fenced and held on database time, for 60 s, renewed every 10.
+Several processes may run it: claims are fenced and held on database time, for 60 s, renewed every 10. A mail that
+cannot be frozen or sent stops no other: before DATA it waits an hour, after it is uncertain.
 """
 
 import asyncio
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import structlog
 
+from libs.common.aside import ASIDE_FOR
 from libs.common.db import Database
-from libs.common.metrics import DELIVERIES_UNCERTAIN
 from libs.common.permits import Permit
 from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
@@ -23,7 +24,7 @@ from services.notifier.dispatch.lane import Lane, Sharing
 from services.notifier.dispatch.logbook import Logbook, Slot, inherited
 from services.notifier.dispatch.recording import Recorder
 from services.notifier.errors import WrongDoor
-from services.notifier.store import deliveries
+from services.notifier.store import deliveries, doubts
 from services.notifier.store.deliveries import Claim
 
 LANES = 40
@@ -64,6 +65,7 @@ class Dispatcher:
         self.clock = recorder.clock
         self.freezer = freezer
         self.recorder = recorder
+        self.aside = recorder.aside
         self.sharing = Sharing(recorder.asker, recorder)
         self.logbooks = logbooks
         self.lanes = [Lane(open_wire(), self.sharing, self.refused) for _ in range(lanes)]
@@ -129,8 +131,13 @@ class Dispatcher:
             claims = await deliveries.claim(db, room)
         if not claims:
             return False
+        jobs: list[Job] = []
+
+        async def freeze(some: Sequence[Claim]) -> None:
+            jobs.extend(await self.freezer.jobs(some))
+
         try:
-            jobs = await self.freezer.jobs(claims)
+            await self.aside.halving(claims, freeze, self._set_aside)
         except Exception:
             await self._give_back(claims, BACK_SECONDS)
             raise
@@ -152,11 +159,9 @@ class Dispatcher:
         with inherited(self.logbooks) as left:
             await self.recorder.inherit(left)
         async with self.database.transaction() as db:
-            gone = await deliveries.expire(db)
-            if gone:
-                await superseding.conclude(db, {(row.tenant_id, row.notice_id) for row in gone}, self.clock.now())
-                DELIVERIES_UNCERTAIN.set(await deliveries.doubtful(db))
-                log.warning("deliveries.uncertain", count=len(gone))
+            lost = await doubts.lost(db)
+        if lost:
+            await self.recorder.doubt(lost)
 
     async def refused(self, job: Job, permit: Permit) -> None:
         """It may not leave now: what its facts have become, another look later, or its end."""
@@ -186,17 +191,35 @@ class Dispatcher:
                 log.critical("sending.wrong_door")
                 await self.sharing.outcomes.add((job, Outcome("unsent", "connect", text="wrong door")))
             except Exception as error:
-                if not is_transient(error):
-                    raise
-                # Nothing was sent: whatever fails after the body is an outcome, not an error.
-                log.warning("lane.interrupted", error=type(error).__name__, delivery=str(job.claim.delivery_id))
-                await lane.wire.close()
-                await self._give_back([job.claim], BACK_SECONDS)
+                await self._failed(lane, slot, job, error)
             finally:
                 del self.in_hand[job.claim.delivery_id]
                 self._done.set()
             if len(self.in_hand) <= len(self.lanes):
                 self._pulse.nudge()
+
+    async def _failed(self, lane: Lane, slot: Slot, job: Job, error: Exception) -> None:
+        """What an error leaves of a mail: a passing one lets it go again; after any other it waits, or is in doubt."""
+        if is_transient(error):
+            # Nothing was sent: whatever passes after the body is an outcome, not an error.
+            log.warning("lane.interrupted", error=type(error).__name__, delivery=str(job.claim.delivery_id))
+            await lane.wire.close()
+            await self._give_back([job.claim], BACK_SECONDS)
+            return
+        lane.wire.drop()
+        log.error("lane.failed", delivery=str(job.claim.delivery_id), exc_info=error)
+        self.aside.judge(error)
+        if job.begun:
+            log.critical("delivery.in_doubt", delivery=str(job.claim.delivery_id))
+            await lane.end(job, slot, Outcome("unknown", "body", text=type(error).__name__))
+        else:
+            slot.clear()
+            await self._set_aside(job.claim)
+        self.aside.count()
+
+    async def _set_aside(self, claim: Claim) -> None:
+        log.critical("delivery.set_aside", delivery=str(claim.delivery_id))
+        await self._give_back([claim], ASIDE_FOR.total_seconds())
 
     async def _give_back(self, claims: Sequence[Claim], seconds: float) -> None:
         """Whoever is there after so many seconds may claim these; if the database is away, their claims run out."""

@@ -1,7 +1,7 @@
 """On the wire, and what became of it: many deliveries a transaction, each under its own fence.
 
 An outcome is never lost for a database that is away: it is tried again until it is on record or the claim has expired,
-which makes the delivery uncertain.
+which makes the delivery uncertain. One that cannot be put on record stops no other: it is held, and never sent again.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.aside import ASIDE_FOR, Aside
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.metrics import DELIVERIES, DELIVERIES_UNCERTAIN, SENDS_PAST_PERMIT
@@ -23,7 +24,7 @@ from services.notifier.channels.smtp import Outcome
 from services.notifier.dispatch.asking import Asker
 from services.notifier.dispatch.job import Job
 from services.notifier.dispatch.logbook import Left
-from services.notifier.store import deliveries, mail, notices, volume
+from services.notifier.store import deliveries, doubts, mail, notices, volume
 from services.notifier.store.deliveries import Claim, Conclusion
 
 REFUSED_WAITS = (60.0, 300.0, 900.0, 1800.0, 3600.0)
@@ -48,11 +49,12 @@ class Waits:
 class Recorder:
     """Writes the two facts that matter: it goes on the wire now; this is how it ended."""
 
-    def __init__(self, database: Database, clock: Clock, asker: Asker, waits: Waits) -> None:
+    def __init__(self, database: Database, clock: Clock, asker: Asker, waits: Waits, aside: Aside) -> None:
         self.database = database
         self.clock = clock
         self.asker = asker
         self.waits = waits
+        self.aside = aside
         self._recorded: asyncio.Queue[Job] = asyncio.Queue()
 
     async def on_wire(self, jobs: Sequence[Job]) -> list[bool]:
@@ -78,20 +80,47 @@ class Recorder:
                 log.critical("send.past_permit", delivery=str(job.claim.delivery_id))
         now = self.clock.now()
         told = [(job.claim, outcome, now) for job, outcome in ended]
+        await self.aside.halving(told, self._until_recorded, self._hold)
+        for job, _ in ended:
+            if job.permit is not None:
+                self._recorded.put_nowait(job)
+        return [None] * len(ended)
+
+    async def _until_recorded(self, ended: Sequence[Ended]) -> None:
         for attempt in range(TRIES):
             try:
-                async with self.database.transaction() as db:
-                    await self._record(db, told, now)
-                break
+                await self._recorded_now(ended)
+                return
             except Exception as error:
                 if not is_transient(error):
                     raise
                 log.warning("outcome.waits", error=type(error).__name__, deliveries=len(ended))
                 await asyncio.sleep(backoff(attempt))
-        for job, _ in ended:
-            if job.permit is not None:
-                self._recorded.put_nowait(job)
-        return [None] * len(ended)
+
+    async def _hold(self, ended: Ended) -> None:
+        """Its end cannot be put on record: nobody looks at it for an hour; then what was on the wire is uncertain."""
+        claim, outcome, _ = ended
+        told = {"outcome": outcome.kind, "code": outcome.code, "reply": outcome.text}
+        log.critical("outcome.set_aside", delivery=str(claim.delivery_id), **told)
+        async with self.database.transaction() as db:
+            await doubts.hold(db, [claim], ASIDE_FOR.total_seconds())
+
+    async def doubt(self, lost: Sequence[Claim]) -> None:
+        """Whoever held these is gone, and they were on the wire: uncertain. What cannot be put on record is held."""
+        await self.aside.halving(lost, self._doubted, self._hold_again)
+
+    async def _doubted(self, lost: Sequence[Claim]) -> None:
+        async with self.database.transaction() as db:
+            gone = await doubts.expire(db, lost)
+            await superseding.conclude(db, {(row.tenant_id, row.notice_id) for row in gone}, self.clock.now())
+            DELIVERIES_UNCERTAIN.set(await doubts.doubtful(db))
+        if gone:
+            log.warning("deliveries.uncertain", count=len(gone))
+
+    async def _hold_again(self, lost: Claim) -> None:
+        log.critical("doubt.set_aside", delivery=str(lost.delivery_id))
+        async with self.database.transaction() as db:
+            await doubts.hold(db, [lost], ASIDE_FOR.total_seconds())
 
     async def releasing(self) -> None:
         """Let the leases of recorded outcomes go, beside the lanes: they need not wait for it. Ends by cancellation."""
@@ -106,12 +135,16 @@ class Recorder:
         told = {(each.tenant_id, each.delivery_id, each.fence): each.outcome for each in left}
         now = self.clock.now()
         async with self.database.transaction() as db:
-            open_ = await deliveries.left_on_wire(db, told) if told else []
+            open_ = await doubts.left_on_wire(db, told) if told else []
             if not open_:
                 return
-            ended = [(each, told[each.tenant_id, each.delivery_id, each.fence], at or now) for each, at in open_]
-            await self._record(db, ended, now)
+        ended = [(each, told[each.tenant_id, each.delivery_id, each.fence], at or now) for each, at in open_]
+        await self.aside.halving(ended, self._recorded_now, self._hold)
         log.warning("deliveries.inherited", ended=dict(Counter(outcome.kind for _, outcome, _ in ended)))
+
+    async def _recorded_now(self, ended: Sequence[Ended]) -> None:
+        async with self.database.transaction() as db:
+            await self._record(db, ended, self.clock.now())
 
     async def _record(self, db: AsyncConnection, ended: Sequence[Ended], now: datetime) -> None:
         told = [self._conclusion(claim, outcome, at) for claim, outcome, at in ended]
@@ -121,7 +154,7 @@ class Recorder:
             if outcome.recipient_is_dead:
                 await give_up_address(db, claim, now)
         if any(outcome.kind == "unknown" for _, outcome, _ in ended):
-            DELIVERIES_UNCERTAIN.set(await deliveries.doubtful(db))
+            DELIVERIES_UNCERTAIN.set(await doubts.doubtful(db))
 
     def _conclusion(self, claim: Claim, outcome: Outcome, at: datetime) -> Conclusion:
         tries = claim.tries

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Update, and_, bindparam, func, insert, null, select, text, update
+from sqlalchemy import Column, Update, and_, bindparam, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -40,7 +40,7 @@ class Claim:
     asks: int
 
 
-def _seconds(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def seconds_of(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.make_interval(0, 0, 0, 0, 0, 0, column)
 
 
@@ -146,7 +146,7 @@ async def soon(db: AsyncConnection) -> int:
 
 
 @cache
-def _fenced(names: tuple[str, ...]) -> tuple[Any, ColumnElement[bool]]:
+def fenced(names: tuple[str, ...]) -> tuple[Any, ColumnElement[bool]]:
     rows = given(delivery, names)
     mine = and_(
         delivery.c.tenant_id == rows.c.tenant_id,
@@ -156,16 +156,16 @@ def _fenced(names: tuple[str, ...]) -> tuple[Any, ColumnElement[bool]]:
     return rows, mine
 
 
-_KEY = ("tenant_id", "delivery_id", "fence")
+KEY = ("tenant_id", "delivery_id", "fence")
 
 
-def _keys(claims: Sequence[Claim]) -> dict[str, list[Any]]:
-    return columns([{name: getattr(each, name) for name in _KEY} for each in claims])
+def keys(claims: Sequence[Claim]) -> dict[str, list[Any]]:
+    return columns([{name: getattr(each, name) for name in KEY} for each in claims])
 
 
 @cache
 def _renewing() -> Update:
-    _, mine = _fenced(_KEY)
+    _, mine = fenced(KEY)
     held = delivery.c.claimed_until.is_not(None)
     change = update(delivery).where(mine, held, delivery.c.state.in_(("ready", "on_wire")))
     return change.values(claimed_until=func.clock_timestamp() + _CLAIM).returning(delivery.c.delivery_id)
@@ -173,27 +173,29 @@ def _renewing() -> Update:
 
 async def renew(db: AsyncConnection, claims: Sequence[Claim]) -> set[UUID]:
     """Hold these for another 60 s; answers those that are still ours: what was given back meanwhile is not."""
-    return set((await db.scalars(_renewing(), _keys(claims))).all()) if claims else set()
+    return set((await db.scalars(_renewing(), keys(claims))).all()) if claims else set()
 
 
 @cache
 def _letting_go() -> Update:
-    rows, mine = _fenced((*_KEY, "tries", "asks"))
-    again = func.clock_timestamp() + _seconds(bindparam("seconds"))
+    rows, mine = fenced((*KEY, "tries", "asks"))
+    again = func.clock_timestamp() + seconds_of(bindparam("seconds"))
     told = {"claimed_until": None, "tries": rows.c.tries, "asks": rows.c.asks, "next_try_at": again}
-    return update(delivery).where(mine, delivery.c.state == "ready").values(told)
+    # What was given back meanwhile waits as long as it was told then.
+    held = delivery.c.claimed_until.is_not(None)
+    return update(delivery).where(mine, held, delivery.c.state == "ready").values(told)
 
 
 async def let_go(db: AsyncConnection, claims: Sequence[Claim], seconds: float, *, asks: int = 0) -> None:
     """Give these back, untouched, to be claimed again after so many seconds."""
-    rows = [{name: getattr(each, name) for name in (*_KEY, "tries")} | {"asks": each.asks + asks} for each in claims]
+    rows = [{name: getattr(each, name) for name in (*KEY, "tries")} | {"asks": each.asks + asks} for each in claims]
     if rows:
         await db.execute(_letting_go(), columns(rows) | {"seconds": seconds})
 
 
 @cache
 def _freezing() -> Update:
-    rows, mine = _fenced((*_KEY, "raw", "raw_sha256"))
+    rows, mine = fenced((*KEY, "raw", "raw_sha256"))
     change = update(delivery).where(mine, delivery.c.raw.is_(None))
     return change.values(raw=rows.c.raw, raw_sha256=rows.c.raw_sha256)
 
@@ -201,7 +203,7 @@ def _freezing() -> Update:
 async def freeze(db: AsyncConnection, built: Sequence[tuple[Claim, bytes, bytes]]) -> None:
     """Keep the bytes and their sha256: every later try sends these."""
     rows = [
-        {name: getattr(each, name) for name in _KEY} | {"raw": raw, "raw_sha256": digest} for each, raw, digest in built
+        {name: getattr(each, name) for name in KEY} | {"raw": raw, "raw_sha256": digest} for each, raw, digest in built
     ]
     if rows:
         await db.execute(_freezing(), columns(rows))
@@ -209,7 +211,7 @@ async def freeze(db: AsyncConnection, built: Sequence[tuple[Claim, bytes, bytes]
 
 @cache
 def _putting_on_wire() -> Update:
-    _, mine = _fenced(_KEY)
+    _, mine = fenced(KEY)
     change = update(delivery).where(
         mine,
         delivery.c.state == "ready",
@@ -232,7 +234,7 @@ async def put_on_wire(db: AsyncConnection, claims: Sequence[Claim], at: datetime
 
     Answers those that may go, and whether a person approved each.
     """
-    found = await db.execute(_putting_on_wire(), _keys(claims) | {"left_at": at})
+    found = await db.execute(_putting_on_wire(), keys(claims) | {"left_at": at})
     return {row.delivery_id: row.approved_by is not None for row in found}
 
 
@@ -288,24 +290,6 @@ async def conclude(db: AsyncConnection, conclusions: Sequence[Conclusion]) -> li
     changed = list(found)
     await free(db, {(row.tenant_id, row.delivery_id) for row in changed if row.state in ("failed", "stopped")})
     return changed
-
-
-async def expire(db: AsyncConnection) -> list[Any]:
-    """Whoever held these is gone, and they were on the wire: nobody knows. Answers tenant and notice of each."""
-    change = update(delivery).where(delivery.c.state == "on_wire", delivery.c.claimed_until < func.clock_timestamp())
-    told = change.values(state="uncertain", reason="claim_expired", claimed_until=None)
-    return list(await db.execute(told.returning(delivery.c.tenant_id, delivery.c.delivery_id, delivery.c.notice_id)))
-
-
-async def left_on_wire(
-    db: AsyncConnection, fences: Collection[tuple[UUID, UUID, int]]
-) -> list[tuple[Claim, datetime | None]]:
-    """Those of these (tenant, delivery, fence) whose end is not on record, and when each went on the wire."""
-    rows, mine = _fenced(_KEY)
-    shown = (delivery.c[name] if name != "raw" else null() for name in Claim.__slots__)
-    query = select(*shown, delivery.c.sent_at).join(rows, mine).where(delivery.c.state.in_(("on_wire", "uncertain")))
-    asked = columns([dict(zip(_KEY, each, strict=True)) for each in sorted(fences)])
-    return [(Claim(*row[:-1]), row[-1]) for row in await db.execute(query, asked)]
 
 
 async def locked(db: AsyncConnection, asked: Collection[Pair]) -> list[Any]:
@@ -364,9 +348,3 @@ async def page(
     shown = [column for column in delivery.c if column.name != "raw"]
     query = select(*shown).where(delivery.c.tenant_id == tenant, *where).order_by(delivery.c.delivery_id).limit(most)
     return list(await db.execute(query.where(delivery.c.delivery_id > after) if after else query))
-
-
-async def doubtful(db: AsyncConnection) -> int:
-    """How many deliveries are uncertain, over all tenants."""
-    counted = select(func.count()).select_from(delivery).where(delivery.c.state == "uncertain")
-    return int(await db.scalar(counted) or 0)

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
+from libs.common.aside import Aside
+from libs.common.metrics import NOTICES_SET_ASIDE
 from services.notifier.channels.smtp import Outcome, Wire
 from services.notifier.dispatch.asking import Asker
 from services.notifier.dispatch.job import Job
@@ -106,7 +108,7 @@ async def test_a_body_is_not_written_when_its_permit_ends_while_it_is_made_ready
 
 def _recorder(it):
     asker = Asker(it.settings, it.loops, it.peers, it.clock, 50)
-    return Recorder(it.loops, it.clock, asker, FAST)
+    return Recorder(it.loops, it.clock, asker, FAST, Aside(NOTICES_SET_ASIDE))
 
 
 async def test_a_permit_that_has_run_out_sends_nothing(settings):

@@ -6,10 +6,11 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from libs.common.aside import ASIDE_FOR, ASIDE_MOST
 from libs.common.events.reminders import ReminderDue
 from libs.common.metrics import CASES_SET_ASIDE, REVIEWS_FAILED
 from services.scheduler.reviewing import Reviews
-from services.scheduler.sweep import ASIDE_FOR, ASIDE_MOST, Sweep
+from services.scheduler.sweep import Sweep
 from services.scheduler.tables import item, payer_case, promise
 from tests.integration.scheduler.test_doors import posted
 from tests.integration.scheduler.world import World

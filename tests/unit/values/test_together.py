@@ -63,3 +63,15 @@ async def test_it_starts_again_after_it_came_to_rest() -> None:
     commits.gate.set()
     together: Together[int, int] = Together(commits.settle)
     assert [await together.add(n) for n in (1, 2)] == [10, 20]
+
+
+async def test_what_passes_by_itself_fails_the_group_and_is_not_tried_one_by_one() -> None:
+    tries = []
+
+    async def away(items: Sequence[int]) -> list[int]:
+        tries.append(items)
+        raise ConnectionError("the database is away")
+
+    together: Together[int, int] = Together(away)
+    answers = await asyncio.gather(*(together.add(n) for n in range(5)), return_exceptions=True)
+    assert len(tries) == 1 and all(isinstance(each, ConnectionError) for each in answers)
