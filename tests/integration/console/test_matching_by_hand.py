@@ -141,12 +141,8 @@ async def test_a_small_rest_is_written_off_with_the_match_and_the_page_says_how_
     browser, played_owners = desk
     item, off = await open_item(console, history), uuid7()
     part = suggestion(item, Money(item.amount - 235, "EUR").decimal())
-    rest = {
-        "rest": {"amount": "2.35", "currency": "EUR"},
-        "may_write_off": ["discount", "fee"],
-        "write_off": "discount",
-    }
-    part["items"][0] |= rest
+    rest = {"amount": "2.35", "currency": "EUR"}
+    part["items"][0] |= {"rest": rest, "may_write_off": ["discount", "fee"], "write_off": "discount"}
     played_owners.says["GET", f"/v1/payments/{PAYMENT}/suggestions"] = {"suggestions": [part]}
     page = (await browser.client.get(at())).text
     name = f"write_off:{item.item_id}"
