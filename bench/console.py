@@ -13,16 +13,18 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
 from argon2 import PasswordHasher
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bench.figures import figure
+from bench.plans import slowest
 from libs.common.auth import service_token
 from libs.common.db import Database
 from libs.common.directory import INSTALLATION
@@ -191,29 +193,10 @@ def _static() -> list[dict[str, Any]]:
 
 async def _write_plans(browser: httpx.AsyncClient, database: Database, pages: dict[str, str]) -> None:
     """How Postgres answers the slowest question of each page."""
-    asked: list[tuple[float, str, Any]] = []
-    begun: dict[int, float] = {}
-
-    def before(*told: Any) -> None:
-        begun[id(told[4])] = time.perf_counter()
-
-    def after(*told: Any) -> None:
-        seconds = time.perf_counter() - begun.pop(id(told[4]), time.perf_counter())
-        asked.append((seconds, told[2], told[3]))
-
-    engine = database.engine.sync_engine
     lines = ["# How the console's pages are answered", "", _INTRO, ""]
     for name, path in pages.items():
-        asked.clear()
-        event.listen(engine, "before_cursor_execute", before)
-        event.listen(engine, "after_cursor_execute", after)
-        await browser.get(path)
-        event.remove(engine, "before_cursor_execute", before)
-        event.remove(engine, "after_cursor_execute", after)
         lines += [f"## {name}", "", f"`{re.sub(r'[0-9a-f-]{36}', '{id}', path)}`", ""]
-        read = (one for one in asked if one[1].lstrip().lower().startswith(("select", "with")))
-        seconds, statement, parameters = max(read, key=lambda one: one[0])
-        lines += await plan_of(database, seconds, statement, parameters)
+        lines += await slowest(database, partial(browser.get, path))
     PLANS.write_text("\n".join(lines) + "\n")
 
 
@@ -221,23 +204,3 @@ _INTRO = (
     "Made by `RELANCE_WRITE_PLANS=1 python -m bench console` with 1,000,000 invoices of 40,000 customers, 350,000 of\n"
     "them open: the slowest question of each page, without the walls around tenants that stand in every line."
 )
-
-
-async def plan_of(database: Database, seconds: float, statement: str, parameters: Any) -> list[str]:
-    """How long a question took, and how Postgres answers it, as lines of a page."""
-    tenant = next((value for value in parameters if isinstance(value, UUID)), None)
-    async with database.transaction(*([tenant] if tenant else [])) as db:
-        explained = await db.exec_driver_sql(
-            f"explain (analyze, costs off, timing off, summary off, buffers off) {statement}", tuple(parameters)
-        )
-        plan = "\n".join(str(row[0]) for row in explained)
-    return [f"{seconds * 1000:.0f} ms:", "", "```", _short(plan), "```", ""]
-
-
-def _short(plan: str) -> str:
-    """Without the walls around tenants, which stand in every line, and without what sorts and workers say."""
-    plan = re.sub(r"'?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'?(::uuid)?", "…", plan)
-    plan = re.sub(r"\(tenant_id = …\) AND |\(tenant_id = ANY \(\(InitPlan \d+\)\.col1\)\)( AND )?", "", plan)
-    silent = r" *(InitPlan|->  Result|Index Searches|Sort Method|Worker |Buckets|Batches|Storage|Window:|Workers P)"
-    lines = [line[:150].replace(".00 loops", " loops") for line in plan.splitlines() if not re.match(silent, line)]
-    return "\n".join(lines[:40])

@@ -14,11 +14,11 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from bench import sweep
-from bench.console import plan_of
 from bench.figures import figure
+from bench.plans import slowest
 from libs.common.auth import service_token
 from libs.common.clock import FixedClock
 from libs.common.db import Database
@@ -29,6 +29,8 @@ from services.scheduler.sweep import Sweep
 
 PAYERS = 100_000
 TURNS = 40
+SHOWN = 3
+"""Questions of each kind of work whose plans are written."""
 PLANS = Path(__file__).parents[1] / "docs" / "engine-queries.md"
 _INTRO = (
     "Made by `RELANCE_WRITE_PLANS=1 python -m bench quiet` with 1,000,000 open items of 100,000 payers, hardly any of\n"
@@ -64,7 +66,7 @@ async def _measured(settings: Settings, loops: Database, owner: Database, tenant
     first = [await _one_due(one, owner, tenant, case) for case in cases[:TURNS]]
     explained, lines = await _explained(settings, tenant, random.Random(1).sample(items, TURNS))
     if os.environ.get("RELANCE_WRITE_PLANS"):
-        passing = await _slowest(loops, lambda: _one_due(one, owner, tenant, cases[TURNS + 1]))
+        passing = await slowest(loops, lambda: _one_due(one, owner, tenant, cases[TURNS + 1]), SHOWN)
         told = [
             "# How the engine's questions are answered",
             "",
@@ -108,32 +110,7 @@ async def _explained(settings: Settings, tenant: UUID, items: list[UUID]) -> tup
         found = [await _milliseconds(lambda item=item: ask(item)) for item in items]  # type: ignore[misc]
         lines: list[str] = []
         if os.environ.get("RELANCE_WRITE_PLANS"):
-            lines = await _slowest(app.http.state.room.database, lambda: ask(items[0]))
+            lines = await slowest(app.http.state.room.database, lambda: ask(items[0]), SHOWN)
     for close in app.close:
         await close()
     return found, lines
-
-
-async def _slowest(database: Database, work: Callable[[], Awaitable[Any]], most: int = 3) -> list[str]:
-    """How Postgres answers the slowest reading questions of some work."""
-    asked: list[tuple[float, str, Any]] = []
-    begun: dict[int, float] = {}
-
-    def before(*told: Any) -> None:
-        begun[id(told[4])] = time.perf_counter()
-
-    def after(*told: Any) -> None:
-        seconds = time.perf_counter() - begun.pop(id(told[4]), time.perf_counter())
-        asked.append((seconds, told[2], told[3]))
-
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", before)
-    event.listen(engine, "after_cursor_execute", after)
-    await work()
-    event.remove(engine, "before_cursor_execute", before)
-    event.remove(engine, "after_cursor_execute", after)
-    read = [each for each in asked if each[1].lstrip().lower().startswith(("select", "with")) and "FROM" in each[1]]
-    lines: list[str] = []
-    for each in sorted(read, key=lambda one: -one[0])[:most]:
-        lines += await plan_of(database, *each)
-    return lines
