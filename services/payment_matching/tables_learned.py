@@ -1,15 +1,15 @@
 """What matching learns of a tenant by itself, and may forget: nothing of the ledger is in it."""
 
-from sqlalchemy import Column, Date, Index, Integer, PrimaryKeyConstraint, Table, Text, Uuid
+from sqlalchemy import Column, Date, Index, Integer, PrimaryKeyConstraint, Table
 
-from services.payment_matching.tables import matching
+from services.payment_matching.tables_columns import id_, matching, words
 
 said_number = Table(
     "said_number",
     matching,
-    Column("tenant_id", Uuid, nullable=False),
-    Column("number", Text, nullable=False),
-    Column("payment_id", Uuid, nullable=False),
+    id_("tenant_id"),
+    words("number"),
+    id_("payment_id"),
     PrimaryKeyConstraint("tenant_id", "number", "payment_id"),
     comment="numbers of texts that named nothing, with the payments that said them: said often, they are habit",
 )
@@ -17,11 +17,11 @@ said_number = Table(
 payer_identity = Table(
     "payer_identity",
     matching,
-    Column("tenant_id", Uuid, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("value", Text, nullable=False),
-    Column("debtor_id", Uuid, nullable=False),
-    Column("source", Text, nullable=False),
+    id_("tenant_id"),
+    words("kind"),
+    words("value"),
+    id_("debtor_id"),
+    words("source"),
     Column("times", Integer, nullable=False),
     Column("seen_on", Date),
     PrimaryKeyConstraint("tenant_id", "kind", "value", "debtor_id"),
