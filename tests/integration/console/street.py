@@ -25,8 +25,19 @@ from libs.common.settings import Settings
 from libs.common.tables import outbox
 from services.console.room import Room
 from tests.integration.console.conftest import Console, csrf
+from tests.integration.console.history import History, played
+from tests.integration.console.test_read_model import hear
 
 OTHERS = ("invoice_ingest", "scheduler", "notifier", "payment_matching")
+
+
+async def lived(settings: Settings, tenant: UUID, seed: int, *, debtors: int, invoices: int) -> History:
+    """A history of so many that the console has heard."""
+    history = played(tenant, seed, debtors=debtors, invoices=invoices)
+    loops = Database(settings, "console", "loop")
+    await hear(loops, history.events, 200)
+    await loops.close()
+    return history
 
 
 class Doors(httpx.AsyncBaseTransport):

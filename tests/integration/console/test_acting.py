@@ -17,19 +17,15 @@ from libs.common.settings import Settings
 from services.console.store import notes
 from services.console.tables import audit, note, read_model
 from tests.integration.console.conftest import NOW, Console, csrf
-from tests.integration.console.history import History, played
+from tests.integration.console.history import History
 from tests.integration.console.owners import Browser, Owners, owners, refusal
-from tests.integration.console.test_read_model import hear
+from tests.integration.console.street import lived
 
 
 @pytest.fixture(scope="module")
 async def history(console: Console, settings: Settings) -> History:
     tenant, _ = await console.tenant()
-    told = played(tenant, 11, debtors=4, invoices=40)
-    loops = Database(settings, "console", "loop")
-    await hear(loops, told.events, 200)
-    await loops.close()
-    return told
+    return await lived(settings, tenant, 11, debtors=4, invoices=40)
 
 
 async def browser_of(console: Console, history: History, role: str) -> Browser:

@@ -12,12 +12,10 @@ import pytest
 
 from libs.common.auth import opened_token
 from libs.common.calls import Peers
-from libs.common.db import Database
 from libs.common.settings import Settings
 from services.console.room import Room
 from tests.integration.console.conftest import Console, csrf
-from tests.integration.console.history import played
-from tests.integration.console.test_read_model import hear
+from tests.integration.console.street import lived
 
 
 @dataclass
@@ -64,10 +62,7 @@ class Desk:
 @pytest.fixture
 async def desk(console: Console, settings: Settings) -> AsyncIterator[Desk]:
     tenant, _ = await console.tenant()
-    history = played(tenant, 9, debtors=4, invoices=30)
-    loops = Database(settings, "console", "loop")
-    await hear(loops, history.events, 200)
-    await loops.close()
+    history = await lived(settings, tenant, 9, debtors=4, invoices=30)
     told = {}
     for each in history.events:
         if each.type in ("ReminderProposed", "ReminderSent"):

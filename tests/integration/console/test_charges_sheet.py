@@ -6,13 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from libs.common.db import Database
 from libs.common.ids import uuid7
 from libs.common.settings import Settings
 from tests.integration.console.conftest import Console
-from tests.integration.console.history import History, played
+from tests.integration.console.history import History
 from tests.integration.console.owners import Browser, Owners, owners, refusal
-from tests.integration.console.test_read_model import hear
+from tests.integration.console.street import lived
 
 Desk = tuple[Browser, Owners, UUID, list[UUID]]
 
@@ -42,11 +41,7 @@ BARE = PROOF | {"rows": [], "remarks": {}}
 @pytest.fixture(scope="module")
 async def history(console: Console, settings: Settings) -> History:
     tenant, _ = await console.tenant()
-    told = played(tenant, 7, debtors=3, invoices=20)
-    loops = Database(settings, "console", "loop")
-    await hear(loops, told.events, 200)
-    await loops.close()
-    return told
+    return await lived(settings, tenant, 7, debtors=3, invoices=20)
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from services.console.store.ledger import Chosen
 from services.console.store.slices import Question
 from services.console.tables import read_model as model
 from tests.integration.console.conftest import Console
-from tests.integration.console.history import History, played
+from tests.integration.console.history import History
 from tests.integration.console.owners import Browser, Owners, owners
+from tests.integration.console.street import lived
 from tests.integration.console.test_read_model import hear
 
 Desk = tuple[Browser, Owners, History]
@@ -30,11 +31,7 @@ Desk = tuple[Browser, Owners, History]
 @pytest.fixture(scope="module")
 async def history(console: Console, settings: Settings) -> History:
     tenant, _ = await console.tenant()
-    told = played(tenant, 31, debtors=4, invoices=60)
-    loops = Database(settings, "console", "loop")
-    await hear(loops, told.events, 200)
-    await loops.close()
-    return told
+    return await lived(settings, tenant, 31, debtors=4, invoices=60)
 
 
 @pytest.fixture

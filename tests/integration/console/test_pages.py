@@ -8,14 +8,13 @@ from uuid import UUID
 import httpx
 import pytest
 
-from libs.common.db import Database
 from libs.common.ids import uuid7
 from libs.common.money import Money
 from libs.common.settings import Settings
 from services.console.pages import formats
 from tests.integration.console.conftest import NOW, Console
-from tests.integration.console.history import History, played
-from tests.integration.console.test_read_model import hear
+from tests.integration.console.history import History
+from tests.integration.console.street import lived
 
 LISTS = ["/", "/?tab=calls", "/?tab=promises", "/?tab=blocked", "/customers", "/invoices", "/aged-balance", "/payments"]
 
@@ -42,10 +41,7 @@ class Played:
 @pytest.fixture(scope="module")
 async def shown(console: Console, settings: Settings) -> AsyncIterator[Played]:
     tenant, email = await console.tenant()
-    history = played(tenant, 8, debtors=5, invoices=40)
-    loops = Database(settings, "console", "loop")
-    await hear(loops, history.events, 200)
-    await loops.close()
+    history = await lived(settings, tenant, 8, debtors=5, invoices=40)
     browser = await console.sign_in(email)
     yield Played(tenant, history, browser, email)
     await browser.aclose()
