@@ -68,12 +68,17 @@ async def narrowed(request: Request, person: SignedIn) -> Chosen:
 Narrowed = Annotated[Chosen, Depends(narrowed)]
 
 
+def day_or(text: str, otherwise: date) -> date:
+    """The day that an address names, else another."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return otherwise
+
+
 def day_of(text: str, today: date) -> date:
     """The day that an address names, at most today; else today."""
-    try:
-        return min(date.fromisoformat(text), today)
-    except ValueError:
-        return today
+    return min(day_or(text, today), today)
 
 
 @dataclass(frozen=True)

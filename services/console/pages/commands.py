@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid5
@@ -22,6 +22,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from libs.common.calls import PeerRefused
 from libs.common.ids import NAMESPACE, uuid7
 from services.console.pages import deeds
 from services.console.pages.guard import quiet
@@ -42,6 +43,14 @@ async def ask(room: Room, person: Person, owner: str, method: str, path: str, **
     told = await room.peers.call(method, owner, path, tenant=tenant, subject=person.actor, roles=roles, **how)
     await deeds.note(room, person, (owner, method, path), how, told)
     return told
+
+
+async def said_or_refused(asked: Awaitable[dict[str, Any]]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """What owners answer, or the problem why one refuses, for the page where it was asked. Raises Unavailable."""
+    try:
+        return await asked, {}
+    except PeerRefused as refused:
+        return None, refused.problem()
 
 
 def once(key: str | None, part: object = "") -> dict[str, str]:

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.clock import today
-from libs.common.errors import RelanceError, Unavailable
-from services.console.pages.asking import Words, uuid_of
-from services.console.pages.commands import ask
+from libs.common.errors import Unavailable
+from services.console.pages.asking import Words, day_or, uuid_of
+from services.console.pages.commands import ask, said_or_refused
 from services.console.pages.guard import PageRoute, may
 from services.console.pages.policies import OWNER
 from services.console.pages.shell import shown
@@ -37,24 +37,22 @@ async def key_figures(
     """What the follow-up brought between two days, of one company or of all, and where yesterday's steps stand."""
     room, t = here(request), web_of(request).texts_for(request, person)
     now = today(room.clock, ZONE)
-    begins, ends = _day(first, now - SPAN), _day(last, now)
+    begins, ends = day_or(first, now - SPAN), day_or(last, now)
     company = uuid_of(entity)
-    told: dict[str, Any] = {}
+    told: dict[str, Any] | None = None
     refusal: dict[str, Any] = {}
     away = False
     try:
-        told = await _told(room, person, begins, ends, company)
+        told, refusal = await said_or_refused(_told(room, person, begins, ends, company))
     except Unavailable:  # the page says so
         away = True
-    except RelanceError as refused:
-        refusal = refused.problem()
     facts: dict[str, Any] = {
         "first": begins,
         "last": ends,
         "company": company,
         "away": away,
         "refusal": refusal,
-        "told": told,
+        "told": told or {},
         "step_named": lambda key: _step(t, key),
         "rate": lambda share: None if share is None else round(float(share) * 100),
         "moods": MOODS,
@@ -77,10 +75,3 @@ async def _told(room: Room, person: Person, first: date, last: date, company: UU
 def _step(t: Texts, key: str) -> str:
     known = (f"step.key.{key}", f"step.{key}")
     return next((t(each) for each in known if t.has(each)), key)
-
-
-def _day(text: str, otherwise: date) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return otherwise

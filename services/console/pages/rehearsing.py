@@ -4,7 +4,7 @@ Both are the scheduler's: it is asked when the page is drawn. The linter searche
 own; a simulation goes through the customers some hundred at a time, and `next` leads on.
 """
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,10 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.clock import today
-from libs.common.errors import RelanceError
 from libs.common.money import from_wire
-from services.console.pages.asking import Words, address, uuid_of
-from services.console.pages.commands import ask
+from services.console.pages.asking import Words, address, day_or, uuid_of
+from services.console.pages.commands import ask, said_or_refused
 from services.console.pages.guard import PageRoute, allows, may
 from services.console.pages.policies import OWNER, step_name, versions
 from services.console.pages.shell import shown
@@ -68,7 +67,7 @@ async def simulation(  # noqa: PLR0917 - the words of an address
     version = await ask(room, person, OWNER, "GET", f"/v1/policies/{version_id}")
     others = [each for each in await versions(room, person) if each["version_id"] != version["version_id"]]
     day = today(room.clock, ZONE)
-    begins, ends = _day(first, day - SPAN), _day(last, day - timedelta(days=1))
+    begins, ends = day_or(first, day - SPAN), day_or(last, day - timedelta(days=1))
     chosen = next((each for each in others if uuid_of(against) == UUID(each["version_id"])), None)
     played: dict[str, Any] | None = None
     refusal: dict[str, Any] = {}
@@ -76,10 +75,7 @@ async def simulation(  # noqa: PLR0917 - the words of an address
         body = {"first": begins.isoformat(), "last": ends.isoformat(), "limit": PARTIES}
         body |= {"against": chosen["version_id"]} if chosen else {}
         body |= {"cursor": cursor} if cursor else {}
-        try:
-            played = await _played(room, person, version_id, body)
-        except RelanceError as refused:
-            refusal = refused.problem()
+        played, refusal = await said_or_refused(_played(room, person, version_id, body))
     facts: dict[str, Any] = {
         "version": version,
         "others": others,
@@ -94,13 +90,6 @@ async def simulation(  # noqa: PLR0917 - the words of an address
         "most": SHOWN,
     }
     return await shown(request, "simulation.html", person, 422 if refusal else 200, **facts)
-
-
-def _day(text: str, otherwise: date) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return otherwise
 
 
 async def _played(room: Room, person: Person, version_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
