@@ -21,8 +21,8 @@ from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.ids import uuid7
 from libs.common.metrics import NOTICES_WAITING
-from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
+from libs.common.turning import turning
 from services.notifier import guard, said, superseding, tasking
 from services.notifier.ending import needed
 from services.notifier.errors import GuardStopped, RecipientRefused, TemplateRefused
@@ -55,23 +55,14 @@ class Writer:
 
     async def run(self, pulse: Pulse) -> None:
         """Write until the process stops; troubles of the database are waited out."""
-        failed = 0
-        while not pulse.stopping.is_set():
-            pulse.turn()
-            try:
-                looked_at = await self.turn()
-                failed = 0
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                failed += 1
-                log.warning("writing.interrupted", error=type(error).__name__)
-                await pulse.rest(backoff(failed))
-                continue
+
+        async def turn() -> float:
+            looked_at = await self.turn()
             if looked_at:
                 self.nudge_dispatch()
-            elif looked_at == 0:
-                await pulse.rest(REST)
+            return REST if looked_at == 0 else 0.0
+
+        await turning(pulse, "writing", turn)
 
     async def turn(self) -> int | None:
         """One batch; None if something in it cannot be written: then the next one is half as large.

@@ -12,8 +12,8 @@ from libs.common.aside import Aside, Narrowing
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.metrics import FEED_AGE_SECONDS, PAYMENTS_SET_ASIDE, PAYMENTS_UNMATCHED_OPEN
-from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
+from libs.common.turning import turning
 from services.payment_matching import matching
 from services.payment_matching.store import lists
 
@@ -30,7 +30,6 @@ class Matching:
         self.database = database
         self.clock = clock
         self._pulse: Pulse | None = None
-        self._failed = 0
         self._size = Narrowing(matching.BATCH, Aside(PAYMENTS_SET_ASIDE))
         self._tell_at = 0.0
 
@@ -42,39 +41,24 @@ class Matching:
     async def run(self, pulse: Pulse) -> None:
         """Try what waits until the process stops; troubles of the database are waited out."""
         self._pulse = pulse
-        while not pulse.stopping.is_set():
-            pulse.turn()
-            found = await self._turn()
-            if not found:
-                await self._tell()
-                await pulse.rest(backoff(self._failed) if self._failed else REST)
+        await turning(pulse, "matching", self._turn)
         self._pulse = None
 
     async def _tell(self) -> None:
-        """The gauges, a few times a minute; they may fail with the database and nothing else."""
+        """The gauges, a few times a minute."""
         if time.monotonic() < self._tell_at:
             return
         self._tell_at = time.monotonic() + GAUGES
-        try:
-            async with self.database.transaction() as db:
-                left, oldest = await lists.figures(db)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            return
+        async with self.database.transaction() as db:
+            left, oldest = await lists.figures(db)
         PAYMENTS_UNMATCHED_OPEN.set(left)
         FEED_AGE_SECONDS.set(oldest)
 
-    async def _turn(self) -> int:
-        try:
-            found = await self._met() + await self._tried_or_left()
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            self._failed += 1
-            return 0
-        self._failed = 0
-        return found
+    async def _turn(self) -> float:
+        if await self._met() + await self._tried_or_left():
+            return 0.0
+        await self._tell()
+        return REST
 
     async def turn(self, most: int = matching.BATCH) -> int:
         """One pass over what opened and what waits; answers how much there was."""

@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.metrics import DAY_STEPS, DOUBLE_REMINDERS
-from libs.common.retry import is_transient
 from libs.common.runtime import Pulse
+from libs.common.turning import turning
 from services.scheduler.balancing import STANDINGS, DayBalance, balance, said_twice
 from services.scheduler.calendar import Calendar
 from services.scheduler.evidence import facts_of
@@ -45,15 +45,12 @@ class Auditor:
 
     async def run(self, pulse: Pulse) -> None:
         """Audit until the process stops; troubles of the database are waited out."""
-        while not pulse.stopping.is_set():
-            pulse.turn()
-            try:
-                await self.once()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("audit.interrupted", error=type(error).__name__)
-            await pulse.rest(REST)
+
+        async def turn() -> float:
+            await self.once()
+            return REST
+
+        await turning(pulse, "audit", turn)
 
     async def once(self) -> None:
         """Count the doubles; every ten minutes how yesterday ended at each company."""

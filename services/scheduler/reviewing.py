@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.metrics import REVIEWS_FAILED
-from libs.common.retry import backoff, is_transient
+from libs.common.retry import is_transient
 from libs.common.runtime import Pulse
+from libs.common.turning import turning
 from services.scheduler import commands, committing, disputing
 from services.scheduler.commands import Asker, Row
 from services.scheduler.store import holds
@@ -35,21 +36,11 @@ class Reviews:
 
     async def run(self, pulse: Pulse) -> None:
         """Review until the process stops; troubles of the database are waited out."""
-        failed = 0
-        while not pulse.stopping.is_set():
-            pulse.turn()
-            try:
-                done = await self.once()
-                failed = 0
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                failed += 1
-                log.warning("reviews.interrupted", error=type(error).__name__)
-                await pulse.rest(backoff(failed))
-                continue
-            if not done:
-                await pulse.rest(REST)
+
+        async def turn() -> float:
+            return 0.0 if await self.once() else REST
+
+        await turning(pulse, "reviews", turn)
 
     async def once(self) -> int:
         """Judge a batch of promises, of plans and of disputes and end a batch of holds; how many were looked at."""

@@ -23,8 +23,8 @@ from libs.common.db import Database
 from libs.common.events import event
 from libs.common.events.reminders import ReminderDue
 from libs.common.metrics import CASES_SET_ASIDE, ITEMS_SWEPT, REMINDER_LATE_SECONDS, REMINDERS_RELEASED, SWEEP_SECONDS
-from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
+from libs.common.turning import turning
 from services.scheduler.charging import Tariffs
 from services.scheduler.gathering import gather
 from services.scheduler.planner import Decision
@@ -55,6 +55,8 @@ class Swept:
     items: int = 0
     released: int = 0
     withdrawn: int = 0
+    full: bool = False
+    """It had as many cases as it could take: there may be more."""
 
 
 class Sweep:
@@ -73,7 +75,6 @@ class Sweep:
         self.database = database
         self.clock = clock
         self.policies = policies
-        self.cases = cases
         self.behind = behind
         self.tariffs = tariffs or Tariffs()
         self._size = Narrowing(cases, Aside(CASES_SET_ASIDE))
@@ -81,22 +82,13 @@ class Sweep:
 
     async def run(self, pulse: Pulse) -> None:
         """Sweep until the process stops; troubles of the database are waited out, a case that fails alone set aside."""
-        failed = 0
-        while not pulse.stopping.is_set():
-            pulse.turn()
+
+        async def turn() -> float:
             await self._after_the_news(pulse)
-            try:
-                swept = await self.turn()
-                failed = 0
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                failed += 1
-                log.warning("sweep.interrupted", error=type(error).__name__)
-                await pulse.rest(backoff(failed))
-                continue
-            if swept is not None and swept.cases < self.cases:
-                await pulse.rest(REST)
+            swept = await self.turn()
+            return 0.0 if swept is None or swept.full else REST
+
+        await turning(pulse, "sweep", turn)
 
     async def turn(self) -> Swept | None:
         """One transaction; None if something in it cannot be decided: then the next one is half as large.
@@ -155,6 +147,7 @@ class Sweep:
             items=sum(len(situation.case.items) for situation in situations),
             released=sum(isinstance(body, ReminderDue) for each in found for _, body in each.said),
             withdrawn=sum(len(each.withdrawn) for each in found),
+            full=len(rows) >= self._size.most,
         )
 
 

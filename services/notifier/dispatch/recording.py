@@ -102,8 +102,7 @@ class Recorder:
         claim, outcome, _ = ended
         told = {"outcome": outcome.kind, "code": outcome.code, "reply": outcome.text}
         log.critical("outcome.set_aside", delivery=str(claim.delivery_id), **told)
-        async with self.database.transaction() as db:
-            await doubts.hold(db, [claim], ASIDE_FOR.total_seconds())
+        await self._held(claim)
 
     async def doubt(self, lost: Sequence[Claim]) -> None:
         """Whoever held these is gone, and they were on the wire: uncertain. What cannot be put on record is held."""
@@ -119,8 +118,17 @@ class Recorder:
 
     async def _hold_again(self, lost: Claim) -> None:
         log.critical("doubt.set_aside", delivery=str(lost.delivery_id))
-        async with self.database.transaction() as db:
-            await doubts.hold(db, [lost], ASIDE_FOR.total_seconds())
+        await self._held(lost)
+
+    async def _held(self, claim: Claim) -> None:
+        """If the database is away, the claim runs out, and it is tried again then."""
+        try:
+            async with self.database.transaction() as db:
+                await doubts.hold(db, [claim], ASIDE_FOR.total_seconds())
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("claims.run_out", error=type(error).__name__, count=1)
 
     async def releasing(self) -> None:
         """Let the leases of recorded outcomes go, beside the lanes: they need not wait for it. Ends by cancellation."""
