@@ -13,9 +13,11 @@ from libs.common.runtime import App
 from libs.common.settings import Settings
 from libs.common.work import with_work
 from services.scheduler import api
+from services.scheduler.alarming import Alarms
 from services.scheduler.auditing import Auditor
 from services.scheduler.charging import Tariffs
 from services.scheduler.handlers import handlers, lock
+from services.scheduler.outgoing import Courier
 from services.scheduler.permitting import Looking
 from services.scheduler.reviewing import Reviews
 from services.scheduler.room import Room
@@ -59,6 +61,8 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
         "sweep_beside": other.run,
         "reviews": reviews.run,
         "auditor": Auditor(loops, business).run,
+        "alarms": Alarms(loops, business).run,
+        "courier": Courier(settings, loops, business).run,
         "relay": relay.run,
         "directory": reading.run,
     }

@@ -66,7 +66,7 @@ class Pause:
     """A hold over an item or something above it. Without an amount it covers all of the item."""
 
     hold_id: UUID
-    kind: Literal["manual", "promise", "plan", "dispute", "reply", "exclusion"]
+    kind: Literal["manual", "promise", "plan", "dispute", "reply", "exclusion", "recovery", "insolvency"]
     scope: str
     review_on: date
     amount: int | None = None
@@ -214,7 +214,7 @@ class Case:
     payer_id: UUID
     party: Party
     items: tuple[Item, ...]
-    state: Literal["clear", "amicable", "escalated", "closed"] = "amicable"
+    state: Literal["clear", "amicable", "escalated", "in_recovery", "closed"] = "amicable"
     mode: Literal["shadow", "live"] = "live"
     approvals: Literal["confirm", "policy"] = "policy"
     stopped: bool = False
@@ -250,9 +250,14 @@ class Case:
         return max(days, default=None)
 
     @cached_property
+    def in_recovery(self) -> bool:
+        """Something that is still owed was handed on to be recovered."""
+        return any(pause.kind == "recovery" for item in self.items if item.open for pause in item.pauses)
+
+    @cached_property
     def escalated(self) -> bool:
-        """A formal notice was presented for something that is still owed."""
-        return any(
+        """A formal notice was presented for something that is still owed, or it was handed on."""
+        return self.in_recovery or any(
             mark.kind == "formal_notice" and mark.state == "completed"
             for item in self.items
             if item.open

@@ -26,9 +26,10 @@ from services.scheduler.charges.regimes import Regime
 from services.scheduler.charges.terms import imputation_of, regime_of, terms_of
 from services.scheduler.commands import Asker, item_target
 from services.scheduler.commitments import disputes
+from services.scheduler.credit import insolvency
 from services.scheduler.errors import AlreadyEnded
 from services.scheduler.store import charges as store
-from services.scheduler.store import holds, items
+from services.scheduler.store import holds, insurance, items
 
 Row = Mapping[str, Any]
 KINDS: tuple[Kind, ...] = ("interest", "lump_sum")
@@ -88,8 +89,9 @@ async def accounts(db: AsyncConnection, tenant: UUID, ids: Collection[UUID], tar
     claimed = defaultdict(list)
     for claim in await store.claims_of(db, tenant, known, {row["invoice_id"] for row in rows}):
         claimed[claim["invoice_id"]].append(claim)
+    owing = await less_expected(db, tenant, await debts.debts(db, tenant, rows))
     found = _Found(
-        debts=await less_expected(db, tenant, await debts.debts(db, tenant, rows)),
+        debts=await until_judgment(db, tenant, rows, owing),
         claims=claimed,
         terms=await store.terms_now(db, tenant, debtors | {row["entity_id"] for row in rows}),
         files=await store.files(db, tenant, debtors),
@@ -138,6 +140,19 @@ async def less_expected(db: AsyncConnection, tenant: UUID, found: Mapping[UUID, 
         expected = disputes.expected(dispute, found[row["item_id"]].principal)
         less[row["item_id"]] = replace(debt, principal=max(0, debt.principal - expected))
     return less
+
+
+async def until_judgment(
+    db: AsyncConnection, tenant: UUID, rows: Collection[Row], found: Mapping[UUID, Debt]
+) -> dict[UUID, Debt]:
+    """The same debts; interest of claims from before an insolvency judgment stops on its eve (L. 622-28)."""
+    opened = await insurance.insolvent(db, tenant, {row["payer_id"] for row in rows})
+    stopped = dict(found)
+    for row in rows:
+        judgment = opened.get(row["payer_id"], {}).get("judgment_on")
+        if judgment is not None and insolvency.earlier(row["issue_date"], judgment):
+            stopped[row["item_id"]] = replace(found[row["item_id"]], stops_on=insolvency.interest_to(judgment))
+    return stopped
 
 
 def _refused(row: Row, file: Any) -> set[str]:

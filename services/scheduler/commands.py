@@ -33,6 +33,15 @@ NIGHT = time(4)
 PAID = ("kept", "settled")
 """Why a hold was lifted whose amount is not owed any more: nothing of it is released unpaid."""
 
+OF_SOMETHING = {
+    "promise": "a promise",
+    "plan": "a plan",
+    "dispute": "a dispute",
+    "recovery": "a recovery file",
+    "insolvency": "insolvency proceedings",
+}
+"""Kinds of holds that end with what placed them."""
+
 
 @dataclass(frozen=True)
 class Asker:
@@ -108,8 +117,9 @@ async def lift_hold(asker: Asker, hold_id: UUID) -> Row:
     row = await found(asker, hold, hold_id)
     if row["state"] != "active":
         raise AlreadyEnded("This hold was lifted before.")
-    if row["kind"] in ("promise", "plan", "dispute"):
-        raise Conflict(f"This hold belongs to a {row['kind']}.", remedy=f"End the {row['kind']} instead.")
+    if row["kind"] in OF_SOMETHING:
+        what = OF_SOMETHING[row["kind"]]
+        raise Conflict(f"This hold belongs to {what}.", remedy=f"End {what} instead.")
     await lifted(asker, [hold_id], "lifted")
     return await found(asker, hold, hold_id)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from libs.common.errors import Conflict, Refused
 from libs.common.ids import uuid7
 from libs.common.money import Money
-from services.scheduler import debts, speaking
+from services.scheduler import debts, insuring, speaking
 from services.scheduler.calendar import Calendar, promise_until
 from services.scheduler.commands import NIGHT, Asker, Row, Target, ahead, found, hold_row, lifted, owed, pause
 from services.scheduler.commitments import plans, promises
@@ -32,13 +32,14 @@ async def promised(
 ) -> Row:
     """A promise to pay: nothing leaves for the case, or for the part promised, until its date and two banking days.
 
-    Raises ReviewDateInvalid or AmountTooLarge.
+    Raises ReviewDateInvalid, AmountTooLarge or ConsentMissing.
     """
     calendar = await asker.calendar(target.case["entity_id"])
     today = calendar.today(asker.now)
     ahead(promised_for, today - timedelta(days=1), "promised_for")
     items = [(row["item_id"], owed(row)) for row in sorted(target.items, key=_oldest)]
     _within(amount, sum(minor for _, minor in items), "amount")
+    await insuring.within_cover(asker, target, promised_for, "promised_for")
     until = promise_until(promised_for)
     covered = promises.spread(amount.minor, items)
     rows = [
@@ -110,7 +111,7 @@ async def judge_promise(asker: Asker, row: Row) -> None:
 async def planned(asker: Asker, target: Target, parts: Sequence[tuple[date, Money]], clause: Clause, words: str) -> Row:
     """A plan over items: what of them it covers is not chased while its payments come, each within the clause's grace.
 
-    Raises ReviewDateInvalid, AmountTooLarge, Refused or Conflict.
+    Raises ReviewDateInvalid, AmountTooLarge, ConsentMissing, Refused or Conflict.
     """
     calendar = await asker.calendar(target.case["entity_id"])
     today = calendar.today(asker.now)
@@ -119,6 +120,7 @@ async def planned(asker: Asker, target: Target, parts: Sequence[tuple[date, Mone
     whole = Money(sum(amount.minor for _, amount in parts), currency)
     _dates(sorted(day for day, _ in parts), today)
     _within(whole, sum(minor for _, minor in items), "instalments")
+    await insuring.within_cover(asker, target, max(day for day, _ in parts), "instalments")
     other = await holds.in_running_plan(asker.db, asker.tenant, [item for item, _ in items])
     if other is not None:
         raise Conflict(

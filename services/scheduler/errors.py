@@ -94,3 +94,9 @@ class ReleasedElsewhere(Conflict):
     """An occurrence was released by somebody else."""
 
     code = "released_elsewhere"
+
+
+class ConsentMissing(Refused):
+    """The insurer has not agreed to a payment that late."""
+
+    code = "insurer_consent_missing"

@@ -38,6 +38,14 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Le client a répondu ; la réponse n'est pas traitée.",
         "The payer replied; nobody has read it yet.",
     ),
+    "in_recovery": (
+        "Remise au recouvrement : elle ne se relance plus ici.",
+        "It was handed on to be recovered: nothing leaves from here.",
+    ),
+    "insolvent": (
+        "Le client est en procédure collective : la créance se déclare, elle ne se relance pas.",
+        "The payer is in insolvency proceedings: the claim is filed, not chased.",
+    ),
     "credit_pending": ("Un avoir attend d'être imputé.", "A credit note waits to be applied."),
     "cash_on_account": (
         "Un règlement non affecté peut la solder ; attente jusqu'au {until}.",

@@ -33,7 +33,12 @@ PAUSED = {
     "plan": "in_plan",
     "dispute": "disputed",
     "reply": "reply_unread",
+    "recovery": "in_recovery",
+    "insolvency": "insolvent",
 }
+
+LASTING = ("insolvency", "recovery")
+"""What outlasts every other pause is named first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ def silence_kept(item: Item) -> Reason | None:
     if item.take_over == "waiting":
         return Reason("take_over")
     if item.pauses and item.paused() >= item.residual:
-        pause = max(item.pauses, key=lambda found: (found.amount is None, found.review_on))
+        pause = max(item.pauses, key=lambda found: (found.kind in LASTING, found.amount is None, found.review_on))
         return Reason(PAUSED[pause.kind], {"until": pause.review_on, "hold_id": pause.hold_id})
     return None
 

@@ -38,7 +38,7 @@ class Decision:
     gate: Reason | None
     """What keeps the whole case silent although something is ready."""
     next_at: datetime | None
-    state: Literal["clear", "amicable", "escalated", "closed"]
+    state: Literal["clear", "amicable", "escalated", "in_recovery", "closed"]
     deducted: dict[str, int]
     formal_on: date | None
     shown_only: bool = False
@@ -304,9 +304,9 @@ def _thanks_no_longer(item: Item, mark: Mark, day: Day) -> str | None:
     return silence.code if silence is not None else None
 
 
-def _state(case: Case, today: date) -> Literal["clear", "amicable", "escalated", "closed"]:
+def _state(case: Case, today: date) -> Literal["clear", "amicable", "escalated", "in_recovery", "closed"]:
     if not any(item.open for item in case.items):
         return "closed" if case.items else "clear"
     if case.escalated:
-        return "escalated"
+        return "in_recovery" if case.in_recovery else "escalated"
     return "amicable" if overdue(case, today) else "clear"

@@ -233,9 +233,13 @@ def _turned(situation: Situation, decision: Decision, version: int) -> CaseEscal
     before = situation.row["state"]
     if decision.state == before:
         return None
-    if decision.state == "escalated":
+    if decision.state == "escalated" and before != "in_recovery":
         return CaseEscalated(**_about(situation.case, version))
-    if before in ("amicable", "escalated") and decision.state in ("closed", "clear") and not _owing(situation.case):
+    if (
+        before in ("amicable", "escalated", "in_recovery")
+        and decision.state in ("closed", "clear")
+        and not _owing(situation.case)
+    ):
         return CaseClosed(**_about(situation.case, version))
     return None
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from services.scheduler.judging import Day
 
 BUDGET = timedelta(days=30)
-STATES = ("clear", "amicable", "escalated", "closed")
+STATES = ("clear", "amicable", "escalated", "in_recovery", "closed")
 REOPENED = ("", "released", "unallocated", "returned", "refused_by_debtor", "amended")
 
 

@@ -13,7 +13,7 @@ StepKind = Literal[
 Channel = Literal["email", "call_task", "letter"]
 Approval = Literal["none", "confirm", "four_eyes"]
 HoldScope = Literal["item", "case", "debtor", "payer", "party", "group", "entity", "tenant"]
-HoldKind = Literal["manual", "promise", "plan", "dispute", "reply", "exclusion"]
+HoldKind = Literal["manual", "promise", "plan", "dispute", "reply", "exclusion", "recovery", "insolvency"]
 
 
 class CaseBody(Body):

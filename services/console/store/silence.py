@@ -16,7 +16,7 @@ from services.console.tables import read_model as model
 PROMISES = ("open", "due", "broken", "kept", "cancelled", "all")
 DISPUTES = ("open", "upheld", "rejected", "withdrawn", "all")
 HOLDS = ("active", "review_due", "lifted")
-HOLD_KINDS = ("any", "manual", "exclusion", "promise", "plan", "dispute", "reply")
+HOLD_KINDS = ("any", "manual", "exclusion", "promise", "plan", "dispute", "reply", "recovery", "insolvency")
 WHO = ("debtor_id", "name", "external_id", "collector")
 
 

@@ -9,9 +9,12 @@ from services.scheduler.api import (
     balances,
     cases,
     charges,
+    credit,
     disputes,
+    endpoints,
     findings,
     holds,
+    insurance,
     items,
     kpis,
     lookups,
@@ -34,5 +37,6 @@ def routers() -> Sequence[APIRouter]:
     rooms = (
         assignments, policies, policy_acts, findings, simulations, profiles, cases, items, holds, promises, plans,
         disputes, occurrences, run_ins, lookups, rates, charges, kpis, balances, past_reminders, shadow,
+        credit, insurance, endpoints,
     )  # fmt: skip
     return [room.routes for room in rooms]

@@ -18,7 +18,7 @@ from services.scheduler.situation import Situation
 from services.scheduler.store import cases as store
 
 routes = APIRouter(tags=["cases"])
-State = Literal["clear", "amicable", "escalated", "closed"]
+State = Literal["clear", "amicable", "escalated", "in_recovery", "closed"]
 PLAN_AHEAD = timedelta(days=400)
 
 

@@ -17,7 +17,7 @@ from services.scheduler.store import lists
 from services.scheduler.tables import hold
 
 routes = APIRouter(prefix="/v1/holds", tags=["holds"])
-Kind = Literal["manual", "promise", "plan", "dispute", "reply", "exclusion"]
+Kind = Literal["manual", "promise", "plan", "dispute", "reply", "exclusion", "recovery", "insolvency"]
 ScopeName = Literal["item", "case", "debtor", "payer", "party", "group", "entity", "tenant"]
 
 

@@ -7,6 +7,7 @@ from fastapi import Depends
 from pydantic import BaseModel, StringConstraints
 
 from libs.common.auth import Caller, requires
+from libs.common.errors import Forbidden
 from libs.common.http import Wire, inline
 from libs.common.money import Money
 from services.scheduler.room import Room, here
@@ -15,6 +16,13 @@ Reads = Annotated[Caller, Depends(requires("reminders:read"))]
 Writes = Annotated[Caller, Depends(requires("reminders:write"))]
 Approves = Annotated[Caller, Depends(requires("notices:approve"))]
 In = Annotated[Room, Depends(inline(here))]
+MANAGERS = frozenset({"manager", "administrator"})
+
+
+def only_managers(caller: Caller, act: str) -> None:
+    """Raises Forbidden for everybody but managers and administrators; `act` as in "approves a limit"."""
+    if not caller.roles & MANAGERS:
+        raise Forbidden(f"Only a manager {act}.", remedy="Ask a person with the role manager.")
 
 
 class AmountIn(Wire):

@@ -57,7 +57,8 @@ class Account:
         return self._sheets[until]
 
     def _counted(self, until: date) -> Sheet:
-        debt = replace(self.debt, stops_on=claiming.stops_on(self.claims))
+        ends = [day for day in (self.debt.stops_on, claiming.stops_on(self.claims)) if day is not None]
+        debt = replace(self.debt, stops_on=min(ends, default=None))
         if self.regime is None or self.why_not is not None:
             debt = replace(debt, stops_on=debt.due_date)
             return interest(debt, NOTHING, self.book, until)
@@ -67,6 +68,8 @@ class Account:
     def lump_sum(self, until: date) -> int:
         """Minor units of the lump sum by law or contract, claimed or not, once the item is late."""
         if self.why_not is not None or self.regime is None or self.regime.lump_sum is None or until < self.debt.start:
+            return 0
+        if self.debt.stops_on is not None and self.debt.stops_on < self.debt.start:
             return 0
         return self.regime.lump_sum.of(self.debt.late(), self.debt.currency)
 

@@ -177,6 +177,7 @@ def _debtor_row(event: Event) -> dict[str, Any]:
         "debtor_id": body.debtor_id,
         "entity_id": body.entity_id,
         "version": body.version,
+        "external_id": body.external_id,
         "payer_id": body.payer_id,
         "party_id": body.party_id,
         "group_id": body.group_id,

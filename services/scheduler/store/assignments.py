@@ -17,7 +17,7 @@ from services.scheduler.store.cases import Pair
 from services.scheduler.tables import debtor, item, payer_case, policy_assignment
 
 _FACTS = tuple(Assignment.__dataclass_fields__)
-RUNNING = ("amicable", "escalated")
+RUNNING = ("amicable", "escalated", "in_recovery")
 """States of cases that are under way."""
 
 

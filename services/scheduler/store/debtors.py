@@ -22,6 +22,7 @@ _FILE = (
     "debtor_id",
     "entity_id",
     "version",
+    "external_id",
     "payer_id",
     "party_id",
     "group_id",

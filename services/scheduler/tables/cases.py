@@ -24,6 +24,7 @@ debtor = Table(
     *ids("debtor_id"),
     id_("entity_id"),
     whole("version"),
+    words("external_id", ""),
     id_("payer_id"),
     id_("party_id"),
     id_("group_id", nullable=True),

@@ -1,0 +1,133 @@
+"""The loop that tells of deadlines: declarations to insurers and claims in insolvency, each alarm of each day once.
+
+The rule it protects: an alarm is raised on the day it is reached or at the first look after it, whatever was down
+meanwhile, and says how many days are left; one that was missed is raised too.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.clock import Clock
+from libs.common.db import Database
+from libs.common.metrics import DEADLINE_ALARMS
+from libs.common.money import Money
+from libs.common.retry import backoff, is_transient
+from libs.common.runtime import Pulse
+from libs.common.tables import NOBODY
+from services.scheduler import insuring, outgoing
+from services.scheduler.commands import Asker, Row
+from services.scheduler.credit import insolvency
+from services.scheduler.credit.insurance import stage
+from services.scheduler.store import insurance as store
+
+REST = 60.0
+BATCH = 500
+OURSELVES = "scheduler"
+Read = Callable[[AsyncConnection, date, int, tuple[UUID, UUID]], Awaitable[Sequence[Row]]]
+Told = Callable[[Asker, Sequence[Row]], Awaitable[int]]
+
+log = structlog.get_logger(__name__)
+
+
+class Alarms:
+    """The loop; safe to run in any number of processes."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database = database
+        self.clock = clock
+
+    async def run(self, pulse: Pulse) -> None:
+        """Look every minute until the process stops; troubles of the database are waited out."""
+        failed = 0
+        while not pulse.stopping.is_set():
+            pulse.turn()
+            try:
+                await self.once()
+                failed = 0
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                failed += 1
+                log.warning("alarms.interrupted", error=type(error).__name__)
+                await pulse.rest(backoff(failed))
+                continue
+            await pulse.rest(REST)
+
+    async def once(self) -> int:
+        """Raise what is due; how many are new."""
+        now = self.clock.now()
+        declarations = await self._all(store.near, _declarations, "item_id", now)
+        claims = await self._all(store.unfiled, _claims, "insolvency_id", now)
+        DEADLINE_ALARMS.labels("declaration").inc(declarations)
+        DEADLINE_ALARMS.labels("claim").inc(claims)
+        return declarations + claims
+
+    async def _all(self, read: Read, told: Told, key: str, now: datetime) -> int:
+        """A batch a transaction, in the order of tenants and ids."""
+        raised, last = 0, (NOBODY, NOBODY)
+        while True:
+            async with self.database.transaction() as db:
+                rows = await read(db, now.date(), BATCH, last)
+                for tenant, mine in _by_tenant(rows).items():
+                    raised += await told(Asker(db, tenant, OURSELVES, now), mine)
+            if len(rows) < BATCH:
+                return raised
+            last = (rows[-1]["tenant_id"], rows[-1][key])
+
+
+def _by_tenant(rows: Sequence[Row]) -> dict[UUID, list[Row]]:
+    found: dict[UUID, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["tenant_id"], []).append(row)
+    return found
+
+
+async def _declarations(asker: Asker, rows: Sequence[Row]) -> int:
+    """Alarms of items whose declaration comes near, by the day of their company."""
+    alarms = {}
+    for clock in await insuring.clocks(asker, rows):
+        if clock.stage is not None:
+            due = clock.deadlines.declare_by
+            alarms[clock.row["item_id"]] = (clock.row, due, clock.stage, (due - clock.today).days)
+    told = [_alarm(asker, each[0], item, "declaration", (each[1], each[2])) for item, each in alarms.items()]
+    new = await store.raise_alarms(asker.db, told)
+    for item, (row, due, _, left) in alarms.items():
+        if (asker.tenant, item) in new:
+            facts = {
+                "item_id": str(item), "number": row["number"], "payer_id": str(row["payer_id"]),
+                "amount": Money(row["owed_minor"], row["currency"]).wire(), "policy": row["name"],
+                "declare_by": due, "days_left": left,
+            }  # fmt: skip
+            await outgoing.queue(asker, "credit.declaration_due", row["entity_id"], item, facts)
+    return len(new)
+
+
+async def _claims(asker: Asker, rows: Sequence[Row]) -> int:
+    """Alarms of insolvencies whose claim is not filed."""
+    alarms = {}
+    for row in rows:
+        today = (await asker.calendar(row["entity_id"])).today(asker.now)
+        reached = stage(row["file_by"], today, insolvency.ALARMS)
+        if reached is not None:
+            alarms[row["insolvency_id"]] = (row, reached, (row["file_by"] - today).days)
+    told = [_alarm(asker, row, one, "claim", (row["file_by"], reached)) for one, (row, reached, _) in alarms.items()]
+    new = await store.raise_alarms(asker.db, told)
+    for one, (row, _, left) in alarms.items():
+        if (asker.tenant, one) in new:
+            facts = {"insolvency_id": str(one), "payer_id": str(row["payer_id"]), "file_by": row["file_by"],
+                     "days_left": left}  # fmt: skip
+            await outgoing.queue(asker, "credit.claim_due", row["entity_id"], one, facts)
+    return len(new)
+
+
+def _alarm(asker: Asker, row: Row, subject: UUID, kind: str, reached: tuple[date, int]) -> dict[str, Any]:
+    due, stage_ = reached
+    return {
+        "tenant_id": asker.tenant, "subject_id": subject, "kind": kind, "due_on": due, "stage": stage_,
+        "payer_id": row["payer_id"], "raised_at": asker.now,
+    }  # fmt: skip

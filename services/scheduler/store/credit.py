@@ -1,0 +1,184 @@
+"""What payers owe and may owe: exposures from the facts, limits, blocks and proposals as rows.
+
+The rule it protects: one limit of a payer and currency is in force, one request of a payer is open, one proposal of an
+item: of two people who ask at once one gets nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Date, Select, Subquery, and_, case, cast, func, insert, literal, select, union_all, update
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.directory.tables import directory_entity
+from services.scheduler.store.asking import among, plain
+from services.scheduler.tables import (
+    credit_block,
+    credit_limit,
+    credit_note,
+    debtor,
+    item,
+    payer_case,
+    payment,
+    write_off_proposal,
+)
+
+Row = Mapping[str, Any]
+FIGURES = ("not_due", "overdue", "on_account")
+
+
+def _owed(tenant: UUID, now: datetime, payers: Collection[UUID] | None) -> Select[Any]:
+    zone = func.coalesce(directory_entity.c.time_zone, "Europe/Paris")
+    today = cast(func.timezone(zone, literal(now)), Date)
+    left = func.coalesce(item.c.residual_minor, item.c.amount_minor)
+    mine = and_(payer_case.c.tenant_id == item.c.tenant_id, payer_case.c.case_id == item.c.case_id)
+    where = and_(directory_entity.c.tenant_id == item.c.tenant_id, directory_entity.c.entity_id == item.c.entity_id)
+    sums = [
+        func.sum(case((item.c.due_date >= today, left), else_=0)).label("not_due"),
+        func.sum(case((item.c.due_date < today, left), else_=0)).label("overdue"),
+        literal(0).label("on_account"),
+    ]
+    asked = select(payer_case.c.payer_id, item.c.currency, *sums).select_from(
+        item.join(payer_case, mine).outerjoin(directory_entity, where)
+    )
+    asked = asked.where(item.c.tenant_id == tenant, item.c.open, item.c.due_date.is_not(None))
+    if payers is not None:
+        asked = asked.where(among(payer_case.c.payer_id, payers))
+    return asked.group_by(payer_case.c.payer_id, item.c.currency)
+
+
+def _on_account(table: Any, tenant: UUID, payers: Collection[UUID] | None, *where: Any) -> Select[Any]:
+    sums = [literal(0).label("not_due"), literal(0).label("overdue"), func.sum(table.c.unapplied_minor)]
+    asked = select(table.c.payer_id, table.c.currency, *sums[:2], sums[2].label("on_account"))
+    asked = asked.where(table.c.tenant_id == tenant, table.c.unapplied_minor > 0, table.c.payer_id.is_not(None), *where)
+    if payers is not None:
+        asked = asked.where(among(table.c.payer_id, payers))
+    return asked.group_by(table.c.payer_id, table.c.currency)
+
+
+def _exposures(tenant: UUID, now: datetime, payers: Collection[UUID] | None) -> Subquery:
+    answered = credit_note.c.answered_version >= credit_note.c.issued_version
+    parts = union_all(
+        _owed(tenant, now, payers),
+        _on_account(payment, tenant, payers, ~payment.c.reversed),
+        _on_account(credit_note, tenant, payers, answered),
+    ).subquery("parts")
+    sums = [func.sum(parts.c[name]).label(name) for name in FIGURES]
+    return (
+        select(parts.c.payer_id, parts.c.currency, *sums).group_by(parts.c.payer_id, parts.c.currency).subquery("sums")
+    )
+
+
+async def exposures(db: AsyncConnection, tenant: UUID, payers: Collection[UUID], now: datetime) -> list[Row]:
+    """What these payers owe by currency: rows of payer_id, currency, not_due, overdue, on_account (minor units)."""
+    found = await db.execute(select(_exposures(tenant, now, payers)))
+    return [plain(row) for row in found]
+
+
+async def accounts(
+    db: AsyncConnection, tenant: UUID, now: datetime, limit: int, after: UUID | None, *, over: bool, blocked: bool
+) -> list[UUID]:
+    """Payers that owe something, in the order of their ids; only those over their limit, or blocked, if asked."""
+    sums = _exposures(tenant, now, None)
+    today = cast(func.timezone("UTC", literal(now)), Date)
+    mine = and_(
+        credit_limit.c.tenant_id == tenant,
+        credit_limit.c.payer_id == sums.c.payer_id,
+        credit_limit.c.currency == sums.c.currency,
+        credit_limit.c.state == "approved",
+        credit_limit.c.valid_from <= today,
+        func.coalesce(credit_limit.c.valid_until >= today, True),
+    )
+    asked = select(sums.c.payer_id).select_from(sums.outerjoin(credit_limit, mine)).distinct()
+    if over:
+        asked = asked.where(sums.c.not_due + sums.c.overdue - sums.c.on_account > credit_limit.c.amount_minor)
+    if blocked:
+        asked = asked.where(sums.c.payer_id.in_(_blocked(tenant)))
+    if after is not None:
+        asked = asked.where(sums.c.payer_id > after)
+    return list((await db.scalars(asked.order_by(sums.c.payer_id).limit(limit))).all())
+
+
+def _blocked(tenant: UUID) -> Select[Any]:
+    last = (
+        select(credit_block.c.payer_id, credit_block.c.act)
+        .where(credit_block.c.tenant_id == tenant, credit_block.c.state == "approved")
+        .ext(distinct_on(credit_block.c.payer_id))
+        .order_by(credit_block.c.payer_id, credit_block.c.decided_at.desc(), credit_block.c.block_id.desc())
+        .subquery("last")
+    )
+    return select(last.c.payer_id).where(last.c.act == "block")
+
+
+async def blocked(db: AsyncConnection, tenant: UUID, payers: Collection[UUID]) -> set[UUID]:
+    """Those of these payers whose deliveries are stopped."""
+    asked = _blocked(tenant).subquery("blocked")
+    return set((await db.scalars(select(asked.c.payer_id).where(among(asked.c.payer_id, payers)))).all())
+
+
+async def payers(db: AsyncConnection, tenant: UUID, ids: Collection[UUID]) -> dict[UUID, Any]:
+    """Debtor → its file here, for those that somebody described."""
+    chosen = (debtor.c.debtor_id, debtor.c.entity_id, debtor.c.external_id, debtor.c.party_id, debtor.c.payer_id)
+    asked = select(*chosen).where(debtor.c.tenant_id == tenant, among(debtor.c.debtor_id, ids), debtor.c.version > 0)
+    return {row.debtor_id: row for row in await db.execute(asked)}
+
+
+async def limits(db: AsyncConnection, tenant: UUID, payers: Collection[UUID]) -> list[Row]:
+    """The limits of these payers that somebody approved and nobody replaced."""
+    chosen = (credit_limit.c.tenant_id == tenant, credit_limit.c.state == "approved")
+    asked = select(credit_limit).where(*chosen, among(credit_limit.c.payer_id, payers))
+    return [plain(row) for row in await db.execute(asked)]
+
+
+async def approve_limit(db: AsyncConnection, row: Row, by: str, at: datetime) -> Row:
+    """This limit holds; the one of the same payer and currency before it is replaced."""
+    same = [credit_limit.c[name] == row[name] for name in ("tenant_id", "payer_id", "currency")]
+    await db.execute(update(credit_limit).where(*same, credit_limit.c.state == "approved").values(state="replaced"))
+    approving = (
+        update(credit_limit)
+        .where(credit_limit.c.tenant_id == row["tenant_id"], credit_limit.c.limit_id == row["limit_id"])
+        .values(state="approved", approved_by=by, approved_at=at)
+        .returning(credit_limit)
+    )
+    return plain((await db.execute(approving)).one())
+
+
+async def request_block(db: AsyncConnection, row: Row) -> Row | None:
+    """Ask for a block or its end; None when a request of the payer is open."""
+    asking = upsert(credit_block).values(dict(row)).on_conflict_do_nothing().returning(credit_block)
+    found = (await db.execute(asking)).one_or_none()
+    return None if found is None else plain(found)
+
+
+async def propose_write_off(db: AsyncConnection, row: Row) -> Row | None:
+    """Propose to write an item off; None when there is a proposal already."""
+    asking = upsert(write_off_proposal).values(dict(row)).on_conflict_do_nothing().returning(write_off_proposal)
+    found = (await db.execute(asking)).one_or_none()
+    return None if found is None else plain(found)
+
+
+async def add(db: AsyncConnection, table: Any, row: Row) -> Row:
+    """Keep a row; answers it as it stands then."""
+    return plain((await db.execute(insert(table).values(dict(row)).returning(table))).one())
+
+
+async def change(db: AsyncConnection, table: Any, row: Row, **facts: Any) -> Row:
+    """Change the row with the key of `row`; answers it as it stands then."""
+    mine = [column == row[column.name] for column in table.primary_key]
+    return plain((await db.execute(update(table).where(*mine).values(**facts).returning(table))).one())
+
+
+async def page(
+    db: AsyncConnection, table: Any, tenant: UUID, limit: int, after: UUID | None, **equals: Any
+) -> Sequence[Row]:
+    """Rows of a table in the order of their ids, where columns equal what is given; None asks nothing."""
+    key = next(column for column in table.primary_key if column.name != "tenant_id")
+    wanted = [table.c[name] == value for name, value in equals.items() if value is not None]
+    asked = select(table).where(table.c.tenant_id == tenant, *wanted)
+    if after is not None:
+        asked = asked.where(key > after)
+    return [plain(row) for row in await db.execute(asked.order_by(key).limit(limit))]
