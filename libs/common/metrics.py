@@ -43,7 +43,7 @@ UNKNOWN_EVENTS = Counter("relance_unknown_events_total", "Records of a type this
 LOOP_AGE_SECONDS = Gauge("relance_loop_age_seconds", "Since the loop's last turn", ["loop"])
 
 # Intake
-INVOICES_TAKEN = Counter("relance_invoices_taken_total", "Invoices by door and result", ["door", "result"])
+INVOICES_TAKEN = Counter("relance_invoices_taken_total", "Invoices that were told, by result", ["result"])
 QUARANTINED_OPEN = Gauge("relance_quarantined_open", "Documents waiting for a person")
 
 # Scheduling
@@ -58,7 +58,6 @@ DAY_STEPS = Gauge("relance_day_steps", "What was due yesterday, by where it stan
 DEADLINE_ALARMS = Counter(
     "relance_deadline_alarms_total", "Alarms raised of declarations to insurers and claims in insolvency", ["kind"]
 )
-CASES_OPEN = Gauge("relance_cases_open", "Cases by state", ["state"])
 
 # Notifying
 DELIVERIES = Counter("relance_deliveries_total", "Deliveries by channel and end", ["channel", "outcome"])
@@ -82,9 +81,6 @@ PAYMENTS_SET_ASIDE = Counter("relance_payments_set_aside_total", "Payments that 
 PAYMENTS_UNMATCHED_OPEN = Gauge("relance_payments_unmatched_open", "Payments with unapplied money")
 FEED_AGE_SECONDS = Gauge("relance_feed_age_seconds", "Age of the oldest required bank feed")
 STATEMENTS = Counter("relance_statements_total", "Bank files by format and result", ["format", "result"])
-
-# Console
-PROJECTION_LAG_SECONDS = Gauge("relance_projection_lag_seconds", "Age of the last event that the pages show")
 
 
 def exposition() -> bytes:

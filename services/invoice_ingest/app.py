@@ -12,6 +12,7 @@ from libs.common.runtime import App
 from libs.common.settings import Settings
 from libs.common.work import with_work
 from services.invoice_ingest import api
+from services.invoice_ingest.counting import Counting
 from services.invoice_ingest.handlers import handlers
 from services.invoice_ingest.permitting import look
 from services.invoice_ingest.room import Room
@@ -46,5 +47,10 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
         closed=room.closed,
     )
     closing = [room.close, http.state.doorkeeper.refusals.close, doors.close, loops.close]
-    app_loops = {"consumer": consumer.run, "relay": relay.run, "directory": reading.run}
+    app_loops = {
+        "consumer": consumer.run,
+        "relay": relay.run,
+        "directory": reading.run,
+        "counting": Counting(loops).run,
+    }
     return with_work(App(SERVICE, http, app_loops, closing), loops)

@@ -23,6 +23,7 @@ from libs.common.db import Database
 from libs.common.directory import Entity
 from libs.common.errors import Refused, Unavailable
 from libs.common.http.problems import as_ours
+from libs.common.metrics import INVOICES_TAKEN
 from libs.common.permits import stopping
 from libs.common.retry import backoff, sqlstate
 from libs.common.settings import Settings
@@ -136,7 +137,7 @@ class Room:
             outcomes = await self._commit(tenants, work)
         except DryRun as tried:
             return list(tried.outcomes)
-        await self.stopped(outcomes)
+        await self.taken(outcomes)
         return outcomes
 
     async def take_lines(self, offers: Sequence[Offer], *, dry_run: bool = False) -> list[Outcome]:
@@ -182,6 +183,12 @@ class Room:
         await self.stopped(outcomes)
         return outcomes
 
+    async def taken(self, outcomes: Sequence[Outcome]) -> None:
+        """After a commit of invoices: count them, and wait for what they stop."""
+        for outcome in outcomes:
+            INVOICES_TAKEN.labels(outcome.result).inc()
+        await self.stopped(outcomes)
+
     async def stopped(self, outcomes: Sequence[Outcome]) -> None:
         """Wait until nothing more leaves over what was amended, cancelled or credited."""
         scopes = [scope for outcome in outcomes for scope in outcome.stops]
@@ -191,7 +198,7 @@ class Room:
     async def post(self, posted: Posted) -> Outcome:
         """A webhook's outcome, committed together with whatever arrived meanwhile."""
         outcome = await self._together[lane_of(posted.offer)].add(posted)
-        await self.stopped([outcome])
+        await self.taken([outcome])
         return outcome
 
     async def _posted(self, group: Sequence[Posted]) -> list[Outcome]:

@@ -8,7 +8,7 @@ import pytest
 
 from libs.common import metrics
 from libs.common.settings import PORTS
-from tests.deploy.files import K8S, OBSERVABILITY, found, read, run
+from tests.deploy.files import K8S, OBSERVABILITY, ROOT, found, read, run
 
 RULES = OBSERVABILITY / "prometheus" / "rules.yml"
 DASHBOARD = json.loads((OBSERVABILITY / "grafana" / "dashboards" / "relance.json").read_text())
@@ -35,6 +35,13 @@ def test_every_metric_of_a_panel_or_an_alert_is_in_the_catalogue() -> None:
     used = {name for expression in expressions() for name in re.findall(r"relance_\w+", expression)}
     assert used
     assert used - catalogue() == set()
+
+
+def test_every_metric_of_the_catalogue_is_told_by_some_code() -> None:
+    names = {name for name, value in vars(metrics).items() if str(getattr(value, "_name", "")).startswith("relance_")}
+    code = [file.read_text() for room in ("libs", "services") for file in (ROOT / room).rglob("*.py")]
+    told = {word for text in code if "relance_<noun>_<unit>" not in text for word in re.findall(r"[A-Z_]{4,}", text)}
+    assert names - told == set()
 
 
 def test_every_alert_says_what_happened_and_what_to_do() -> None:

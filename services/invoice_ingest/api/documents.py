@@ -97,7 +97,7 @@ async def take_document(
         return await _taken(db, offer, room)
 
     outcome = await room.commit(caller.tenant_id, work)
-    await room.stopped([outcome])
+    await room.taken([outcome])
     return answers.one(outcome)
 
 

@@ -71,7 +71,7 @@ async def release(quarantine_id: UUID, told: Releasing, caller: Writes, room: He
         return await releasing.release(db, row, offer, by=caller.subject, note=told.note, now=room.clock.now())
 
     outcome = await room.commit(caller.tenant_id, work)
-    await room.stopped([outcome])
+    await room.taken([outcome])
     return answers.one(outcome)
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Row, Update, Uuid, and_, literal, select, tuple_, update
+from sqlalchemy import DateTime, Row, Update, Uuid, and_, func, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.sets import columns, given
@@ -45,6 +45,11 @@ async def decide(
     mine = (quarantine.c.tenant_id == tenant, quarantine.c.quarantine_id == quarantine_id)
     told = {"state": state, "decided_by": by, "note": note, "decided_at": at}
     await db.execute(update(quarantine).where(*mine).values(told))
+
+
+async def waiting(db: AsyncConnection) -> int:
+    """How many entries wait for a person, over all tenants."""
+    return int(await db.scalar(select(func.count()).select_from(quarantine).where(quarantine.c.state == "open")) or 0)
 
 
 async def page(
