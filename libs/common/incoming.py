@@ -14,7 +14,7 @@ import orjson
 from pydantic import ValidationError
 
 from libs.common.errors import RelanceError
-from libs.common.events import TYPES, Event
+from libs.common.events import Event
 from libs.common.events.envelope import Body
 from libs.common.ids import named
 from libs.common.inbox import month_of
@@ -159,8 +159,3 @@ def _uuid(text: str | None) -> UUID | None:
         return UUID(text or "")
     except ValueError:
         return None
-
-
-def is_known(record: Record) -> bool:
-    """Whether this release has the type at all, heard here or not."""
-    return record.type in TYPES

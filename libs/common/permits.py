@@ -131,7 +131,6 @@ class Scope:
     entity_ids: Sequence[UUID] = ()
 
 
-Verdicts = Mapping[UUID, Answer]
 Look = Callable[[AsyncConnection, UUID, Sequence[Ask]], Awaitable[Sequence[Answer]]]
 """Given the tenant and the asks, answers for each; runs in a snapshot newer than the leases."""
 

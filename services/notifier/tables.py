@@ -29,9 +29,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
 
-LIVE = ("ready", "on_wire", "sent", "uncertain")
-"""A delivery in one of these is not provably unsent: its (occurrence, recipient) is taken."""
-
 
 def _id(name: str, *, nullable: bool = False) -> Column[object]:
     return Column(name, Uuid, nullable=nullable)

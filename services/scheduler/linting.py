@@ -12,7 +12,7 @@ from services.scheduler import searching
 from services.scheduler.case import TO_PAYER
 from services.scheduler.errors import PolicyInvalid
 from services.scheduler.findings import Finding
-from services.scheduler.policy import Policy, Step, Window, check, parse
+from services.scheduler.policy import Policy, Step, Window
 
 CONTACTS = 4
 """Reminders that a payer may get in 30 days: of the ladder, formal ones too, and statements."""
@@ -41,24 +41,6 @@ def lint(policy: Policy, own: Texts | None = None, *, most: int = CONTACTS) -> l
     if all(finding.severity != "error" or finding.rule == "gap_minimum" for finding in found):
         found += _contacts(policy, most)
     return sorted(found, key=lambda finding: (finding.severity != "error", policy.order.get(finding.step, -1)))
-
-
-def lint_text(text: str, own: Texts | None = None) -> tuple[Policy | None, list[Finding]]:
-    """The same of a file: one that is no policy has a finding for each of its mistakes."""
-    try:
-        policy = parse(text)
-    except PolicyInvalid as invalid:
-        return None, shape(invalid)
-    return policy, lint(policy, own)
-
-
-def lint_plain(told: object, own: Texts | None = None) -> tuple[Policy | None, list[Finding]]:
-    """The same of parsed YAML or JSON."""
-    try:
-        policy = check(told)
-    except PolicyInvalid as invalid:
-        return None, shape(invalid)
-    return policy, lint(policy, own)
 
 
 def shape(invalid: PolicyInvalid) -> list[Finding]:

@@ -6,6 +6,7 @@ changes nothing, so the same command may be run again. Exit code 1 when a line w
 """
 
 import csv
+import io
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -74,7 +75,7 @@ def read(file: Path) -> list[dict[str, Any]]:
         raise Refused(f"{file} is not UTF-8.", field="file", remedy="Save it as CSV UTF-8.") from None
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
-    rows = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     names = [(name or "").strip() for name in rows.fieldnames or ()]
     unknown = [name for name in names if name not in KNOWN]
     missing = [name for name in NEEDED if name not in names and not (name == "invoice" and "item_id" in names)]

@@ -183,7 +183,7 @@ class Play:
                 await self._inbound(letters.answer(mail, recipient, answer.text))
                 self.happened["réponses"] += 1
                 if answer.contested:
-                    await self._dispute(answer.number, day)
+                    await self._dispute(answer.number)
 
     def _bounces(self, recipient: str) -> bool:
         host = recipient.rpartition("@")[2].split(".")[0].upper()
@@ -194,7 +194,7 @@ class Play:
         headers = {"content-type": "message/rfc822"}
         await self.office.call("POST", "notifier", "/v1/inbound/mail", content=raw, headers=headers)
 
-    async def _dispute(self, number: str, day: date) -> None:
+    async def _dispute(self, number: str) -> None:
         item = ids.item_id(self._invoice_id(self.customers.open[number]), 1)
         made = await self.office.post(
             "scheduler", "/v1/disputes", {"item_id": str(item), "reason": "quality"}, by=COLLECTOR

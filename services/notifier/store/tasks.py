@@ -28,14 +28,6 @@ async def change(db: AsyncConnection, tenant: UUID, task_id: UUID, **values: Any
     return (await db.execute(changing.values(version=task.c.version + 1, **values).returning(task))).one()
 
 
-async def open_of_notices(db: AsyncConnection, asked: Collection[Pair]) -> list[Any]:
-    """Open tasks that these notices opened, locked."""
-    query = (
-        select(task).join(pairs(), of_pairs(task.c.notice_id)).where(task.c.state == "open").with_for_update(of=task)
-    )
-    return list(await db.execute(query.order_by(task.c.task_id), parameters(asked))) if asked else []
-
-
 async def open_call_of(db: AsyncConnection, tenant: UUID, payer_id: UUID) -> Any | None:
     """The call to this payer that has waited longest, locked; None when none waits."""
     of_payer = (task.c.tenant_id == tenant, task.c.payer_id == payer_id, task.c.state == "open", task.c.kind == "call")

@@ -13,7 +13,6 @@ from services.scheduler.api.policies import PolicyOut, one, out
 from services.scheduler.api.shared import Approves, In, Writes
 from services.scheduler.commands import Asker
 from services.scheduler.errors import PolicyInUse, WrongState
-from services.scheduler.room import Room
 from services.scheduler.store import assignments, policies
 from services.scheduler.versioning import ActName, next_state
 
@@ -64,7 +63,7 @@ class Migrated(BaseModel):
     dry_run: bool
 
 
-async def _act(act: ActName, version_id: UUID, asker: Asker, room: Room, why: str) -> PolicyOut:
+async def _act(act: ActName, version_id: UUID, asker: Asker, why: str) -> PolicyOut:
     row = await one(asker.db, asker.tenant, version_id)
     to = next_state(act, row["state"], row["author"], asker.subject)
     if act == "retire" and row["state"] == "active":
@@ -83,28 +82,28 @@ async def check_version(version_id: UUID, told: Checking, caller: Writes, room: 
     if row["state"] == "draft":
         await refuse(room, caller.tenant_id, row["body"])
     async with room.asking(caller) as asker:
-        return await _act("check", version_id, asker, room, told.why)
+        return await _act("check", version_id, asker, told.why)
 
 
 @routes.post("/{version_id}/approve")
 async def approve_version(version_id: UUID, told: Deciding, caller: Approves, room: In) -> PolicyOut:
     """Vouch for a checked version; its author cannot."""
     async with room.asking(caller) as asker:
-        return await _act("approve", version_id, asker, room, told.why)
+        return await _act("approve", version_id, asker, told.why)
 
 
 @routes.post("/{version_id}/activate")
 async def activate_version(version_id: UUID, told: Deciding, caller: Approves, room: In) -> PolicyOut:
     """Make an approved version the one that new cases get; running cases stay on theirs until they are clear."""
     async with room.asking(caller) as asker:
-        return await _act("activate", version_id, asker, room, told.why)
+        return await _act("activate", version_id, asker, told.why)
 
 
 @routes.post("/{version_id}/retire")
 async def retire_version(version_id: UUID, told: Deciding, caller: Approves, room: In) -> PolicyOut:
     """Take a version out of use; the active one only if nobody follows its policy."""
     async with room.asking(caller) as asker:
-        return await _act("retire", version_id, asker, room, told.why)
+        return await _act("retire", version_id, asker, told.why)
 
 
 @routes.post("/{version_id}/migrations")

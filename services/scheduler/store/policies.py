@@ -17,7 +17,6 @@ from services.scheduler.tables import policy_act, policy_version
 from services.scheduler.versioning import State
 
 FILES = Path(__file__).parents[1] / "policies"
-STANDARD = "standard"
 PRODUCT = "product"
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from services.scheduler.errors import PolicyInvalid
 from services.scheduler.findings import RULES, Finding
-from services.scheduler.linting import LANGUAGES, TEXTS, lint, lint_plain, lint_text
+from services.scheduler.linting import LANGUAGES, TEXTS, lint, shape
 from services.scheduler.playing import most_within
-from services.scheduler.policy import parse
+from services.scheduler.policy import check, parse
 from services.scheduler.searching import crowds
 from tests.unit.scheduler.test_policy import TEXT
 
@@ -23,7 +24,14 @@ Change = Callable[[dict[str, Any]], Any]
 def found(change: Change, own: dict[str, tuple[str, ...]] | None = None) -> set[tuple[str, str]]:
     told = yaml.safe_load(TEXT)
     change(told)
-    return {(each.rule, each.field) for each in lint_plain(told, own)[1]}
+    try:
+        return places(lint(check(told), own))
+    except PolicyInvalid as invalid:
+        return places(shape(invalid))
+
+
+def places(findings: list[Finding]) -> set[tuple[str, str]]:
+    return {(each.rule, each.field) for each in findings}
 
 
 def at(key: str, **facts: Any) -> Change:
@@ -103,8 +111,8 @@ def test_the_texts_that_the_linter_knows_are_those_that_come_with_the_product() 
 
 def test_the_witness_of_a_crowd_names_the_steps_and_their_days() -> None:
     told = yaml.safe_load(TEXT) | {"budget": {"notices": 4, "days": 30}}
-    policy, findings = lint_plain(told)
-    assert policy is not None
+    policy = check(told)
+    findings = lint(policy)
     assert [each.rule for each in findings] == ["too_many_contacts"]
     assert findings[0].facts["count"] == 5
     assert "formal D+" in findings[0].facts["witness"]
@@ -126,11 +134,16 @@ def _named(text: str) -> set[str]:
 
 
 def test_a_file_that_is_no_policy_has_its_mistakes_as_findings() -> None:
-    policy, findings = lint_text("name: x\nsteps: []")
-    assert policy is None
+    findings = mistakes("name: x\nsteps: []")
     assert {each.field for each in findings} == {"window", "steps"}
     assert all(each.severity == "error" for each in findings)
-    assert [each.rule for each in lint_text("steps: [")[1]] == ["shape"]
+    assert [each.rule for each in mistakes("steps: [")] == ["shape"]
+
+
+def mistakes(text: str) -> list[Finding]:
+    with pytest.raises(PolicyInvalid) as invalid:
+        parse(text)
+    return shape(invalid.value)
 
 
 def test_the_worst_stretch_of_days_is_counted() -> None:
