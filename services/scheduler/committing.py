@@ -9,6 +9,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from sqlalchemy import Table
+
 from libs.common.errors import Conflict, Refused
 from libs.common.ids import uuid7
 from libs.common.money import Money
@@ -70,15 +72,19 @@ async def promised(
 
 async def cancel_promise(asker: Asker, promise_id: UUID) -> Row:
     """The promise is off: chasing goes on where it stood. Raises NotFound or AlreadyEnded."""
-    row = await found(asker, promise, promise_id)
-    if row["state"] != "open":
-        raise AlreadyEnded(f"This promise is {row['state']}.")
-    changed = {"state": "cancelled", "ended_at": asker.now}
-    await holds.change(asker.db, promise, asker.tenant, promise_id, **changed)
-    await lifted(asker, row["hold_ids"], "withdrawn")
-    now = await found(asker, promise, promise_id)
+    now = await _cancelled(asker, promise, promise_id, while_="open")
     await asker.say(speaking.promise_cancelled(now))
     return now
+
+
+async def _cancelled(asker: Asker, table: Table, identity: UUID, *, while_: str) -> Row:
+    row = await found(asker, table, identity)
+    if row["state"] != while_:
+        raise AlreadyEnded(f"This {table.name} is {row['state']}.")
+    await holds.change(asker.db, table, asker.tenant, identity, state="cancelled", ended_at=asker.now)
+    await lifted(asker, row["hold_ids"], "withdrawn")
+    await cases.look_at(asker.db, {(asker.tenant, row["case_id"])}, asker.now)
+    return await found(asker, table, identity)
 
 
 async def judge_promise(asker: Asker, row: Row) -> None:
@@ -157,13 +163,7 @@ async def planned(asker: Asker, target: Target, parts: Sequence[tuple[date, Mone
 
 async def cancel_plan(asker: Asker, plan_id: UUID) -> Row:
     """The plan is off: chasing goes on where it stood. Raises NotFound or AlreadyEnded."""
-    row = await found(asker, plan, plan_id)
-    if row["state"] != "running":
-        raise AlreadyEnded(f"This plan is {row['state']}.")
-    await holds.change(asker.db, plan, asker.tenant, plan_id, state="cancelled", ended_at=asker.now)
-    await lifted(asker, row["hold_ids"], "withdrawn")
-    await cases.look_at(asker.db, {(asker.tenant, row["case_id"])}, asker.now)
-    return await found(asker, plan, plan_id)
+    return await _cancelled(asker, plan, plan_id, while_="running")
 
 
 async def judge_plan(asker: Asker, row: Row) -> None:
