@@ -6,6 +6,7 @@ calendar says so (`unknown`) and nothing is said by it.
 """
 
 from calendar import monthrange
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, cached_property
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
 
-from libs.common.workdays import has_calendar
+from libs.common.workdays import has_calendar, regions
 
 DAY = timedelta(days=1)
 TARGET2 = "XECB"
@@ -32,11 +33,19 @@ class Hours(Protocol):
 
 
 @cache
-def _public(country: str, year: int) -> frozenset[date]:
+def _public(country: str, region: str | None, year: int) -> frozenset[date]:
+    return frozenset(public_holidays(country, region, year))
+
+
+def public_holidays(country: str, region: str | None, year: int, language: str | None = None) -> Mapping[date, str]:
+    """The public holidays of a year with their names, in the language where the library has it; those of a region
+    that nobody knows are its country's."""
+    known = region if region in regions(country) else None
     try:
-        return frozenset(holidays.country_holidays(country, years=year))
+        found = holidays.country_holidays(country, subdiv=known, years=year, language=language)
     except NotImplementedError:
-        return frozenset()
+        return {}
+    return dict(found)
 
 
 @cache
@@ -80,10 +89,13 @@ def statements_needed(today: date, due: date | None = None) -> date:
 
 @dataclass(frozen=True)
 class Calendar:
-    """The business days of a country and the clock of a zone. Answers are remembered for the calendar's life."""
+    """The business days of a company, in its country and region, and the clock of its zone; `closed` are days of its
+    own on which it is closed. Answers are remembered for the calendar's life."""
 
     country: str
     zone: str
+    region: str | None = None
+    closed: frozenset[date] = frozenset()
     _moved: dict[date, date] = field(default_factory=dict, repr=False, compare=False)
     _added: dict[tuple[date, int], date] = field(default_factory=dict, repr=False, compare=False)
     _openings: dict[tuple[date, time], datetime] = field(default_factory=dict, repr=False, compare=False)
@@ -105,7 +117,10 @@ class Calendar:
         return now.astimezone(self.clock).date()
 
     def is_business_day(self, day: date) -> bool:
-        return day.weekday() < 5 and day not in _public(self.country, day.year)
+        return day.weekday() < 5 and not self._free(day)
+
+    def _free(self, day: date) -> bool:
+        return day in self.closed or day in _public(self.country, self.region, day.year)
 
     def moved(self, day: date) -> date:
         """The day itself if work is done on it, else the next business day."""
@@ -149,8 +164,8 @@ class Calendar:
         return found
 
     def _open_on(self, day: date, hours: Hours) -> bool:
-        """A holiday closes; a weekend only when the window does not name it."""
-        return day not in _public(self.country, day.year) and day.weekday() in hours.weekdays
+        """A holiday or a day of the company's own closes; a weekend only when the window does not name it."""
+        return not self._free(day) and day.weekday() in hours.weekdays
 
     def closing(self, now: datetime, hours: Hours) -> datetime | None:
         """When the window that is open now closes; None when it is closed."""

@@ -23,7 +23,7 @@ from services.scheduler.situation import Row, Situation
 from services.scheduler.store.cases import Pair
 from services.scheduler.store.importing import STEP as IMPORTED
 from services.scheduler.store.policies import Policies
-from services.scheduler.store.zones import calendar
+from services.scheduler.store.zones import calendar, of
 from services.scheduler.trusting import with_bounds
 
 NOTHING = "{}"
@@ -76,7 +76,7 @@ def _situation(
         row=row,
         case=_case(row, found, items, entity, file),
         version=version,
-        calendar=calendar(entity.country, entity.time_zone) if entity else calendar("FR", "Europe/Paris"),
+        calendar=of(entity) if entity else calendar("FR", "Europe/Paris"),
         language=file.language if file is not None else "fr",
         entity_known=entity is not None,
     )

@@ -25,6 +25,7 @@ from services.scheduler.store import facts, past, told
 from services.scheduler.store.cases import Pair
 from services.scheduler.store.policies import Policies
 from services.scheduler.store.zones import calendar
+from services.scheduler.store.zones import of as calendar_of
 
 Told = Mapping[told.Kind, Sequence[tuple[Any, Any]]]
 CREDITS: tuple[told.Kind, ...] = ("credit_issued", "credit_applied")
@@ -53,7 +54,7 @@ async def remember(
     whose = about.cases | about.payers | set(members) | about.entities | {(each, each) for each in about.tenants}
     log = await told.told(db, whose, KINDS, at)
     entities = _entities(await facts.entities(db, about.tenants), log)
-    zones = {key: calendar(entity.country, entity.time_zone) for key, entity in entities.items()}
+    zones = {key: calendar_of(entity) for key, entity in entities.items()}
     read = {row.item_id: row for row in await past.items_of_cases(db, about.cases)}
     read |= {row.item_id: row for row in await past.items(db, also)}
     ids = {(row.tenant_id, row.item_id) for row in read.values()}

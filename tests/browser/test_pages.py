@@ -38,6 +38,7 @@ PAGES = [
     "/figures",
     "/team",
     "/portfolio",
+    "/calendars",
     "/search?q=maison",
     "/search?q=nothing-like-this",
     "/operations",

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, TypeVar
 from uuid import UUID
 
@@ -26,13 +26,15 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A creditor company: its zone, language and sending identity. In shadow nothing leaves."""
+    """A creditor company: its calendar, zone, language and sending identity. In shadow nothing leaves."""
 
     tenant_id: UUID
     entity_id: UUID
     name: str
     siren: str | None
     country: str
+    region: str | None
+    closed_days: list[date]
     time_zone: str
     language: Literal["fr", "en"]
     currency: str

@@ -4,7 +4,7 @@
 consumer writes them. Nobody else does. Rows of the whole installation carry the tenant INSTALLATION.
 """
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Index, Table, Text, Uuid, text
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, DateTime, Index, Table, Text, Uuid, text
 
 from libs.common.tables import NOBODY, common
 
@@ -39,6 +39,8 @@ directory_entity = _entry(
     _text("name"),
     _text("siren", nullable=True),
     _text("country"),
+    _text("region", nullable=True),
+    Column("closed_days", ARRAY(Date), nullable=False, server_default=text("'{}'")),
     _text("time_zone"),
     _text("language"),
     _text("currency"),

@@ -1,6 +1,6 @@
 """What console says on the compacted `relance.directory`: who may do what, for whom. Secrets travel sealed."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -46,6 +46,10 @@ class EntityConfigured(DirectoryBody):
     name: str
     siren: str | None = None
     country: str = "FR"
+    region: str | None = None
+    """The part of the country whose own public holidays count too, by its code in ISO 3166-2: `57` is Moselle."""
+    closed_days: list[date] = []
+    """Days on which the company does no business, besides weekends and public holidays."""
     time_zone: str = "Europe/Paris"
     language: Literal["fr", "en"] = "fr"
     currency: str = "EUR"

@@ -1,5 +1,6 @@
 """Entities over HTTP: the creditor companies of a tenant."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -49,6 +50,8 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Siren = Annotated[str, StringConstraints(max_length=14), AfterValidator(_siren)]
 Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$"), AfterValidator(_country)]
+Region = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9-]{1,12}$")]
+ClosedDays = Annotated[list[date], AfterValidator(lambda days: sorted(set(days))), Field(max_length=400)]
 Tolerance = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Slug = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_-]{0,59}$")]
 
@@ -59,6 +62,10 @@ class NewEntity(Wire):
     name: Line
     siren: Siren | None = None
     country: Country = "FR"
+    region: Region | None = None
+    """The part of the country whose own public holidays count too, by its code in ISO 3166-2, such as 57."""
+    closed_days: ClosedDays = []
+    """Days on which the company does no business, besides weekends and public holidays."""
     time_zone: Zone = "Europe/Paris"
     language: Literal["fr", "en"] = "fr"
     currency: Currency = "EUR"
@@ -84,6 +91,8 @@ class EntityChange(Wire):
     name: Line | None = None
     siren: Siren | None = None
     country: Country | None = None
+    region: Region | None = None
+    closed_days: ClosedDays | None = None
     time_zone: Zone | None = None
     language: Literal["fr", "en"] | None = None
     currency: Currency | None = None
@@ -107,6 +116,8 @@ class EntityOut(BaseModel):
     name: str
     siren: str | None
     country: str
+    region: str | None
+    closed_days: list[date]
     time_zone: str
     language: str
     currency: str
@@ -124,10 +135,14 @@ class EntityOut(BaseModel):
     version: int
 
 
+EMPTY = ("siren", "region", "reply_to", "phone")
+"""What an entity may be without."""
+
+
 def _told(wanted: EntityChange) -> dict[str, Any]:
     """What was sent; only what may be empty can be emptied."""
     facts = wanted.model_dump(exclude_unset=True)
-    return {name: value for name, value in facts.items() if value is not None or name in ("siren", "reply_to", "phone")}
+    return {name: value for name, value in facts.items() if value is not None or name in EMPTY}
 
 
 def _shown(found: Any) -> EntityOut:

@@ -13,7 +13,8 @@ acting, why             what people do about a customer; why something was said 
 customers invoices interest balance dso forecast measures payments plans silence handing tieout team
                         finding operations
                         the pages of the work
-policies, rehearsing, ladder, templates, imports, integrations, accounts, journal   the pages of the set-up
+policies, rehearsing, ladder, templates, calendars, imports, integrations, accounts, journal
+                        the pages of the set-up
 deeds                   what people do through the console, for the audit
 """
 
@@ -26,6 +27,7 @@ from services.console.pages import (
     acting,
     approving,
     balance,
+    calendars,
     copies,
     customers,
     dso,
@@ -99,6 +101,7 @@ def routers() -> list[APIRouter]:
         policies,
         rehearsing,
         templates,
+        calendars,
         imports,
         integrations,
         accounts,

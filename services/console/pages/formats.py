@@ -87,6 +87,11 @@ def short_day(value: date, language: str) -> str:
     return str(format_date(value, "d MMM", locale="fr" if language == "fr" else "en_GB"))
 
 
+def weekday_day(value: date, language: str) -> str:
+    """`lun. 23`."""
+    return str(format_date(value, "EEE d", locale="fr" if language == "fr" else "en_GB"))
+
+
 def moment(value: datetime, language: str, zone: str) -> str:
     """`23 nov. 2026, 08:42` in a zone."""
     local = value.astimezone(ZoneInfo(zone))
@@ -143,6 +148,7 @@ def filters(language: str, zone: str) -> Mapping[str, Callable[..., Any]]:
         "day": lambda value: day(value, language),
         "long_day": lambda value: long_day(value, language),
         "short_day": lambda value: short_day(value, language),
+        "weekday_day": lambda value: weekday_day(value, language),
         "moment": lambda value: moment(value, language, zone),
         "clock": lambda value: clock(value, zone),
         "told": datetime.fromisoformat,

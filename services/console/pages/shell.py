@@ -68,6 +68,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
         (
             Page("/policies", "policies", "nav.policies", "reminders:read", key="l"),
             Page("/templates", "templates", "nav.templates", "notices:read", key="m"),
+            Page("/calendars", "today", "nav.calendars", "reminders:read", key="z"),
             Page("/imports", "imports", "nav.imports", key="x"),
             Page("/integrations", "integrations", "nav.integrations", "directory:admin", key="n"),
             Page("/users", "users", "nav.users", "directory:admin", key="u"),

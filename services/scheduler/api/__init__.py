@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from services.scheduler.api import (
     assignments,
     balances,
+    calendars,
     cases,
     charges,
     credit,
@@ -36,7 +37,7 @@ def routers() -> Sequence[APIRouter]:
     """All of them."""
     rooms = (
         assignments, policies, policy_acts, findings, simulations, profiles, cases, items, holds, promises, plans,
-        disputes, occurrences, run_ins, lookups, rates, charges, kpis, balances, past_reminders, shadow,
+        disputes, occurrences, run_ins, calendars, lookups, rates, charges, kpis, balances, past_reminders, shadow,
         credit, insurance, endpoints,
     )  # fmt: skip
     return [room.routes for room in rooms]

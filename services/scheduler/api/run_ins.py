@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from services.scheduler.api.shared import In, Reads
 from services.scheduler.running_in import WANTED, RunIn
 from services.scheduler.store import facts
-from services.scheduler.store.zones import calendar
+from services.scheduler.store.zones import of
 from services.scheduler.trusting import Started, run_ins, waiting
 
 routes = APIRouter(prefix="/v1/run-ins", tags=["run-ins"])
@@ -55,7 +55,7 @@ async def list_run_ins(caller: Reads, room: In) -> RunIns:
         active = await room.policies.active(db, names, now)
         started = {
             key: Started(
-                calendar(row.country, row.time_zone).today(now),
+                of(row).today(now),
                 row.mode == "live" and row.run_in == "required",
                 waiting(active.get((key[0], row.policy))),
             )

@@ -30,7 +30,8 @@ async def tenants_configured(db: AsyncConnection, events: list[Event]) -> None:
 
 def _entity_fact(event: Event) -> dict[str, Any]:
     body: EntityConfigured = event.body
-    names = ("mode", "approvals", "run_in", "policy", "feed_required", "country", "time_zone")
+    names = ("mode", "approvals", "run_in", "policy", "feed_required", "country", "region", "closed_days",
+             "time_zone")  # fmt: skip
     kept = {name: getattr(body, name) for name in names}
     return told.fact("entity", body.tenant_id, body.entity_id, body.entity_id, body.version, event.time, kept)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.common.workdays import has_calendar
+from libs.common.workdays import has_calendar, regions
 from services.scheduler.calendar import (
     Calendar,
     add_banking_days,
@@ -102,6 +102,22 @@ def test_nothing_is_said_by_a_calendar_that_nobody_knows(country: str, zone: str
     assert decision.notices == ()
     told = explain(late, case(late), decision).reasons
     assert [(reason.code, reason.facts["what"]) for reason in told] == [("calendar_unknown", unknown)]
+
+
+def test_a_region_has_its_own_holidays_and_a_company_its_closed_days() -> None:
+    stephen, bridge = date(2024, 12, 26), date(2024, 12, 27)
+    alsace = Calendar("FR", "Europe/Paris", "6AE", frozenset({bridge}))
+    assert PARIS.is_business_day(stephen) and not alsace.is_business_day(stephen)
+    assert not alsace.is_business_day(bridge)
+    assert alsace.moved(date(2024, 12, 25)) == date(2024, 12, 30)
+    assert alsace.opening(stephen, WINDOW).date() == date(2024, 12, 30)
+    assert Calendar("FR", "Europe/Paris", "nowhere").is_business_day(stephen), "a region nobody knows is its country"
+
+
+def test_regions_are_told_by_name_and_school_zones_are_none() -> None:
+    assert regions("FR")["57"] == "Moselle" and regions("FR")["974"] == "La Réunion"
+    assert not any("Zone" in code for code in regions("FR"))
+    assert regions("ZZ") == {} and "BY" in regions("DE")
 
 
 def test_every_country_of_the_union_has_a_calendar() -> None:
