@@ -9,16 +9,15 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.metrics import DEADLINE_ALARMS
 from libs.common.money import Money
-from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
 from libs.common.tables import NOBODY
+from libs.common.turning import turning
 from services.scheduler import insuring, outgoing
 from services.scheduler.commands import Asker, Row
 from services.scheduler.credit import insolvency
@@ -31,8 +30,6 @@ OURSELVES = "scheduler"
 Read = Callable[[AsyncConnection, date, int, tuple[UUID, UUID]], Awaitable[Sequence[Row]]]
 Told = Callable[[Asker, Sequence[Row]], Awaitable[int]]
 
-log = structlog.get_logger(__name__)
-
 
 class Alarms:
     """The loop; safe to run in any number of processes."""
@@ -43,20 +40,12 @@ class Alarms:
 
     async def run(self, pulse: Pulse) -> None:
         """Look every minute until the process stops; troubles of the database are waited out."""
-        failed = 0
-        while not pulse.stopping.is_set():
-            pulse.turn()
-            try:
-                await self.once()
-                failed = 0
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                failed += 1
-                log.warning("alarms.interrupted", error=type(error).__name__)
-                await pulse.rest(backoff(failed))
-                continue
-            await pulse.rest(REST)
+
+        async def turn() -> float:
+            await self.once()
+            return REST
+
+        await turning(pulse, "alarms", turn)
 
     async def once(self) -> int:
         """Raise what is due; how many are new."""

@@ -22,15 +22,17 @@ from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.errors import Refused
 from libs.common.ids import uuid7
-from libs.common.retry import backoff, is_transient
 from libs.common.runtime import Pulse
 from libs.common.seal import SealBroken, unseal
 from libs.common.settings import Settings
+from libs.common.turning import turning
 from libs.common.webhooks import sign
 from services.scheduler.commands import Asker
 from services.scheduler.store import outgoing as store
 
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+TRY_SECONDS = 20.0
+"""A whole try, from the look-up to the head of the answer: well within the claim of a message."""
 TRIES = 12
 """Then it is given up: a day and a half after the first try."""
 FIRST, LONGEST = 5.0, 6 * 3600.0
@@ -103,30 +105,22 @@ class Courier:
         *,
         client: httpx.AsyncClient | None = None,
         look_up: Lookup = lookup,
+        seconds: float = TRY_SECONDS,
     ) -> None:
         self.settings = settings
         self.database = database
         self.clock = clock
         self.client = client or httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
         self.look_up = look_up
+        self.seconds = seconds
 
     async def run(self, pulse: Pulse) -> None:
         """Post until the process stops; troubles of the database are waited out."""
-        failed = 0
-        while not pulse.stopping.is_set():
-            pulse.turn()
-            try:
-                done = await self.once()
-                failed = 0
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                failed += 1
-                log.warning("courier.interrupted", error=type(error).__name__)
-                await pulse.rest(backoff(failed))
-                continue
-            if not done:
-                await pulse.rest(REST)
+
+        async def turn() -> float:
+            return 0.0 if await self.once() else REST
+
+        await turning(pulse, "courier", turn)
         await self.client.aclose()
 
     async def once(self) -> bool:
@@ -150,16 +144,18 @@ class Courier:
         if row["closed"]:
             return None, "door_closed"
         try:
-            url, host = await self._address(row["url"])
-            headers = self._signed(row) | {"host": host}
-            answer = await self.client.post(
-                url, content=row["body"], headers=headers, extensions={"sni_hostname": host.partition(":")[0]}
-            )
+            async with asyncio.timeout(self.seconds):
+                url, host = await self._address(row["url"])
+                headers, named = self._signed(row) | {"host": host}, {"sni_hostname": host.partition(":")[0]}
+                # What a door answers is never read: it may be endless.
+                told = {"content": row["body"], "headers": headers, "extensions": named}
+                async with self.client.stream("POST", url, **told) as answer:
+                    status, good = answer.status_code, answer.is_success
         except (AddressRefused, SealBroken) as error:
             return None, error.code
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             return None, type(error).__name__
-        return answer.status_code, None if answer.is_success else f"HTTP {answer.status_code}"
+        return status, None if good else f"HTTP {status}"
 
     async def _address(self, url: str) -> tuple[httpx.URL, str]:
         """The URL with its host looked up, and that host. Raises AddressRefused."""

@@ -92,7 +92,7 @@ async def tried(  # noqa: PLR0917 - a try in the order of its facts
 async def again(db: AsyncConnection, tenant: UUID, message_id: UUID) -> bool:
     """Try one that was given up again; False when it is not given up."""
     mine = (message.c.tenant_id == tenant, message.c.message_id == message_id, message.c.state == "given_up")
-    facts = {"state": "waiting", "ended_at": None, "tries": message.c.tries, "next_try_at": func.clock_timestamp()}
+    facts = {"state": "waiting", "ended_at": None, "next_try_at": func.clock_timestamp()}
     return (await db.execute(update(message).where(*mine).values(**facts))).rowcount == 1
 
 

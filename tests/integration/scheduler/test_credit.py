@@ -1,5 +1,7 @@
 """Credit control from outside: exposures, limits, blocks told to the ERP, insurers' deadlines, insolvency."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
@@ -137,12 +139,36 @@ async def test_nothing_is_posted_to_an_address_that_this_installation_may_not_re
     assert [(each["status"], each["error"]) for each in told["attempts"]] == [(None, "address_refused")]
 
 
-def courier_to(world: World, settings: Settings, erp: Any, address: str = "127.0.0.1") -> Courier:
+async def test_a_door_that_never_answers_is_left_in_time_and_an_endless_answer_is_not_read(
+    owing: World, doors: httpx.AsyncClient, settings: Settings
+) -> None:
+    await posted(doors, "/v1/credit/endpoints", {"url": "http://erp.test/credit"})
+    body = {"payer_id": str(owing.debtor("A")), "act": "block", "reason": "x"}
+    block = await posted(doors, "/v1/credit/blocks", body)
+    await as_bob(owing, settings, doors, f"/v1/credit/blocks/{block['block_id']}/approve", WHY)
+
+    async def silent(request: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"and so on "
+
+    assert await mine(courier_to(owing, settings, silent, seconds=0.1), doors) == ["waiting"]
+    [told] = (await got(doors, "/v1/credit/messages"))["items"]
+    assert [(each["status"], each["error"]) for each in told["attempts"]] == [(None, "TimeoutError")]
+    await hurried(owing)
+    talks = courier_to(owing, settings, lambda _: httpx.Response(200, content=endless()))
+    assert await mine(talks, doors) == ["delivered"]
+
+
+def courier_to(world: World, settings: Settings, erp: Any, address: str = "127.0.0.1", **how: Any) -> Courier:
     async def look_up(host: str, port: int) -> list[str]:
         return [address]
 
     client = httpx.AsyncClient(transport=httpx.MockTransport(erp))
-    return Courier(settings, world.database, world.clock, client=client, look_up=look_up)
+    return Courier(settings, world.database, world.clock, client=client, look_up=look_up, **how)
 
 
 async def mine(courier: Courier, doors: httpx.AsyncClient) -> list[str]:
