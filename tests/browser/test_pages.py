@@ -37,6 +37,7 @@ PAGES = [
     "/forecast",
     "/figures",
     "/team",
+    "/reports",
     "/portfolio",
     "/calendars",
     "/search?q=maison",

@@ -10,7 +10,7 @@ signing                 signing in and out, language and theme
 copies                  the invoice copies behind the link of a mail
 today, approving        the morning's queue, and approving it
 acting, why             what people do about a customer; why something was said or not
-customers invoices interest balance dso forecast measures payments plans silence handing tieout team
+customers invoices interest balance dso forecast measures payments plans silence handing tieout team reports
                         finding operations
                         the pages of the work
 policies, rehearsing, ladder, templates, calendars, imports, integrations, accounts, journal
@@ -50,6 +50,7 @@ from services.console.pages import (
     policies,
     portfolios,
     rehearsing,
+    reports,
     signing,
     silence,
     team,
@@ -94,6 +95,7 @@ def routers() -> list[APIRouter]:
         matching,
         tieout,
         team,
+        reports,
         portfolios,
         silence,
         finding,

@@ -1,5 +1,6 @@
 """What an address asks for: filters, order, page and day. Every list can be sent to somebody as a link."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from services.console.store.ledger import PAGE, Chosen
 
 MOST = 100
 PROFILES = ("good", "regular", "slow", "strategic", "public_body")
+_TYPED = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})", re.ASCII)
 Words = Annotated[str, Query(max_length=MOST)]
 Number = Annotated[int, Query(ge=1, le=100_000)]
 
@@ -68,10 +70,18 @@ async def narrowed(request: Request, person: SignedIn) -> Chosen:
 Narrowed = Annotated[Chosen, Depends(narrowed)]
 
 
+def read_day(text: str) -> date:
+    """A day as people type it, `23/11/2026`, or as programs do, `2026-11-23`. Raises ValueError."""
+    if typed := _TYPED.fullmatch(text.strip()):
+        number, month, year = map(int, typed.groups())
+        return date(year, month, number)
+    return date.fromisoformat(text.strip())
+
+
 def day_or(text: str, otherwise: date) -> date:
     """The day that an address names, else another."""
     try:
-        return date.fromisoformat(text)
+        return read_day(text)
     except ValueError:
         return otherwise
 

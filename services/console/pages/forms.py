@@ -9,6 +9,7 @@ from starlette.datastructures import FormData
 
 from libs.common.errors import InvalidAmount, Refused
 from libs.common.money import Money, exponent
+from services.console.pages.asking import read_day
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
 _SPACES = re.compile("[\\s\u00a0\u202f']")
@@ -55,7 +56,7 @@ def one_of(form: FormData, name: str, words: Sequence[str]) -> str:
 def day(form: FormData, name: str) -> date:
     """A day. Raises FieldMissing or FieldInvalid."""
     try:
-        return date.fromisoformat(needed(form, name))
+        return read_day(needed(form, name))
     except ValueError:
         raise FieldInvalid("This is no day.", field=name) from None
 

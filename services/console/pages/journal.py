@@ -1,7 +1,7 @@
 """The audit: who did what when, with filters, and whether the chain is whole."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from services.console import audit
 from services.console.audit import Wanted
-from services.console.pages.asking import Words, address
+from services.console.pages.asking import Words, address, read_day
 from services.console.pages.excel import Row, excel_of, headed
 from services.console.pages.guard import PageRoute, may
 from services.console.pages.shell import shown
@@ -39,7 +39,7 @@ def wanted(request: Request) -> Wanted:
 
 def _instant(text: str, days: int = 0) -> datetime | None:
     try:
-        day = date.fromisoformat(text)
+        day = read_day(text)
     except ValueError:
         return None
     return datetime.combine(day + timedelta(days=days), time(), ZoneInfo(ZONE))

@@ -53,7 +53,7 @@ async def key_figures(
         "away": away,
         "refusal": refusal,
         "told": told or {},
-        "step_named": lambda key: _step(t, key),
+        "step_named": lambda key: step_named(t, key),
         "rate": lambda share: None if share is None else round(float(share) * 100),
         "moods": MOODS,
         "reason_of": lambda reason: t(f"balance.why.{reason}") if t.has(f"balance.why.{reason}") else reason,
@@ -72,6 +72,6 @@ async def _told(room: Room, person: Person, first: date, last: date, company: UU
     return dict(zip((*FIGURES, "balance"), found, strict=True))
 
 
-def _step(t: Texts, key: str) -> str:
+def step_named(t: Texts, key: str) -> str:
     known = (f"step.key.{key}", f"step.{key}")
     return next((t(each) for each in known if t.has(each)), key)

@@ -60,6 +60,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
             Page("/figures", "checked", "nav.figures", "payments:read", key="k"),
             Page("/forecast", "coins", "nav.forecast", "payments:read", key="f"),
             Page("/tie-out", "checked", "nav.tieout", "payments:read", key="e"),
+            Page("/reports", "download", "nav.reports", key="v"),
             Page("/team", "users", "nav.team", "audit:read", key="q"),
         ),
     ),

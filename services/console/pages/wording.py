@@ -26,6 +26,7 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     "ReminderUncertain": ("warning", "bad"),
     "ReminderBounced": ("warning", "bad"),
     "ReplyReceived": ("reply", "care"),
+    "ComplaintReceived": ("blocked", "bad"),
     "HoldPlaced": ("holds", "care"),
     "HoldLifted": ("play", ""),
     "PromiseMade": ("promises", "care"),

@@ -6,6 +6,7 @@ import pytest
 
 from libs.common.money import Money
 from services.console.pages import formats
+from services.console.pages.asking import read_day
 
 N = "\u00a0"
 
@@ -82,3 +83,14 @@ def test_a_credit_balance_has_no_shares() -> None:
 def test_a_share_of_nothing_is_a_dash() -> None:
     assert formats.percent(1, 0, "fr") == "–"
     assert formats.percent(198, 1000, "fr") == f"19,8{N}%"
+
+
+@pytest.mark.parametrize("typed", ["23/11/2026", "23.11.2026", " 23-11-2026 ", "2026-11-23"])
+def test_a_day_is_read_as_people_of_the_page_type_it(typed: str) -> None:
+    assert read_day(typed) == date(2026, 11, 23)
+
+
+@pytest.mark.parametrize("typed", ["11/23/2026", "31/02/2026", "23/11/26", "", "tomorrow"])
+def test_what_is_no_day_is_none(typed: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_day(typed)

@@ -3,7 +3,22 @@
 // A choice in a filter shows its result at once.
 addEventListener("change", (event) => {
   const form = event.target.closest("form[data-sends]");
-  if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
+  if (event.target.matches(".day > [type=date]")) {
+    const typed = event.target.parentElement.querySelector("input");
+    typed.value = event.target.value.split("-").reverse().join("/");
+    typed.dispatchEvent(new Event("change", { bubbles: true }));
+  } else if (form && event.target.matches("select, .day > input")) form.requestSubmit();
+});
+
+// The browser's own calendar opens beside a day that is typed.
+addEventListener("click", (event) => {
+  const day = event.target.closest("[data-calendar]")?.parentElement;
+  if (!day) return;
+  event.preventDefault();
+  const [typed, calendar] = day.querySelectorAll("input");
+  const [number, month, year] = typed.value.split(/\D/);
+  calendar.value = year?.length === 4 ? `${year}-${month.padStart(2, "0")}-${number.padStart(2, "0")}` : "";
+  calendar.showPicker();
 });
 
 // "/" goes to the search; single letters press the button that names them, unless somebody is typing.
