@@ -1,5 +1,6 @@
 """Role × route, generated from the routes themselves; portfolios and their substitutes; sales owners see their own."""
 
+import re
 from datetime import timedelta
 from uuid import UUID
 
@@ -40,9 +41,7 @@ def page_routes() -> list[tuple[str, str, set[str]]]:
 def filled(path: str) -> str:
     """A path with ids of nothing in it."""
     words = {"service": "scheduler", "act": "replay", "kind": "x", "language": "fr", "key": "friendly"}
-    parts = [part.strip("{}").partition(":")[0] if part.startswith("{") else None for part in path.split("/")]
-    told = [words.get(name, str(uuid7())) if name else part for name, part in zip(parts, path.split("/"), strict=True)]
-    return "/".join(told)
+    return re.sub(r"\{(\w+)(?::\w+)?\}", lambda part: words.get(part[1], str(uuid7())), path)
 
 
 def test_every_page_is_guarded_by_a_scope() -> None:
