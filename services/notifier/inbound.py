@@ -1,7 +1,8 @@
-"""What comes back by mail, read: a bounce (RFC 3464), an automatic answer (RFC 3834), or a person.
+"""What comes back by mail, read: a bounce (RFC 3464), a complaint (RFC 5965), an automatic answer (RFC 3834), a person.
 
 Pure. Nothing is concluded from the words of a reply: whoever wrote it, a person reads it. The delivery it belongs to
-is found by our signed token in the address, else by our Message-ID in References, else in the returned headers.
+is found by our signed token in the address, else by our Message-ID in References, else in the returned headers. A
+report that says something else than "unwanted" (not spam, a failed signature) is an automatic answer.
 """
 
 import re
@@ -29,12 +30,16 @@ _AWAY = re.compile(
 )
 _DAEMONS = ("mailer-daemon", "postmaster")
 
-Kind = Literal["bounce", "delayed", "auto_reply", "reply"]
+COMPLAINTS = frozenset({"abuse", "fraud", "virus", "other"})
+"""Feedback types by which a reader, or a mailbox provider for one, says that a mail is unwanted."""
+
+Kind = Literal["bounce", "delayed", "auto_reply", "reply", "complaint"]
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One inbound message. `delivery_ids` are those it may belong to, the surest first; `status` is RFC 3463's."""
+    """One inbound message. `delivery_ids` are those it may belong to, the surest first; `status` is RFC 3463's, or what
+    a complaint is about."""
 
     kind: Kind
     message_id: str
@@ -101,7 +106,24 @@ def _reports(parsed: EmailMessage) -> list[Message]:
     return groups
 
 
+def _feedback(parsed: EmailMessage) -> Message | None:
+    """The fields of a feedback report (ARF); None in other messages. What a message returns is not looked into."""
+    payload = parsed.get_payload()
+    if parsed.get_content_type() != "multipart/report" or not isinstance(payload, list):
+        return None
+    for part in payload:
+        if isinstance(part, Message) and part.get_content_type() == "message/feedback-report":
+            fields = part.get_payload()
+            return fields[0] if isinstance(fields, list) and fields and isinstance(fields[0], Message) else None
+    return None
+
+
 def _kind(parsed: EmailMessage, headers: dict[str, str], reports: list[Message]) -> tuple[Kind, str, str]:
+    feedback = _feedback(parsed)
+    if feedback is not None:
+        about = _plain(feedback.get("Feedback-Type", "")).strip().lower()[:40]
+        recipient = parseaddr(_plain(feedback.get("Original-Rcpt-To", "")))[1].lower()[:254]
+        return ("complaint" if about in COMPLAINTS else "auto_reply"), about, recipient
     if reports:
         group = next((each for each in reports if str(each["Action"]).strip().lower() == "failed"), reports[0])
         status = _STATUS.search(str(group.get("Status", "")))
@@ -129,11 +151,11 @@ def _automatic(parsed: EmailMessage, headers: dict[str, str]) -> bool:
 
 def _deliveries(parsed: EmailMessage, headers: dict[str, str], tokens: Tokens) -> Iterator[UUID]:
     addressed = [headers.get(name, "") for name in ("to", "delivered-to", "x-original-to", "cc", "x-envelope-to")]
-    for _, address in getaddresses(addressed):
-        for token in _TOKEN.findall(address.lower()):
-            found = tokens.read(token)
-            if found is not None:
-                yield found
+    feedback = _feedback(parsed)
+    told = [] if feedback is None else [_plain(feedback.get("Original-Mail-From", ""))]
+    for address in (*(address for _, address in getaddresses(addressed)), *told):
+        read = (tokens.read(token) for token in _TOKEN.findall(address.lower()))
+        yield from (found for found in read if found is not None)
     for name in ("in-reply-to", "references"):
         yield from (UUID(each) for each in reversed(_IDS.findall(headers.get(name, "").lower())))
     for part in parsed.walk():

@@ -1,7 +1,8 @@
-"""Mail that came back, and what follows from it: a bounce, a person's reply, or nothing.
+"""Mail that came back, and what follows from it: a bounce, a complaint, a person's reply, or nothing.
 
-A bounce never counts as delivered. A person's reply stops what has not left in its case and opens a task; an automatic
-answer does nothing. The same bytes twice are taken once.
+A bounce never counts as delivered. Nobody writes again to an address that does not exist or whose reader complained. A
+person's reply stops what has not left in its case and opens a task; an automatic answer does nothing. The same bytes
+twice are taken once.
 """
 
 import hashlib
@@ -60,6 +61,8 @@ async def take(db: AsyncConnection, tenant: UUID, raw: bytes, told: Mail, *, now
     scope = None
     if about is not None and told.kind == "bounce":
         await _bounced(db, attempt, about, told, now=now, today=today)
+    elif about is not None and told.kind == "complaint":
+        scope = await _complained(db, attempt, about, told, message_id, now=now, today=today)
     elif about is not None and told.kind == "reply":
         scope = await _replied(db, about, told, message_id, now=now, today=today)
     return Taken(message_id, told.kind, about.notice_id if about else None, new=True, scope=scope)
@@ -80,17 +83,10 @@ async def _belongs(db: AsyncConnection, tenant: UUID, told: Mail) -> tuple[Any |
 async def _bounced(db: AsyncConnection, attempt: Any, about: Any, told: Mail, *, now: datetime, today: date) -> None:
     if attempt.bounce_status is not None or attempt.state not in ("sent", "uncertain"):
         return
-    tenant, key = attempt.tenant_id, {(attempt.tenant_id, attempt.notice_id)}
-    # What came back had been taken: a bounce ends the doubt.
-    sent_at = attempt.sent_at or now
-    await deliveries.change(
-        db, tenant, attempt.delivery_id, state="sent", sent_at=sent_at, bounce_status=told.status, raw=None
-    )
-    await superseding.conclude(db, key, now)
+    key = {(attempt.tenant_id, attempt.notice_id)}
+    await _arrived(db, attempt, now, bounce_status=told.status)
     if told.permanent and told.recipient in ("", attempt.recipient):
-        row = {"tenant_id": tenant, "address": attempt.recipient, "reason": told.status, "author": "bounce"}
-        await mail.suppress(db, row | {"added_at": now})
-        await tasking.open_contact_task(db, about, why=f"{attempt.recipient} {told.status}", at=now, due_on=today)
+        await _given_up(db, attempt, about, told.status, "bounce", now=now, today=today)
     reached = [
         each
         for each in await deliveries.of_notices(db, key)
@@ -98,8 +94,34 @@ async def _bounced(db: AsyncConnection, attempt: Any, about: Any, told: Mail, *,
     ]
     if not reached:
         lines = (await notices.lines(db, key))[about.notice_id]
-        changed = await notices.change(db, tenant, about.notice_id)
+        changed = await notices.change(db, attempt.tenant_id, about.notice_id)
         await outbox.record(db, said.bounced(changed, lines, now, attempt, told.status))
+
+
+async def _arrived(db: AsyncConnection, attempt: Any, now: datetime, **told: Any) -> None:
+    """What came back, or was complained of, had been taken by the mail server: that ends the doubt."""
+    facts = {"state": "sent", "sent_at": attempt.sent_at or now, "raw": None} | told
+    await deliveries.change(db, attempt.tenant_id, attempt.delivery_id, **facts)
+    await superseding.conclude(db, {(attempt.tenant_id, attempt.notice_id)}, now)
+
+
+async def _given_up(
+    db: AsyncConnection, attempt: Any, about: Any, why: str, author: str, *, now: datetime, today: date
+) -> None:
+    row = {"tenant_id": attempt.tenant_id, "address": attempt.recipient, "reason": why, "author": author}
+    await mail.suppress(db, row | {"added_at": now})
+    await tasking.open_contact_task(db, about, why=f"{attempt.recipient} {why}", at=now, due_on=today)
+
+
+async def _complained(
+    db: AsyncConnection, attempt: Any, about: Any, told: Mail, message_id: UUID, *, now: datetime, today: date
+) -> Scope:
+    """It was delivered, so it counts; the address is written to no more, whichever payer it belongs to."""
+    if attempt.state == "uncertain":
+        await _arrived(db, attempt, now)
+    await _given_up(db, attempt, about, f"complaint: {told.status}", "feedback loop", now=now, today=today)
+    await outbox.record(db, said.complained(about, message_id, now, attempt, told.status))
+    return Scope(attempt.tenant_id)
 
 
 async def _replied(

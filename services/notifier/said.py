@@ -6,6 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from libs.common.events.deliveries import (
+    ComplaintReceived,
     Covered,
     ReminderBounced,
     ReminderFailed,
@@ -110,6 +111,22 @@ def replied(notice: Any, message_id: UUID, at: datetime) -> Event:
         payer_id=notice.payer_id,
         message_id=message_id,
         notice_id=notice.notice_id,
+    )
+    return _event(notice, told, at)
+
+
+def complained(notice: Any, message_id: UUID, at: datetime, delivery: Any, feedback: str) -> Event:
+    told = ComplaintReceived(
+        tenant_id=notice.tenant_id,
+        version=1,
+        entity_id=notice.entity_id,
+        case_id=notice.case_id,
+        payer_id=notice.payer_id,
+        message_id=message_id,
+        notice_id=notice.notice_id,
+        delivery_id=delivery.delivery_id,
+        contact_id=delivery.contact_id,
+        feedback=feedback,
     )
     return _event(notice, told, at)
 

@@ -107,6 +107,30 @@ class ReplyReceived(Body):
         return f"{self.tenant_id}:{self.payer_id}"
 
 
+class ComplaintReceived(Body):
+    """The reader of a notice marked it as unwanted: nobody writes to that address again."""
+
+    topic: ClassVar[str] = "relance.deliveries"
+
+    entity_id: UUID
+    case_id: UUID
+    payer_id: UUID
+    message_id: UUID
+    notice_id: UUID
+    delivery_id: UUID
+    contact_id: UUID | None = None
+    feedback: str
+    """RFC 5965 feedback type: abuse, fraud, virus or other."""
+
+    @property
+    def subject(self) -> UUID:
+        return self.message_id
+
+    @property
+    def key(self) -> str:
+        return f"{self.tenant_id}:{self.payer_id}"
+
+
 class TaskBody(Body):
     """About a call, a reply to read or another thing a person does."""
 

@@ -1,11 +1,13 @@
-"""Mail that comes back: a bounce un-counts, a person's reply stops the case, an automatic answer does nothing."""
+"""Mail that comes back: a bounce un-counts, a complaint ends e-mail to its address, a person's reply stops the case."""
+
+from datetime import timedelta
 
 import pytest
 
 from tests.integration.notifier.office import office
 from tests.integration.notifier.test_superseding import proposed
 from tests.support import eventually
-from tests.unit.notifier.test_inbound import DELIVERY, bounce, letter
+from tests.unit.notifier.test_inbound import DELIVERY, bounce, complaint, letter
 
 pytestmark = pytest.mark.usefixtures("postgres")
 
@@ -73,6 +75,69 @@ async def test_a_bounce_of_one_of_two_recipients_leaves_the_notice_delivered(set
 
 async def _all_sent(it):
     return len((await it.get("/v1/deliveries?state=sent"))["deliveries"]) == 2
+
+
+async def test_a_complaint_ends_mail_to_its_address_and_what_was_said_still_counts(settings):
+    async with office(settings) as it:
+        other = f"direction@{it.address().partition('@')[2]}"
+        await it.hear(it.debtor(version=2, emails=[it.address(), other]))
+        await it.hear(it.due())
+        await eventually(lambda: _all_sent(it))
+        [arrival] = it.sink.to(other)
+        raw = complaint(mail_from=arrival.sender)
+        answer = await post(it, raw)
+        assert (answer["kind"], answer["result"]) == ("complaint", "created")
+        assert (await post(it, raw))["result"] == "unchanged"
+        [told] = await it.said("ComplaintReceived")
+        assert (str(told.delivery_id), told.feedback) == (arrival.delivery_id, "abuse")
+        [silent] = (await it.get("/v1/suppressions"))["suppressions"]
+        assert (silent["address"], silent["reason"], silent["author"]) == (other, "complaint: abuse", "feedback loop")
+        assert [each.kind for each in await it.said("TaskOpened")] == ["contact"]
+        assert await it.said("ReminderBounced") == []
+        it.clock.at += timedelta(days=2)
+        await it.hear(it.due(it.line(2, tone=3), window_ends_at=it.clock.now() + timedelta(hours=9)))
+        await it.until("ReminderSent", count=2)
+        assert len(it.sink.to(other)) == 1 and len(it.sink.to(it.address())) == 2
+
+
+async def test_a_complaint_stops_a_mail_to_the_same_address_that_waits(settings):
+    async with office(settings) as it:
+        _, arrival = await sent_one(it)
+        pulse = it.app.pulses.pop("dispatch")
+        pulse.stopping.set()
+        pulse.nudge()
+        await it.tasks.pop("dispatch")
+        it.clock.at += timedelta(days=2)
+        await it.hear(it.due(it.line(2, tone=3), window_ends_at=it.clock.now() + timedelta(hours=9)))
+        await eventually(lambda: _ready(it))
+        await post(it, complaint(mail_from=arrival.sender))
+        it.run("dispatch")
+        assert (await it.until("ReminderStopped"))[0].reason == "suppressed"
+        assert len(it.sink.taken) == 1
+
+
+async def _ready(it):
+    return (await it.get("/v1/deliveries?state=ready"))["deliveries"]
+
+
+async def test_a_complaint_ends_the_doubt_about_an_uncertain_mail(settings):
+    async with office(settings, final_seconds=0.2) as it:
+        it.sink.fail("cut_after_dot_taken")
+        await it.hear(it.due())
+        await it.until("ReminderUncertain")
+        await post(it, complaint(mail_from=it.sink.taken[0].sender))
+        assert [name for name in await it.names() if name.startswith("Reminder")] == [
+            "ReminderUncertain",
+            "ReminderSent",
+        ]
+
+
+async def test_a_complaint_about_nothing_of_ours_is_kept_and_silences_nobody(settings):
+    async with office(settings) as it:
+        await sent_one(it)
+        assert (await post(it, complaint(mail_from="news@elsewhere.fr", returned=False)))["notice_id"] is None
+        assert (await it.get("/v1/inbound?matched=false"))["messages"][0]["kind"] == "complaint"
+        assert (await it.get("/v1/suppressions"))["suppressions"] == []
 
 
 async def test_a_persons_reply_stops_what_waits_in_the_case_and_opens_a_task(settings):

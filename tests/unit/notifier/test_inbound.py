@@ -27,6 +27,19 @@ def bounce(action="failed", status="5.1.1", to=PATH, returned=True):
     ).encode()
 
 
+def complaint(about="abuse", to="fbl@verrerie-leman.fr", mail_from=PATH, returned=True, original="message/rfc822"):
+    shown = (f"Message-ID: <{DELIVERY}@verrerie-leman.fr>\r\n" if returned else "") + "Subject: Rappel\r\n\r\n"
+    sender = f"Original-Mail-From: <{mail_from}>\r\n" if mail_from else ""
+    return (
+        f"From: <fbl@beau-rivage.fr>\r\nTo: {to}\r\nSubject: FW: Rappel\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nThis is an abuse report.\r\n"
+        f"--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: {about}\r\nUser-Agent: FBL/1.0\r\n"
+        f"Version: 1\r\n{sender}Original-Rcpt-To: <Fournisseurs@beau-rivage.fr>\r\n\r\n"
+        f"--b\r\nContent-Type: {original}\r\n\r\n{shown}\r\n--b--\r\n"
+    ).encode()
+
+
 def letter(subject="Re: Rappel", extra="", body="Nous payons vendredi."):
     return (
         f"From: Jean <jean@beau-rivage.fr>\r\nTo: compta@verrerie-leman.fr\r\nSubject: {subject}\r\n"
@@ -82,6 +95,32 @@ def test_an_automatic_answer_is_not_an_answer(subject, extra):
 @pytest.mark.parametrize("subject", ["Re: Rappel", "Absolument pas d'accord", "Votre absence de réponse"])
 def test_words_that_only_look_like_an_automatic_answer_are_a_persons(subject):
     assert inbound.read(letter(subject, "Auto-Submitted: no\r\n"), TOKENS).kind == "reply"
+
+
+@pytest.mark.parametrize("about", ["abuse", "Fraud", "virus", "other"])
+def test_a_feedback_report_is_a_complaint_about_the_delivery_whose_return_path_it_tells(about):
+    mail = inbound.read(complaint(about, returned=False), TOKENS)
+    assert (mail.kind, mail.status, mail.permanent) == ("complaint", about.lower(), False)
+    assert mail.delivery_ids == (DELIVERY,) and mail.recipient == "fournisseurs@beau-rivage.fr"
+
+
+@pytest.mark.parametrize("original", ["message/rfc822", "text/rfc822-headers"])
+def test_a_complaint_that_hides_the_return_path_is_found_by_the_returned_message(original):
+    assert inbound.read(complaint(mail_from="", original=original), TOKENS).delivery_ids == (DELIVERY,)
+    forged = Tokens(b"thief").return_path(DELIVERY, "verrerie-leman.fr")
+    assert inbound.read(complaint(mail_from=forged, returned=False), TOKENS).delivery_ids == ()
+
+
+@pytest.mark.parametrize("about", ["not-spam", "auth-failure", "dmarc", ""])
+def test_a_report_about_something_else_is_no_complaint(about):
+    assert inbound.read(complaint(about), TOKENS).kind == "auto_reply"
+
+
+def test_a_person_who_forwards_a_report_complains_of_nothing():
+    report = complaint().decode().partition("\r\n\r\n")
+    head = "From: Jean <jean@beau-rivage.fr>\r\nSubject: Fwd: FW: Rappel\r\nMIME-Version: 1.0\r\n"
+    forwarded = f'{head}Content-Type: multipart/mixed; boundary="b"\r\n\r\n{report[2]}'
+    assert inbound.read(forwarded.encode(), TOKENS).kind == "reply"
 
 
 def test_a_forged_token_leads_nowhere():
