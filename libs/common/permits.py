@@ -10,8 +10,9 @@ when the row was written, which is later: the owner's row outlives every use of 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -108,6 +109,8 @@ class Answer(BaseModel):
     delivery_id: UUID
     answer: Literal["yes", "no", "again"]
     reason: str | None = None
+    opens_at: datetime | None = None
+    """With "again": the business instant before which asking is in vain; None if any moment may change it."""
 
 
 class PermitAnswers(BaseModel):
@@ -143,8 +146,8 @@ def no(ask: Ask, reason: str) -> Answer:
     return Answer(delivery_id=ask.delivery_id, answer="no", reason=reason)
 
 
-def again(ask: Ask, reason: str) -> Answer:
-    return Answer(delivery_id=ask.delivery_id, answer="again", reason=reason)
+def again(ask: Ask, reason: str, opens_at: datetime | None = None) -> Answer:
+    return Answer(delivery_id=ask.delivery_id, answer="again", reason=reason, opens_at=opens_at)
 
 
 # The owner's side
@@ -314,6 +317,8 @@ class Permit:
     """On CLOCK_BOOTTIME."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Service → reason code, for the answers that were not yes."""
+    opens_at: datetime | None = None
+    """The business instant before which asking again is in vain, if one is known."""
 
     def live(self) -> bool:
         return self.answer == "yes" and boottime() < self.until - WRITING_SECONDS
@@ -342,7 +347,12 @@ def _together(delivery: UUID, said: Mapping[str, Mapping[UUID, Answer]], until: 
     reasons = {service: found.reason or found.answer for service, found in answers.items() if found.answer != "yes"}
     kinds = {found.answer for found in answers.values()}
     answer: Literal["yes", "no", "again"] = "no" if "no" in kinds else "again" if "again" in kinds else "yes"
-    return Permit(delivery, answer, until, reasons)
+    return Permit(delivery, answer, until, reasons, opening(answers.values()))
+
+
+def opening(answers: Iterable[Answer]) -> datetime | None:
+    """The latest of the instants before which asking again is in vain."""
+    return max((found.opens_at for found in answers if found.opens_at is not None), default=None)
 
 
 async def release_permits(peers: Peers, tenant: UUID, deliveries: Sequence[UUID]) -> None:

@@ -50,6 +50,11 @@ class Pulse:
         self.resting = False
         self._nudged = asyncio.Event()
 
+    @property
+    def quiet(self) -> bool:
+        """Whether the loop rests and nobody has told it of work."""
+        return self.resting and not self._nudged.is_set()
+
     def turn(self) -> None:
         """Say that the loop goes on; at least once in 60 s, also while it retries."""
         self.turns += 1

@@ -1,8 +1,9 @@
 """What a process has left to do, and a way to wake it: for `relance status`, operations, the demo and tests.
 
 The two routes are internal. `rests` counts how often a loop found nothing more to do: one that rested when it was
-nudged has made a whole pass when it rests again, one that was at work when it has rested twice. A consumer does not
-rest: its lag tells.
+nudged has made a whole pass when it rests again, one that was at work when it has rested twice. A loop that leaves
+work for another one of its process nudges it, so that a process where all rest and none is nudged has nothing left
+but what it holds and what the broker has not confirmed. A consumer does not rest: its lag tells.
 """
 
 import asyncio
@@ -63,17 +64,25 @@ def _router(app: App, loops: Database) -> APIRouter:
 
     @routes.post("/rest")
     async def rest(caller: ours) -> WorkLeft:
-        """Wake every loop until each has made a whole pass, 5 s at most, and tell what is left then."""
-        await _passes([pulse for name, pulse in app.pulses.items() if name != CONSUMER])
-        return await _left(app, loops)
+        """Wake every loop until each has made a whole pass, holds nothing and is heard, and tell what is left; or
+        what is left after 5 s."""
+        end = time.monotonic() + WITHIN
+        await _passes([pulse for name, pulse in app.pulses.items() if name != CONSUMER], end)
+        while True:
+            left = await _left(app, loops)
+            if not left.outbox or time.monotonic() > end:
+                return left
+            await asyncio.sleep(STEP)
 
     return routes
 
 
-async def _passes(pulses: Sequence[Pulse]) -> None:
+async def _passes(pulses: Sequence[Pulse], end: float) -> None:
     goals = [(pulse, pulse.rests + (1 if pulse.resting else 2)) for pulse in pulses]
-    end = time.monotonic() + WITHIN
-    while (late := [pulse for pulse, goal in goals if pulse.rests < goal]) and time.monotonic() < end:
+    while time.monotonic() < end:
+        late = [pulse for pulse, goal in goals if pulse.rests < goal]
+        if not late and all(pulse.quiet and not pulse.held for pulse in pulses):
+            return
         for pulse in late:
             if pulse.resting:
                 pulse.nudge()

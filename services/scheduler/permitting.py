@@ -2,7 +2,8 @@
 
 no     a release is not the current one; something over it is paused, also in part, since it was released; the tenant
        is stopped, the entity in shadow; another notice of the party is on its way or within the gap
-again  the window is closed, or the entity has said enough on one of its first days: it leaves when it may
+again  the window is closed, or the entity has said enough on one of its first days: it leaves when it may, and the
+       answer tells when the window opens next
 The gap is reserved on the party's locked row, so that of two notices that ask at once only one gets its yes.
 """
 
@@ -15,10 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.clock import Clock
 from libs.common.permits import Answer, Ask, AskedItem, again, no, yes
+from services.scheduler.calendar import Hours
 from services.scheduler.case import Case, Item
 from services.scheduler.gathering import gather
 from services.scheduler.judging import Day, day_of, silence_kept, standing
-from services.scheduler.policy import GAPPED
+from services.scheduler.policy import GAPPED, Policy
 from services.scheduler.situation import Situation
 from services.scheduler.store import cases, evidence, facts, sweeping
 from services.scheduler.store.policies import Policies
@@ -54,9 +56,9 @@ class Looking:
         leaving = await Leaving.of(db, situations.values(), now)
         answers = []
         for ask in asks:
-            reason = _refusal(ask, situations.get(ask.payer_id), released, gap, now)
-            reason = reason or await leaving.refusal(tenant, ask)
-            answers.append(yes(ask) if reason is None else (again if reason in PASSES else no)(ask, reason))
+            situation = situations.get(ask.payer_id)
+            reason = _refusal(ask, situation, released, gap, now) or await leaving.refusal(tenant, ask)
+            answers.append(_answer(ask, reason, situation, released, now))
         await sweeping.reserve(db, [{"tenant_id": tenant, **row} for row in gap.taken.values()])
         return answers
 
@@ -111,10 +113,26 @@ def _refusal(
         reason = _of_item(ask.kind, asked, known.get(asked.item_id), row, since, day)
         if reason is not None:
             return reason
-    step = policy.step(next((row["step_key"] for row in rows if row is not None), ""))
-    if situation.calendar.closing(now, policy.window if step is None else policy.window_of(step)) is None:
+    if situation.calendar.closing(now, _window(policy, rows)) is None:
         return "window_closed"
     return gap.refusal(ask, day)
+
+
+def _answer(
+    ask: Ask, reason: str | None, situation: Situation | None, released: Mapping[Any, Mapping[str, Any]], now: datetime
+) -> Answer:
+    if reason is None:
+        return yes(ask)
+    if reason not in PASSES or situation is None or situation.version is None:
+        return no(ask, reason)
+    rows = [released.get((situation.case.tenant_id, item.occurrence_id)) for item in ask.items]
+    return again(ask, reason, situation.calendar.next_opening(now, _window(situation.version.policy, rows)))
+
+
+def _window(policy: Policy, rows: Sequence[Mapping[str, Any] | None]) -> Hours:
+    """The hours of the step that a notice comes from, or of its whole policy."""
+    step = policy.step(next((row["step_key"] for row in rows if row is not None), ""))
+    return policy.window if step is None else policy.window_of(step)
 
 
 def _of_case(ask: Ask, case: Case) -> str | None:

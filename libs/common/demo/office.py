@@ -16,7 +16,6 @@ from libs.common.errors import RelanceError
 from libs.common.settings import PORTS, Settings
 from libs.common.webhooks import sign
 
-QUIET_ROUNDS = 2
 STEP = 0.02
 """Seconds between looks at services that are still busy: looking costs them as much as working."""
 
@@ -157,17 +156,14 @@ class Office:
     async def settled(self, timeout: float = 30) -> None:  # noqa: ASYNC109 - a deadline, not a cancellation
         """Return when all that was recorded is handled and nothing comes of it any more.
 
-        Quiet means: no outbox, no lag, nothing in hand, and not one new record while every loop made a whole pass,
-        twice over; so what one loop leaves for the next is seen. Raises TimeoutError with what is left.
+        Quiet means: no outbox, no lag, nothing in hand, and not one new record while every loop made a whole pass.
+        Raises TimeoutError with what is left.
         """
         end = time.monotonic() + timeout
-        quiet = 0
-        while quiet < QUIET_ROUNDS:
+        while not await self._quiet():
             if time.monotonic() > end:
                 raise TimeoutError(f"Not settled in {timeout} s: {await self.work()}")
-            quiet = quiet + 1 if await self._quiet() else 0
-            if not quiet:
-                await asyncio.sleep(STEP)
+            await asyncio.sleep(STEP)
 
     async def _quiet(self) -> bool:
         """Whether nothing came of a whole pass. The loops are only woken when all that was said has been heard."""

@@ -101,8 +101,11 @@ class Asker:
         for reason, true in against.items():
             if true:
                 return permits.no(ask, reason)
-        waits = {"tenant_stopped": row.stopped, "contact_day": row.recent, "volume": full and row.approved_by is None}
-        return next((permits.again(ask, reason) for reason, true in waits.items() if true), permits.yes(ask))
+        if row.stopped:
+            return permits.again(ask, "tenant_stopped")
+        if row.last_said is not None:
+            return permits.again(ask, "contact_day", row.last_said + BETWEEN)
+        return permits.again(ask, "volume") if full and row.approved_by is None else permits.yes(ask)
 
 
 _KNOWN = text("""
@@ -112,10 +115,10 @@ _KNOWN = text("""
                     where s.tenant_id = d.tenant_id and s.address = d.recipient) as suppressed,
            exists (select 1 from inbound_message m where m.tenant_id = d.tenant_id and m.case_id = n.case_id
                       and m.kind = 'reply' and m.read_at is null) as unread,
-           d.kind = any(cast(:kinds as text[])) and exists (
-               select 1 from delivery o where o.tenant_id = d.tenant_id and o.recipient = d.recipient
-                  and o.state in ('on_wire', 'sent', 'uncertain') and o.kind = any(cast(:kinds as text[]))
-                  and o.sent_at >= :since and o.notice_id <> d.notice_id) as recent
+           (select max(o.sent_at) from delivery o
+             where d.kind = any(cast(:kinds as text[])) and o.tenant_id = d.tenant_id and o.recipient = d.recipient
+               and o.state in ('on_wire', 'sent', 'uncertain') and o.kind = any(cast(:kinds as text[]))
+               and o.sent_at >= :since and o.notice_id <> d.notice_id) as last_said
       from unnest(cast(:ids as uuid[])) as asked (delivery_id)
       join delivery d on d.tenant_id = :tenant and d.delivery_id = asked.delivery_id
       join notice n on n.tenant_id = d.tenant_id and n.notice_id = d.notice_id
@@ -130,4 +133,5 @@ def _with(permit: Permit, ours: Answer) -> Permit:
         return permit
     answer = "no" if "no" in (permit.answer, ours.answer) else "again"
     reasons = {"notifier": ours.reason or ours.answer, **permit.reasons}
-    return replace(permit, answer=answer, reasons=reasons)  # type: ignore[arg-type]
+    opens = max((one for one in (permit.opens_at, ours.opens_at) if one is not None), default=None)
+    return replace(permit, answer=answer, reasons=reasons, opens_at=opens)  # type: ignore[arg-type]

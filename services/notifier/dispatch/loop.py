@@ -7,9 +7,11 @@ cannot be frozen or sent stops no other: before DATA it waits an hour, after it 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.aside import ASIDE_FOR
 from libs.common.db import Database
@@ -119,7 +121,7 @@ class Dispatcher:
             self._pulse.held = len(self.in_hand)
             return False
         async with self.database.transaction() as db:
-            self._pulse.held = await deliveries.soon(db)
+            self._pulse.held = await deliveries.soon(db, self.clock.now())
         return False
 
     async def feed(self) -> bool:
@@ -128,7 +130,7 @@ class Dispatcher:
         if room < len(self.lanes) // 2 or not room:
             return False
         async with self.database.transaction() as db:
-            claims = await deliveries.claim(db, room)
+            claims = await deliveries.claim(db, room, self.clock.now())
         if not claims:
             return False
         jobs: list[Job] = []
@@ -175,7 +177,7 @@ class Dispatcher:
             if permit.answer == "no" and await superseding.follow_facts(db, key, now):
                 return
             if not final:
-                await deliveries.let_go(db, [job.claim], AGAIN_WAITS[min(job.claim.asks, 5)], asks=1)
+                await _ask_later(db, job.claim, permit.opens_at, now)
             elif reason == "suppressed" or not await superseding.stop(db, key, now, reason):
                 mine = {(job.claim.tenant_id, job.claim.delivery_id)}
                 await deliveries.stop_these(db, mine, reason)
@@ -251,3 +253,11 @@ class Dispatcher:
         await asyncio.gather(*running, return_exceptions=True)
         for lane in self.lanes:
             await lane.wire.close()
+
+
+async def _ask_later(db: AsyncConnection, claim: Claim, opens_at: datetime | None, now: datetime) -> None:
+    """Soon if any moment may bring the permit, later each time; never before an instant that it cannot come before."""
+    seconds = AGAIN_WAITS[min(claim.asks, len(AGAIN_WAITS) - 1)]
+    if opens_at is not None:
+        seconds = max(seconds, (opens_at - now).total_seconds())
+    await deliveries.let_go(db, [claim], seconds, asks=1, opens_at=opens_at)

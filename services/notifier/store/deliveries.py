@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Update, and_, bindparam, func, insert, select, text, update
+from sqlalchemy import CTE, Column, Update, and_, bindparam, func, insert, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -108,41 +108,56 @@ async def free(db: AsyncConnection, asked: Collection[Pair]) -> None:
         await db.execute(change, parameters(asked))
 
 
-_claiming = (
-    select(delivery.c.tenant_id, delivery.c.delivery_id)
-    .join(directory_tenant, directory_tenant.c.tenant_id == delivery.c.tenant_id)
-    .where(
-        delivery.c.state == "ready",
-        delivery.c.next_try_at <= func.clock_timestamp(),
-        func.coalesce(delivery.c.claimed_until, text("'-infinity'")) < func.clock_timestamp(),
-        ~directory_tenant.c.stopped,
+_OPENED = delivery.c.opens_at <= bindparam("now")
+
+
+def _free(when: ColumnElement[bool], first: Column[Any]) -> CTE:
+    free = (
+        select(delivery.c.tenant_id, delivery.c.delivery_id)
+        .join(directory_tenant, directory_tenant.c.tenant_id == delivery.c.tenant_id)
+        .where(
+            delivery.c.state == "ready",
+            when,
+            func.coalesce(delivery.c.claimed_until, text("'-infinity'")) < func.clock_timestamp(),
+            ~directory_tenant.c.stopped,
+        )
+        .order_by(first)
+        .limit(bindparam("most"))
+        .with_for_update(of=delivery, skip_locked=True)
     )
-    .order_by(delivery.c.next_try_at)
-    .limit(bindparam("most"))
-    .with_for_update(of=delivery, skip_locked=True)
-    .cte("claiming")
-)
-_claimed = (
-    update(delivery)
-    .where(delivery.c.tenant_id == _claiming.c.tenant_id, delivery.c.delivery_id == _claiming.c.delivery_id)
-    .values(fence=delivery.c.fence + 1, claimed_until=func.clock_timestamp() + _CLAIM)
-    .returning(*(delivery.c[name] for name in Claim.__slots__))
-)
+    return free.cte(f"by_{first.name}")
 
 
-async def claim(db: AsyncConnection, most: int) -> list[Claim]:
-    """Take up to so many deliveries that may go now, for 60 s of the database's clock, under a new fence."""
-    return [Claim(*row) for row in await db.execute(_claimed, {"most": most})]
+@cache
+def _claimed() -> Any:
+    due = _free(delivery.c.next_try_at <= func.clock_timestamp(), delivery.c.next_try_at)
+    opened = _free(_OPENED, delivery.c.opens_at)
+    taken = union(select(due), select(opened)).limit(bindparam("most")).cte("taken")
+    return (
+        update(delivery)
+        .where(delivery.c.tenant_id == taken.c.tenant_id, delivery.c.delivery_id == taken.c.delivery_id)
+        .values(fence=delivery.c.fence + 1, claimed_until=func.clock_timestamp() + _CLAIM, opens_at=None)
+        .returning(*(delivery.c[name] for name in Claim.__slots__))
+    )
+
+
+async def claim(db: AsyncConnection, most: int, now: datetime) -> list[Claim]:
+    """Take up to so many deliveries that may go now, for 60 s of the database's clock, under a new fence.
+
+    Tries are counted on the database's clock; the instant for which a permit told one to wait is of the business's.
+    """
+    return [Claim(*row) for row in await db.execute(_claimed(), {"most": most, "now": now})]
 
 
 _soon = select(func.count()).where(
-    delivery.c.state.in_(("ready", "on_wire")), delivery.c.next_try_at <= func.clock_timestamp() + timedelta(seconds=5)
+    delivery.c.state.in_(("ready", "on_wire")),
+    or_(delivery.c.next_try_at <= func.clock_timestamp() + timedelta(seconds=5), _OPENED),
 )
 
 
-async def soon(db: AsyncConnection) -> int:
+async def soon(db: AsyncConnection, now: datetime) -> int:
     """How many are on their way, or have their next try within five seconds."""
-    return int(await db.scalar(_soon) or 0)
+    return int(await db.scalar(_soon, {"now": now}) or 0)
 
 
 @cache
@@ -181,16 +196,19 @@ def _letting_go() -> Update:
     rows, mine = fenced((*KEY, "tries", "asks"))
     again = func.clock_timestamp() + seconds_of(bindparam("seconds"))
     told = {"claimed_until": None, "tries": rows.c.tries, "asks": rows.c.asks, "next_try_at": again}
+    told |= {"opens_at": bindparam("opens_at", type_=delivery.c.opens_at.type)}
     # What was given back meanwhile waits as long as it was told then.
     held = delivery.c.claimed_until.is_not(None)
     return update(delivery).where(mine, held, delivery.c.state == "ready").values(told)
 
 
-async def let_go(db: AsyncConnection, claims: Sequence[Claim], seconds: float, *, asks: int = 0) -> None:
-    """Give these back, untouched, to be claimed again after so many seconds."""
+async def let_go(
+    db: AsyncConnection, claims: Sequence[Claim], seconds: float, *, asks: int = 0, opens_at: datetime | None = None
+) -> None:
+    """Give these back, untouched, to be claimed again after so many seconds, or once the business's clock is there."""
     rows = [{name: getattr(each, name) for name in (*KEY, "tries")} | {"asks": each.asks + asks} for each in claims]
     if rows:
-        await db.execute(_letting_go(), columns(rows) | {"seconds": seconds})
+        await db.execute(_letting_go(), columns(rows) | {"seconds": seconds, "opens_at": opens_at})
 
 
 @cache

@@ -50,6 +50,7 @@ class Granters:
     documents: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    opens_at: datetime | None = None
     silent: set[str] = field(default_factory=set)
 
     def answer(self, settings: Settings, request: httpx.Request) -> httpx.Response:
@@ -68,7 +69,8 @@ class Granters:
         for ask in body["deliveries"]:
             self.asked.append((service, ask))
             said, reason = self.say(service, ask)
-            answers.append({"delivery_id": ask["delivery_id"], "answer": said, "reason": reason})
+            opens_at = self.opens_at.isoformat() if self.opens_at and said == "again" else None
+            answers.append({"delivery_id": ask["delivery_id"], "answer": said, "reason": reason, "opens_at": opens_at})
         return httpx.Response(200, json={"answers": answers})
 
 

@@ -23,7 +23,7 @@ async def written(it):
     await it.hear(it.due())
     await eventually(lambda: _ready(it))
     async with it.loops.transaction() as db:
-        [claim] = [each for each in await deliveries.claim(db, 500) if each.tenant_id == it.tenant]
+        [claim] = [each for each in await deliveries.claim(db, 500, it.clock.now()) if each.tenant_id == it.tenant]
         return claim
 
 

@@ -185,7 +185,7 @@ async def test_an_end_that_cannot_be_put_on_record_stops_no_other_and_becomes_do
     async with office(settings, loops=["writing"]) as it:
         await three_ready(it)
         async with it.loops.transaction() as db:
-            claims = [each for each in await deliveries.claim(db, 500) if each.tenant_id == it.tenant]
+            claims = [each for each in await deliveries.claim(db, 500, it.clock.now()) if each.tenant_id == it.tenant]
             await deliveries.put_on_wire(db, claims, it.clock.now())
             about = {each.notice_id: await notices.one(db, it.tenant, each.notice_id) for each in claims}
         await spoil(it, "kind", "nonsense")

@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from libs.common.events.debtors import Contact
 from libs.common.events.directory import EntityConfigured, TenantConfigured
 from libs.common.events.invoices import DebtorErased, InvoiceAmended, InvoiceCancelled
 from libs.common.events.reminders import HoldPlaced, ReminderWithdrawn
 from libs.common.ids import named, uuid7
+from services.notifier.store import deliveries
 from tests.integration.notifier.office import office
 from tests.support import eventually
 
@@ -196,6 +198,28 @@ async def test_without_the_answer_of_all_three_nothing_leaves_until_they_answer(
         assert it.sink.data_instants == []
         it.granters.silent.clear()
         await it.until("ReminderSent")
+
+
+async def test_a_notice_that_is_told_when_it_may_leave_is_not_asked_for_again_before(settings):
+    async with office(settings) as it:
+        opens = it.granters.opens_at = it.clock.now() + timedelta(hours=1)
+        closed = ("again", "window_closed")
+        it.granters.say = lambda service, ask: closed if it.clock.now() < opens else ("yes", None)
+        await it.hear(it.due())
+        [waiting] = await eventually(lambda: _told_to_wait(it))
+        assert (waiting.opens_at, waiting.asks) == (opens, 1)
+        async with it.loops.transaction() as db:
+            assert it.tenant not in {claim.tenant_id for claim in await deliveries.claim(db, 500, it.clock.now())}
+        it.clock.advance(timedelta(hours=1))
+        it.wake()
+        await it.until("ReminderSent")
+        assert len(it.granters.asked) == 6, "twice each of the three"
+
+
+async def _told_to_wait(it):
+    asked = "select opens_at, asks from delivery where tenant_id = :tenant and opens_at is not null"
+    async with it.loops.transaction() as db:
+        return list(await db.execute(text(asked), {"tenant": it.tenant}))
 
 
 async def test_after_its_window_a_notice_stops(settings):

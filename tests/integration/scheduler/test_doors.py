@@ -1,6 +1,6 @@
 """The scheduler's doors: holds, promises, plans, disputes, take-over, policies, explanations, permits."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +245,21 @@ async def test_a_permit_is_given_for_the_current_release_only_and_within_the_win
     assert await permit(doors, old) == [("no", "release_superseded")]
     world.go_to(date(2026, 9, 3), 20)
     assert await permit(doors, asked(world, due)) == [("again", "window_closed")]
+
+
+async def test_a_permit_refused_in_the_evening_tells_when_the_window_opens(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    await world.tell(world.issued("F1", DUE))
+    due = (await world.day(date(2026, 9, 4)))[0]
+    world.go_to(date(2026, 9, 4), 20)
+    answer = await doors.post(
+        "/internal/v1/permits",
+        json={"deliveries": [asked(world, due)]},
+        headers={"authorization": doors.headers["x-notifier"]},
+    )
+    opens = datetime.fromisoformat(answer.json()["answers"][0]["opens_at"])
+    assert opens == datetime(2026, 9, 7, 7, tzinfo=UTC), "Monday at nine in Paris"
 
 
 async def test_no_permit_once_something_over_it_is_paused(world: World, doors: httpx.AsyncClient) -> None:
