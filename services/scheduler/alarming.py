@@ -1,4 +1,4 @@
-"""The loop that tells of deadlines: declarations to insurers and claims in insolvency, each alarm of each day once.
+"""The loop that tells of deadlines, of declarations to insurers and claims in insolvency, each alarm of each day once.
 
 The rule it protects: an alarm is raised on the day it is reached or at the first look after it, whatever was down
 meanwhile, and says how many days are left; one that was missed is raised too.
@@ -18,11 +18,12 @@ from libs.common.money import Money
 from libs.common.runtime import Pulse
 from libs.common.tables import NOBODY
 from libs.common.turning import turning
-from services.scheduler import insuring, outgoing
+from services.scheduler import insuring, outgoing, recovering
 from services.scheduler.commands import Asker, Row
 from services.scheduler.credit import insolvency
 from services.scheduler.credit.insurance import stage
 from services.scheduler.store import insurance as store
+from services.scheduler.store import recovery
 
 REST = 60.0
 BATCH = 500
@@ -48,10 +49,13 @@ class Alarms:
         await turning(pulse, "alarms", turn)
 
     async def once(self) -> int:
-        """Raise what is due; how many are new."""
+        """Raise what is due and end the recovery files that are paid; how many alarms are new."""
         now = self.clock.now()
         declarations = await self._all(store.near, _declarations, "item_id", now)
         claims = await self._all(store.unfiled, _claims, "insolvency_id", now)
+        async with self.database.transaction() as db:
+            for row in await recovery.paid(db, BATCH):
+                await recovering.over(Asker(db, row["tenant_id"], OURSELVES, now), row, "collected", "nothing is owed")
         DEADLINE_ALARMS.labels("declaration").inc(declarations)
         DEADLINE_ALARMS.labels("claim").inc(claims)
         return declarations + claims

@@ -39,7 +39,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
     # decides while the first one waits for the database
     other = Sweep(loops, business, policies, behind=consumer.behind, tariffs=tariffs)
     peers = Peers(settings, SERVICE)
-    room = Room(settings, business, doors, policies, OwnTexts(peers), tariffs, lambda: app.nudge("sweep"))
+    room = Room(settings, business, doors, policies, OwnTexts(peers), tariffs, peers, lambda: app.nudge("sweep"))
     relay = Relay(settings, SERVICE, loops, doors)
     reading = first_reading(settings, SERVICE, loops)
     http = make_app(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from libs.common.auth import Caller
+from libs.common.calls import Peers
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.permits import Scope, stopping
@@ -27,6 +28,7 @@ class Room:
     policies: Policies
     texts: OwnTexts
     tariffs: Tariffs
+    peers: Peers
     wake: Callable[[], None]
     """There is a case to be looked at: the sweep need not wait for its next turn."""
 

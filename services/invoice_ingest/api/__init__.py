@@ -11,6 +11,7 @@ from services.invoice_ingest.api import (
     imports,
     invoices,
     lookups,
+    proofs,
     quarantine,
     webhooks,
 )
@@ -18,5 +19,5 @@ from services.invoice_ingest.api import (
 
 def routers() -> Sequence[APIRouter]:
     """All of them; routes are tried in order, so the one that is called most stands first."""
-    rooms = (webhooks, invoices, credit_notes, debtors, documents, imports, quarantine, lookups)
+    rooms = (webhooks, invoices, credit_notes, debtors, documents, imports, quarantine, lookups, proofs)
     return [room.routes for room in rooms]

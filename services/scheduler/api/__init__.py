@@ -27,6 +27,7 @@ from services.scheduler.api import (
     profiles,
     promises,
     rates,
+    recovery,
     run_ins,
     shadow,
     simulations,
@@ -38,6 +39,6 @@ def routers() -> Sequence[APIRouter]:
     rooms = (
         assignments, policies, policy_acts, findings, simulations, profiles, cases, items, holds, promises, plans,
         disputes, occurrences, run_ins, calendars, lookups, rates, charges, kpis, balances, past_reminders, shadow,
-        credit, insurance, endpoints,
+        credit, insurance, endpoints, recovery,
     )  # fmt: skip
     return [room.routes for room in rooms]

@@ -1,6 +1,6 @@
 """Recovery files: which items are handed on to whom, what became of them, and the sealed file that went with them."""
 
-from sqlalchemy import Column, Date, Index, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy import ARRAY, Column, Date, Index, LargeBinary, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.tables import instant
@@ -22,10 +22,7 @@ recovery_file = Table(
     Column("handed_kind", Text),
     words("handed_by", ""),
     instant("handed_at", nullable=True),
-    id_("hold_id", nullable=True),
-    minor("cost_minor", nullable=True),
-    Column("fee_percent", Text),
-    Column("chance_percent", SmallInteger),
+    Column("hold_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     Column("figures", JSONB, comment="cost and benefit as they were shown when it went to court"),
     words("content_sha256", ""),
     words("seal", ""),
