@@ -82,6 +82,7 @@ class Look:
     page: Page
     context: BrowserContext
     complaints: list[str]
+    language: str = "fr"
 
     async def sign_in(self, site: Site, email: str = "") -> None:
         await self.page.goto(f"{site.url}/login")
@@ -89,6 +90,10 @@ class Look:
         await self.page.fill("input[name=password]", PASSWORD)
         await self.page.click("button.first")
         await self.page.wait_for_selector("main#main")
+        if await self.page.get_attribute("html", "lang") != self.language:  # a person's own language goes before others
+            await self.page.click("details.menu summary")
+            await self.page.click("button[name=language]")
+            await self.page.wait_for_selector(f"html[lang={self.language}] main#main")
 
 
 async def look(chromium: Browser, *, width: int = 1440, theme: str = "light", language: str = "fr") -> Look:
@@ -100,7 +105,7 @@ async def look(chromium: Browser, *, width: int = 1440, theme: str = "light", la
         reduced_motion="reduce",
     )
     page = await context.new_page()
-    found = Look(page, context, [])
+    found = Look(page, context, [], language)
     page.on("console", lambda message: found.complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: found.complaints.append(str(error)))
     return found

@@ -58,7 +58,7 @@ async def test_the_figures_of_a_period_and_the_balance_of_yesterday_stand_on_one
     browser, scheduler = desk
     page = (await browser.client.get("/figures?first=2026-09-01&last=2026-09-30")).text
     for told in ("1\u00a0240", "76\u00a0%".replace("\u00a0", "&nbsp;"), "2\u00a0500,00\u00a0€", "Rappel courtois",
-                 "un autre message est parti récemment", "équilibré", "32 étapes"):  # fmt: skip
+                 "un autre message est parti récemment", "équilibré", "32 étapes", "0,2&nbsp;%"):  # fmt: skip
         assert told in page, told
     assert "&lt;i&gt;odd&lt;/i&gt;" in page
     asked = {one.path: one.params for one in scheduler.asked if one.path.startswith("/v1/kpis")}

@@ -21,9 +21,9 @@ from services.console.store.ledger import Chosen
 from services.console.tables import app_user, substitute
 from services.console.tables import read_model as model
 from tests.integration.console.conftest import NOW, Console
-from tests.integration.console.history import History, played
+from tests.integration.console.history import History
+from tests.integration.console.street import lived
 from tests.integration.console.test_excel import table
-from tests.integration.console.test_read_model import hear
 
 DAY = NOW.date()
 
@@ -48,10 +48,9 @@ class Team:
         return {each.name: each for each in found}
 
 
-@pytest.fixture(scope="module")
-async def staff(console: Console, settings: Settings) -> AsyncIterator[Team]:
-    tenant, _ = await console.tenant()
-    told = played(tenant, 43, debtors=6, invoices=40)
+async def staffed(console: Console, settings: Settings, tenant: UUID) -> tuple[History, dict[str, UUID]]:
+    """A history whose customers have collectors, with calls and replies to do, and two people to do them."""
+    told = await lived(settings, tenant, 43, debtors=6, invoices=40)
     people = {}
     for name in ("Nadia", "Karim"):
         email = await console.user(tenant, "collector")
@@ -60,7 +59,6 @@ async def staff(console: Console, settings: Settings) -> AsyncIterator[Team]:
             named = update(app_user).where(*mine).values(name=name, portfolio=name if name == "Nadia" else None)
             people[name] = (await db.execute(named.returning(app_user.c.user_id))).scalar_one()
     loops = Database(settings, "console", "loop")
-    await hear(loops, told.events, 200)
     async with loops.transaction(tenant) as db:
         debtor, task = model.debtor, model.task
         debtors = list(await db.scalars(select(debtor.c.debtor_id).where(debtor.c.tenant_id == tenant)))
@@ -72,6 +70,20 @@ async def staff(console: Console, settings: Settings) -> AsyncIterator[Team]:
                 opened = {"task_id": uuid7(), "opened_version": 1, "due_on": due, "kind": kind, "opened_at": NOW}
                 await db.execute(insert(task).values(tenant_id=tenant, payer_id=identity, **opened))
     await loops.close()
+    return told, people
+
+
+def standing_in(tenant: UUID, user: UUID, portfolio: str, first: int, last: int) -> Any:
+    """The statement that names a substitute from so many days after today to so many."""
+    row = {"tenant_id": tenant, "user_id": user, "named_by": "x", "named_at": NOW, "portfolio": portfolio}
+    days = {"from_on": DAY + timedelta(days=first), "until_on": DAY + timedelta(days=last)}
+    return insert(substitute).values(**row, **days, substitute_id=uuid7())
+
+
+@pytest.fixture(scope="module")
+async def staff(console: Console, settings: Settings) -> AsyncIterator[Team]:
+    tenant, _ = await console.tenant()
+    told, people = await staffed(console, settings, tenant)
     browser = await console.sign_in(await console.user(tenant, "manager"))
     yield Team(console, told, browser, people)
     await browser.aclose()
@@ -105,15 +117,13 @@ async def test_work_of_before_today_is_late(staff: Team) -> None:
 
 async def test_a_portfolio_names_its_person_and_who_stands_in_today(staff: Team) -> None:
     tenant = staff.history.tenant
-    row = {"tenant_id": tenant, "user_id": staff.people["Karim"], "named_by": "x", "named_at": NOW}
-    for portfolio, first, last in (("Thomas", -1, 1), ("Nadia", 1, 9)):
-        days = {"from_on": DAY + timedelta(days=first), "until_on": DAY + timedelta(days=last)}
-        await staff.write(insert(substitute).values(**row, **days, substitute_id=uuid7(), portfolio=portfolio))
+    karim = staff.people["Karim"]
+    await staff.write(standing_in(tenant, karim, "Thomas", -1, 1), standing_in(tenant, karim, "Nadia", 1, 9))
     found = await staff.portfolios()
     assert [holder.name for holder in found["Nadia"].holders] == ["Nadia"]
     assert [(holder.name, holder.until) for holder in found["Thomas"].holders] == [("Karim", DAY + timedelta(days=1))]
     page = (await staff.browser.get("/team")).text
-    assert "remplaçant jusqu’au 24/11/2026" in page and "du 24/11/2026 au 02/12/2026" in page
+    assert "remplace jusqu’au 24/11/2026" in page and "du 24/11/2026 au 02/12/2026" in page
     assert "Sans responsable" in page and '/?tab=calls&amp;collector=Nadia"' in page
 
 

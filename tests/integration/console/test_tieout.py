@@ -58,7 +58,7 @@ async def desk(console: Console, settings: Settings) -> AsyncIterator[Desk]:
         await client.aclose()
 
 
-def _say(played: Owners, entity: str, **facts: Any) -> None:
+def say(played: Owners, entity: str, **facts: Any) -> None:
     whole = compared(entity, **facts)
     customer = {"customer": "C<2>", "debtor_id": str(uuid7()), "ours": eur("40.00"), "theirs": eur("40.01")}
     item = {"kind": "amount", "number": "FB<1>", "instalment": None, "item_id": None, "debtor_id": None}
@@ -77,7 +77,7 @@ def _json(told: Any) -> Any:
 
 async def test_both_balances_stand_side_by_side_and_what_differs_is_named(desk: Desk) -> None:
     browser, played, entity = desk
-    _say(played, entity)
+    say(played, entity)
     page = (await browser.client.get("/tie-out")).text
     for words in ("640,01", "-0,01", "C&lt;2&gt;", "FB&lt;1&gt;", "Montant différent", "Relances en attente"):
         assert words in page.replace("−", "-").replace("\u00a0", " "), words
@@ -87,7 +87,7 @@ async def test_both_balances_stand_side_by_side_and_what_differs_is_named(desk: 
 
 async def test_a_list_that_waits_is_accepted_once_in_the_persons_name(desk: Desk) -> None:
     browser, played, entity = desk
-    _say(played, entity, state="waiting", why=["too_many_vanished"])
+    say(played, entity, state="waiting", why=["too_many_vanished"])
     page = await browser.client.get("/tie-out")
     assert "20 %" in page.text.replace("\u00a0", " ").replace("\u202f", " ")
     answer = await browser.send(f"/tie-out/{SNAPSHOT}/accept", {}, at="/tie-out")
