@@ -44,9 +44,9 @@ class Together(Generic[Item, Answer]):
         return await done
 
     async def _drain(self) -> None:
-        # One turn of the loop first, so that whoever the same event woke shares the first group too.
-        await asyncio.sleep(0)
         try:
+            # One turn of the loop first, so that whoever the same event woke shares the first group too.
+            await asyncio.sleep(0)
             while self._queue:
                 group, self._queue = self._queue[: self._most], self._queue[self._most :]
                 await self._together(group)
