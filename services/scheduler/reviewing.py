@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import structlog
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.aside import ASIDE_FOR
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.metrics import REVIEWS_FAILED
@@ -19,6 +21,7 @@ from libs.common.turning import turning
 from services.scheduler import commands, committing, disputing
 from services.scheduler.commands import Asker, Row
 from services.scheduler.store import holds
+from services.scheduler.tables import dispute, hold, plan, promise
 
 BATCH = 100
 REST = 5.0
@@ -45,10 +48,10 @@ class Reviews:
     async def once(self) -> int:
         """Judge a batch of promises, of plans and of disputes and end a batch of holds; how many were looked at."""
         now = self.clock.now()
-        return sum([await self._judge(claim, judge, now) for claim, judge in _KINDS])
+        return sum([await self._judge(claim, judge, table, now) for claim, judge, table in _KINDS])
 
-    async def _judge(self, claim: "Claim", judge: "Judge", now: datetime) -> int:
-        """How many were judged. One that fails is left as it is, told about, and tried again at the next look."""
+    async def _judge(self, claim: "Claim", judge: "Judge", table: Table, now: datetime) -> int:
+        """How many were judged. One that fails is told about and tried again after an hour; a hold at the next look."""
         done = 0
         async with self.database.transaction() as db:
             for row in await claim(db, now, BATCH):
@@ -60,6 +63,9 @@ class Reviews:
                         raise
                     REVIEWS_FAILED.inc()
                     log.critical("reviews.failed", case=str(row["case_id"]), exc_info=error)
+                    if "look_at" in table.c:
+                        key = row[f"{table.name}_id"]
+                        await holds.change_quietly(db, table, row["tenant_id"], key, look_at=now + ASIDE_FOR)
         return done
 
 
@@ -89,9 +95,9 @@ async def _end(asker: Asker, row: Row) -> int:
 
 Claim = Callable[[AsyncConnection, datetime, int], Awaitable[Sequence[Row]]]
 Judge = Callable[[Asker, Row], Awaitable[int]]
-_KINDS: tuple[tuple[Claim, Judge], ...] = (
-    (holds.promises_to_judge, _promise),
-    (holds.plans_to_judge, _plan),
-    (holds.disputes_to_judge, _dispute),
-    (holds.due_for_review, _end),
+_KINDS: tuple[tuple[Claim, Judge, Table], ...] = (
+    (holds.promises_to_judge, _promise, promise),
+    (holds.plans_to_judge, _plan, plan),
+    (holds.disputes_to_judge, _dispute, dispute),
+    (holds.due_for_review, _end, hold),
 )

@@ -87,6 +87,9 @@ async def test_a_promise_that_cannot_be_judged_stops_no_other(world: World, door
     assert REVIEWS_FAILED._value.get() == before + 1
     states = {row["case_id"]: row["state"] for row in await world.rows(promise)}
     assert states == {world.case("A"): "open", world.case("B"): "broken"}
+    await Reviews(world.database, world.clock).once()
+    assert REVIEWS_FAILED._value.get() == before + 1
+    world.clock.at += ASIDE_FOR
     async with world.database.transaction() as db:
         await db.execute(update(promise).where(promise.c.case_id == world.case("A")).values(until=date(2026, 9, 9)))
     await Reviews(world.database, world.clock).once()
