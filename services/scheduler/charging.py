@@ -22,7 +22,7 @@ from services.scheduler.charges.account import Account
 from services.scheduler.charges.claims import Claim, Kind, State, may_become
 from services.scheduler.charges.interest import Debt
 from services.scheduler.charges.rates import Index, Rate, RateBook, shipped
-from services.scheduler.charges.regimes import Regime
+from services.scheduler.charges.regimes import CONSUMER, Regime
 from services.scheduler.charges.terms import imputation_of, regime_of, terms_of
 from services.scheduler.commands import Asker, item_target
 from services.scheduler.commitments import disputes
@@ -119,13 +119,17 @@ class _Found:
         country = self.countries.get(row["entity_id"], "FR")
         of_invoice = self.claims.get(row["invoice_id"], ())
         claims = [each for each in of_invoice if each["kind"] == "lump_sum" or each["item_id"] == row["item_id"]]
+        regime = regime_of(country, public_debtor=public, entity=entity, debtor=debtor)
+        refused = _refused(row, file)
+        if regime is not None and regime.key in CONSUMER:
+            refused.discard("consumer")
         account = Account(
             debt=self.debts[row["item_id"]],
-            regime=regime_of(country, public_debtor=public, entity=entity, debtor=debtor),
+            regime=regime,
             book=self.book,
             imputation=imputation_of(entity, debtor),
             claims=[claim_of(each) for each in claims],
-            refused=_refused(row, file),
+            refused=refused,
             is_charge=row["number"] in self.numbers,
         )
         return Charged(row, account, claims)

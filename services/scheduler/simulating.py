@@ -5,7 +5,7 @@ known at that hour, and what became of a notice that really left too; of the day
 taken to arrive, nobody pays. Approvals are given at once, calls are made on their day.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -147,6 +147,13 @@ class _Heard:
     last: date | None = None
     notices: tuple[date, ...] = ()
 
+    def and_before(self, rows: Sequence[Any]) -> "_Heard":
+        """With what another system said by then."""
+        days = [row.said_on for row in rows if not row.bounced and row.kind in GAPPED | {"task_call"}]
+        said = [row.said_on for row in rows if not row.bounced and row.kind in GAPPED]
+        last = max((day for day in (self.last, *days) if day is not None), default=None)
+        return _Heard(last, tuple(sorted((*self.notices, *said))))
+
 
 @dataclass
 class Replay:
@@ -157,6 +164,8 @@ class Replay:
     """Reminder id → the notice that really left."""
     settled: Mapping[UUID, date]
     """Item id → the day on which money settled it, as is known by now."""
+    before: Mapping[UUID, Sequence[Any]] = field(default_factory=dict)
+    """Party → what another system had said to it: the gap and the budget count from that too."""
     kept: dict[UUID, _Kept] = field(default_factory=dict)
     heard: dict[UUID, _Heard] = field(default_factory=dict)
     contacts: list[Contact] = field(default_factory=list)
@@ -164,12 +173,12 @@ class Replay:
     def look(self, situations: Sequence[Situation], at: datetime) -> None:
         """Decide about each of these cases, as they were at this instant but for what this version has said."""
         for situation in sorted(situations, key=lambda each: str(each.case.case_id)):
-            case = self._case(situation)
+            case = self._case(situation, situation.calendar.today(at))
             decision = decide(case, self.version.policy, situation.calendar, at)
             for notice in () if decision.shown_only else decision.notices:
                 self._leaves(situation, case, notice, situation.calendar.today(at))
 
-    def _case(self, situation: Situation) -> Case:
+    def _case(self, situation: Situation, today: date) -> Case:
         case = situation.case
         kept = self.kept.setdefault(case.case_id, _Kept())
         heard = self.heard.setdefault(case.party.party_id, _Heard())
@@ -177,6 +186,7 @@ class Replay:
             replace(item, marks=self._marks(item, kept), own=None, to_thank=self._to_thank(item, kept))
             for item in case.items
         )
+        heard = heard.and_before([row for row in self.before.get(case.party.party_id, ()) if row.said_on <= today])
         party = replace(case.party, last_notice_on=heard.last, notices=heard.notices, reserved_on=None, formal_on=None)
         return replace(case, items=items, party=party, thanked_on=kept.thanked_on)
 
@@ -225,7 +235,8 @@ async def replayed(  # noqa: PLR0917 - which cases, by which version, over which
     if not rows:
         return []
     pairs = {(row["tenant_id"], row["case_id"]) for row in rows}
-    play = Replay(version, await store.notices(db, pairs), await store.settled(db, pairs))
+    left = await store.notices(db, pairs)
+    play = Replay(version, left, await store.settled(db, pairs), _before(rows, left.values()))
     zones = {each.row["case_id"]: each.calendar for each in await gather(db, rows, policies, now)}
     for at, whose in _looks(rows, zones, version, first, last, now):
         situations = await gather(db, whose, policies, now, as_of=at)
@@ -233,6 +244,16 @@ async def replayed(  # noqa: PLR0917 - which cases, by which version, over which
             situations = await with_profiles(db, situations, [s for s in situations if not s.case.payer.profile], at)
         play.look([each for each in situations if each.entity_known], at)
     return sorted(play.contacts, key=_order)
+
+
+def _before(rows: Sequence[Row], left: Iterable[Any]) -> dict[UUID, list[Any]]:
+    """Party → the notices that were imported."""
+    parties = {row["case_id"]: row["party_id"] for row in rows}
+    found: dict[UUID, list[Any]] = {}
+    for notice in left:
+        if notice.step_key == IMPORTED:
+            found.setdefault(parties[notice.case_id], []).append(notice)
+    return found
 
 
 def _looks(  # noqa: PLR0917 - which cases, where, by which hours, over which days

@@ -76,7 +76,7 @@ def proof(
 
 @app.command("rates")
 def rates(
-    index: Annotated[str | None, typer.Option(help="ecb_mro, fr_legal, de_base, boe or bam.")] = None,
+    index: Annotated[str | None, typer.Option(help="ecb_mro, fr_legal, de_base, at_base, boe or bam.")] = None,
     as_json: AsJson = False,
     api_key: ApiKey = None,
 ) -> None:
@@ -87,7 +87,7 @@ def rates(
 
 @app.command("enter-rate")
 def enter_rate(
-    index: Annotated[str, typer.Argument(help="ecb_mro, fr_legal, de_base, boe or bam.")],
+    index: Annotated[str, typer.Argument(help="ecb_mro, fr_legal, de_base, at_base, boe or bam.")],
     valid_from: Annotated[str, typer.Argument(help="The day from which it holds.")],
     percent: Annotated[str, typer.Argument(help="Percent a year, such as 2.40.")],
     *,

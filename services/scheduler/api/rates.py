@@ -143,7 +143,7 @@ async def list_rates(caller: Reads, room: In, index: Index | None = None) -> Rat
         )
         for rate in room.tariffs.shipped().rows(index)
     ]
-    named: list[Index] = [index] if index is not None else ["ecb_mro", "fr_legal", "de_base", "boe", "bam"]
+    named: list[Index] = [index] if index is not None else ["ecb_mro", "fr_legal", "de_base", "at_base", "boe", "bam"]
     return RateList(items=[*shipped, *map(_rate_out, own)], known_to={each: book.known_to(each) for each in named})
 
 

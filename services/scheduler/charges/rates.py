@@ -14,9 +14,9 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-Index = Literal["ecb_mro", "fr_legal", "de_base", "boe", "bam"]
+Index = Literal["ecb_mro", "fr_legal", "de_base", "at_base", "boe", "bam"]
 INDICES: tuple[Index, ...] = get_args(Index)
-HALF_YEARLY: frozenset[str] = frozenset({"ecb_mro", "fr_legal", "de_base", "boe"})
+HALF_YEARLY: frozenset[str] = frozenset({"ecb_mro", "fr_legal", "de_base", "at_base", "boe"})
 """A row of these holds for its half-year only; one of the others until the next."""
 SHIPPED = Path(__file__).parent / "rates.yaml"
 

@@ -10,6 +10,9 @@ de          BGB § 288 (2) and (5): § 247 base + 9 points, 40 €; § 289: no i
 be          Law of 2 August 2002 art. 5 and 6: ECB + 8 points, rounded up to the next half point; 40 €.
 nl          BW 6:119a and 6:96: ECB + 8 points, compounded at the end of each year of delay; 40 €.
 es, it      Ley 3/2004 art. 7 and 8; D. Lgs. 231/2002 art. 5 and 6: ECB + 8 points, 40 €.
+at          UGB § 456 and § 458: base rate of the OeNB on the first day of the half-year + 9.2 points, 40 €.
+de_consumer, at_consumer   BGB § 288 (1): § 247 base + 5 points; ABGB § 1000: 4 %; no lump sum. Only where a debtor's
+            terms name them: without such terms nothing is claimed of a consumer.
 uk          Late Payment of Commercial Debts (Interest) Act 1998 s. 4, 5A, SI 2002/1675: base + 8 points as of the day
             interest starts, for the life of the debt; £40, £70 from £1,000, £100 from £10,000.
 ch          CO art. 104 (5 %) and 105 (no interest on interest); no lump sum.
@@ -25,7 +28,11 @@ from typing import Literal
 from services.scheduler.charges.lump_sums import LumpSum, flat
 from services.scheduler.charges.rates import Index, Rate, RateBook
 
-Key = Literal["fr_private", "fr_public", "eu", "de", "be", "nl", "es", "it", "uk", "ch", "ma"]
+Key = Literal[
+    "fr_private", "fr_public", "eu", "de", "de_consumer", "at", "at_consumer", "be", "nl", "es", "it", "uk", "ch", "ma"
+]
+CONSUMER: frozenset[str] = frozenset({"de_consumer", "at_consumer"})
+"""Regimes of debts of consumers."""
 DayCount = Literal["act_365", "act_act", "30_360"]
 Language = Literal["fr", "en"]
 EURO = frozenset("AT BE BG CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK".split())
@@ -134,6 +141,30 @@ REGIMES: Mapping[Key, Regime] = {
         _FORTY,
         {"fr": "§ 288 du code civil allemand (BGB)", "en": "section 288 of the German Civil Code (BGB)"},
     ),
+    "de_consumer": Regime(
+        "de_consumer",
+        RateRule(index="de_base", points=Decimal(5)),
+        None,
+        {
+            "fr": "§ 288, alinéa 1, du code civil allemand (BGB)",
+            "en": "section 288 (1) of the German Civil Code (BGB)",
+        },
+    ),
+    "at": Regime(
+        "at",
+        RateRule(index="at_base", points=Decimal("9.2")),
+        _FORTY,
+        {
+            "fr": "§§ 456 et 458 du code autrichien des entreprises (UGB)",
+            "en": "sections 456 and 458 of the Austrian Commercial Code (UGB)",
+        },
+    ),
+    "at_consumer": Regime(
+        "at_consumer",
+        RateRule(percent=Decimal(4)),
+        None,
+        {"fr": "§ 1000 du code civil autrichien (ABGB)", "en": "section 1000 of the Austrian Civil Code (ABGB)"},
+    ),
     "be": Regime(
         "be",
         replace(_ecb(8), up_to_next=Decimal("0.5")),
@@ -194,7 +225,7 @@ def of_country(country: str, *, public_debtor: bool = False) -> Key | None:
     if country == "FR":
         return "fr_public" if public_debtor else "fr_private"
     own: dict[str, Key] = {
-        "DE": "de", "BE": "be", "NL": "nl", "ES": "es", "IT": "it", "GB": "uk", "CH": "ch", "MA": "ma"
+        "DE": "de", "AT": "at", "BE": "be", "NL": "nl", "ES": "es", "IT": "it", "GB": "uk", "CH": "ch", "MA": "ma"
     }  # fmt: skip
     return own.get(country) or ("eu" if country in EURO else None)
 

@@ -184,6 +184,13 @@ async def test_nothing_is_claimed_of_consumers_and_the_reason_is_shown(late: Wor
     assert (bears["not_claimable"], bears["interest"]["amount"]) == ("consumer", "0.00")
     refused = await doors.post(path(late, end="/invoice"), json={"invoice_number": "INT-1"})
     assert (refused.status_code, refused.json()["field"]) == (422, "item_id")
+    told = {"regime": "de_consumer", "reason": "A German consumer, by the contract"}
+    answer = await doors.put(f"/v1/charges/terms/debtors/{late.debtor('A')}", json=told)
+    assert answer.status_code == 200, answer.text
+    bears = await got(doors, path(late))
+    assert (bears["regime"], bears["not_claimable"], bears["interest"]["amount"], bears["lump_sum"]["amount"]) == (
+        "de_consumer", None, "17.18", "0.00"
+    )  # fmt: skip
 
 
 async def test_a_contract_holds_above_the_floor_and_interest_first_where_it_says_so(

@@ -174,3 +174,18 @@ async def test_a_policy_in_shadow_sends_nothing_until_a_version_speaks(
     loud = await posted(doors, "/v1/policies", {"policy": yaml.safe_load(STANDARD)})
     await activated(doors, loud, world, settings)
     assert [due.step_key for due in await world.day(day + timedelta(days=1))] == ["friendly"]
+
+
+async def test_a_simulation_of_the_past_keeps_the_gap_from_what_the_system_before_said_to_the_party(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    other = world.debtor_changed("B", party="A")
+    await world.tell(other, world.issued("F1", date(2026, 8, 30)), world.issued("G1", date(2026, 8, 30), debtor="B"))
+    await taken(world, doors, [line("F1", date(2026, 8, 31))])
+    world.go_to(date(2026, 9, 12))
+    known = (await got(doors, "/v1/policies"))["items"]
+    version = next(each["version_id"] for each in known if each["name"] == "standard")
+    told = {"first": "2026-09-01", "last": "2026-09-10"}
+    found = await posted(doors, f"/v1/policies/{version}/simulations", told, status=200)
+    contacts = [(each["step"], each["date"], each["items"]) for each in found["contacts"]]
+    assert contacts == [("friendly", "2026-09-07", ["G1"])], "five working days after the imported one of the 31st"

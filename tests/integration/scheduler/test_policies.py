@@ -113,6 +113,23 @@ async def test_an_item_a_debtor_and_a_segment_follow_policies_of_their_own(
     assert sorted(late) == ["FA", "FB", "FC"]  # the 5th is a Saturday
 
 
+async def test_an_item_whose_own_policy_is_in_shadow_is_shown_and_the_others_are_reminded(
+    world: World, doors: httpx.AsyncClient, settings: Settings
+) -> None:
+    await world.tell(world.issued("FA", DUE), world.issued("FB", DUE))
+    quiet = {"policy": named("quiet") | {"shadow": True}}
+    await activated(doors, await posted(doors, "/v1/policies", quiet), world, settings)
+    own = {"policy": "quiet", "item_id": str(world.item("FA")), "reason": "try it", "expires_on": "2027-01-01"}
+    await posted(doors, "/v1/policies/assignments", own)
+    for day in (date(2026, 9, 3), date(2026, 9, 11)):
+        [due] = await world.day(day)
+        assert [row.number for row in due.lines] == ["FB"]
+        await world.tell(world.sent(due))
+    told = await got(doors, f"/v1/items/{world.item('FA')}/explain")
+    assert (told["policy"], told["next_step"], told["reasons"][0]["code"]) == ("quiet", "friendly", "shadow")
+    assert {number for number, _ in await world.states()} == {"FB"}
+
+
 async def test_an_assignment_ends_and_is_refused_without_policy_end_or_reason(
     world: World, doors: httpx.AsyncClient
 ) -> None:

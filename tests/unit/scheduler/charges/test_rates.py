@@ -16,13 +16,14 @@ FR = "10 10 10 10 10 10 10 10 12.50 14 14.50 14.25 13.15 12.15 12.15 12.40".spli
 DE = "8.12 8.12 8.12 8.12 8.12 8.12 8.12 8.12 10.62 12.12 12.62 12.37 11.27 10.27 10.27 10.52".split()
 EU = "8 8 8 8 8 8 8 8 10.50 12 12.50 12.25 11.15 10.15 10.15 10.40".split()
 BE = "8 8 8 8 8 8 8 8 10.5 12 12.5 12.5 11.5 10.5 10.5 10.5".split()
+AT = "8.58 8.58 8.58 8.58 8.58 8.58 8.58 8.58 11.08 12.58 13.08 13.08 11.73 10.73 10.73 10.73".split()
 UK = "8.75 8.75 8.75 8.10 8.10 8.10 8.25 9.25 11.50 13 13.25 13.25 12.75 12.25 11.75 11.75".split()
 
 
 @pytest.mark.parametrize(
     ("regime", "percents"),
     [("fr_private", FR), ("fr_public", EU), ("de", DE), ("eu", EU), ("nl", EU), ("es", EU), ("it", EU), ("be", BE),
-     ("uk", UK)],
+     ("at", AT), ("uk", UK)],
 )  # fmt: skip
 def test_the_rate_of_each_half_year_since_2019(regime: str, percents: list[str]) -> None:
     rule = REGIMES[regime].rule  # type: ignore[index]
@@ -94,8 +95,8 @@ def test_a_public_buyer_in_france_pays_the_rate_of_the_half_year_in_which_the_de
 
 
 def test_the_regime_follows_the_creditors_country() -> None:
-    assert [of_country(each) for each in ("FR", "DE", "GB", "LU", "CH", "MA")] == [
-        "fr_private", "de", "uk", "eu", "ch", "ma"
+    assert [of_country(each) for each in ("FR", "DE", "AT", "GB", "LU", "CH", "MA")] == [
+        "fr_private", "de", "at", "uk", "eu", "ch", "ma"
     ]  # fmt: skip
     assert of_country("FR", public_debtor=True) == "fr_public"
     assert (of_country("US"), of_country("SE")) == (None, None)
@@ -104,6 +105,13 @@ def test_the_regime_follows_the_creditors_country() -> None:
 def test_a_swiss_debt_bears_five_percent_and_no_lump_sum() -> None:
     assert by_law("ch", debt(10_000, "2025-06-30", currency="CHF"), "2025-12-31").interest == 252_05
     assert REGIMES["ch"].lump_sum is None
+
+
+def test_an_austrian_sheet_is_provisional_where_its_base_rate_is_derived() -> None:
+    sure = by_law("at", debt(10_000, "2024-06-30"), "2024-12-31")
+    assert (sure.interest, sure.doubts) == (659_38, ())  # 184 days at 13.08 %: 659.375
+    derived = by_law("at", debt(10_000, "2024-12-31"), "2025-01-31")
+    assert derived.doubts == ("rate_unconfirmed",)
 
 
 def test_thirty_days_a_month_as_courts_count() -> None:

@@ -37,8 +37,9 @@ def _four_decimals(minor: Fraction) -> str:
 def test_v2_a_german_debt_of_181_days_between_businesses_and_of_a_consumer() -> None:
     owed = debt(10_000, "2022-12-31")
     assert by_law("de", owed, "2023-06-30").interest == 526_64
-    consumer = replace(REGIMES["de"].rule, points=Decimal(5))
-    assert interest(owed, consumer, BOOK, day("2023-06-30")).interest == 328_28
+    assert by_law("de_consumer", owed, "2023-06-30").interest == 328_28
+    assert by_law("at_consumer", owed, "2023-06-30").interest == 198_36  # 4 % a year
+    assert (REGIMES["de_consumer"].lump_sum, REGIMES["at_consumer"].lump_sum) == (None, None)
 
 
 @pytest.mark.parametrize(
