@@ -57,7 +57,7 @@ async def accounts(db: AsyncConnection, offers: Sequence[Offer], now: datetime) 
     said = await _open(db, new, now) if new else []
     if new:
         files |= await store.lock(db, wanted)
-    return [_account(offer, files.get(one) if one else None) for offer, one in zip(offers, ids, strict=True)], said
+    return [_account(files.get(one) if one else None) for one in ids], said
 
 
 async def _identified(db: AsyncConnection, offer: Offer) -> str | None:
@@ -103,7 +103,7 @@ async def _groups(db: AsyncConnection, rows: Sequence[dict[str, Any]]) -> dict[U
     return found
 
 
-def _account(offer: Offer, row: Any) -> Found:
+def _account(row: Any) -> Found:
     if row is None:
         return Doubt(
             "debtor_unknown",

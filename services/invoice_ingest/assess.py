@@ -15,7 +15,7 @@ from libs.common.events.invoices import DueSource, NotChased
 from libs.common.money import Money
 from services.invoice_ingest import terms
 from services.invoice_ingest.errors import Doubt
-from services.invoice_ingest.sources.canonical import CanonicalInvoice, Totals
+from services.invoice_ingest.sources.canonical import CanonicalInvoice
 
 LATE_DAYS = 30
 """An item that arrives later than this after its due date waits in take-over."""
@@ -67,7 +67,7 @@ def assess(invoice: CanonicalInvoice, debtor_terms: str | None = None, *, truste
             field="instalments",
             remedy="Send instalments above zero that sum to totals.payable.",
         )
-    percent, until = _discount(invoice, offer, totals)
+    percent, until = _discount(invoice, offer)
     return Facts(owed, tuple(due), source, percent, until)
 
 
@@ -135,9 +135,7 @@ def _due(
     )
 
 
-def _discount(
-    invoice: CanonicalInvoice, offer: terms.Discount | None, totals: Totals
-) -> tuple[str | None, date | None]:
+def _discount(invoice: CanonicalInvoice, offer: terms.Discount | None) -> tuple[str | None, date | None]:
     if invoice.discount is not None:
         return invoice.discount.percent, invoice.discount.until
     if offer is not None:

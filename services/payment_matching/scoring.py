@@ -74,7 +74,7 @@ class Decision:
 
 def decide(receipt: Receipt, evidence: Evidence, hypotheses: Sequence[Hypothesis]) -> Decision:
     """Weigh, rank, and let the best through the gate if nothing speaks against it."""
-    scores = [_score(one, receipt, evidence) for one in hypotheses]
+    scores = [_score(one, evidence) for one in hypotheses]
     ranked = sorted(zip(scores, range(len(scores)), hypotheses, strict=True), key=lambda it: (-it[0], it[1]))
     mass = math.exp(min(_NULL, 700)) + sum(math.exp(min(score, 700)) for score in scores)
     weighed = []
@@ -110,7 +110,7 @@ def face(one: Hypothesis, evidence: Evidence) -> tuple[tuple[UUID, int], ...]:
 # The score
 
 
-def _score(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> float:
+def _score(one: Hypothesis, evidence: Evidence) -> float:
     score = _PRIOR[one.shape] + _by_reference(one, evidence) + _by_payer(one, evidence)
     if one.shape not in ("partial", "over"):
         rarity = evidence.same_amount if len(one.lines) == 1 else 0

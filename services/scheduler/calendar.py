@@ -200,8 +200,3 @@ def _zone(name: str) -> ZoneInfo | None:
 def promise_until(promised_for: date) -> date:
     """The last day on which money still keeps a promise: its date and two banking days."""
     return add_banking_days(promised_for, 2)
-
-
-def review_in(calendar: Calendar, day: date, working_days: int) -> date:
-    """The working day on which somebody looks again."""
-    return calendar.add_business_days(day, working_days)
