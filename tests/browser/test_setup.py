@@ -15,6 +15,7 @@ PAGES = [
     "/policies",
     "/policies/{version}",
     "/policies/{version}/check",
+    "/policies/{version}/edit",
     "/policies/{version}/simulate",
     "/policies/{version}/simulate?first=2026-01-05&last=2026-01-30",
     "/templates",

@@ -13,7 +13,7 @@ acting, why             what people do about a customer; why something was said 
 customers invoices interest balance dso forecast measures payments plans silence handing tieout team reports
                         finding operations
                         the pages of the work
-policies, rehearsing, ladder, templates, calendars, imports, integrations, accounts, journal
+policies, rehearsing, drafting, ladder, templates, calendars, imports, integrations, accounts, journal
                         the pages of the set-up
 deeds                   what people do through the console, for the audit
 """
@@ -30,6 +30,7 @@ from services.console.pages import (
     calendars,
     copies,
     customers,
+    drafting,
     dso,
     excel,
     finding,
@@ -102,6 +103,7 @@ def routers() -> list[APIRouter]:
         keys,
         policies,
         rehearsing,
+        drafting,
         templates,
         calendars,
         imports,

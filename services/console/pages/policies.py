@@ -103,11 +103,11 @@ async def one_policy(request: Request, person: Reader, version_id: UUID) -> Resp
 
 
 def _yaml(policy: dict[str, Any]) -> str:
-    told: str = yaml.safe_dump(_told(policy), allow_unicode=True, sort_keys=False, width=100)
+    told: str = yaml.safe_dump(pruned(policy), allow_unicode=True, sort_keys=False, width=100)
     return told
 
 
-def _told(policy: dict[str, Any]) -> dict[str, Any]:
+def pruned(policy: dict[str, Any]) -> dict[str, Any]:
     """Without what stands for nothing."""
     steps = [{name: value for name, value in step.items() if value not in (None, {}, [])} for step in policy["steps"]]
     return {**policy, "steps": steps}

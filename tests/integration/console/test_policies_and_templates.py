@@ -55,6 +55,62 @@ async def test_the_standard_ladder_is_shown_on_its_day_axis(company: Company) ->
     assert "1\u00a0000,00\u00a0€" in detail[detail.index("≥") :]
 
 
+def typed(page: str) -> dict[str, list[str]]:
+    """Everything that a form of the page would send as it stands, fields in their order."""
+    form = page[page.index('<form class="stack"') :]
+    found: dict[str, list[str]] = {}
+    for name, select in re.findall(r'<select name="([^"]+)"[^>]*>(.*?)</select>', form, re.DOTALL):
+        option = re.search(r"<option([^>]*) selected>([^<]*)", select)
+        assert option is not None, name
+        value = re.search(r'value="([^"]*)"', option[1])
+        found.setdefault(name, []).append(value[1] if value else option[2])
+    for tag in re.findall(r"<input[^>]*>", form):
+        name, value = (re.search(rf'{what}="([^"]*)"', tag) for what in ("name", "value"))
+        if name and value and name[1] not in ("csrf", "next"):
+            found.setdefault(name[1], []).append(value[1])
+    return found
+
+
+def row_of(fields: dict[str, list[str]], key: str) -> str:
+    return next(name.partition(":")[2] for name, value in fields.items() if name.startswith("key:") and value == [key])
+
+
+async def test_a_ladder_is_edited_on_its_page_checked_and_kept_as_the_next_draft(company: Company) -> None:
+    listed = await company.manager.page("/policies")
+    version = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', listed)
+    assert version is not None
+    edit = f"{version[1]}/edit"
+    fields = typed(await company.manager.page(edit))
+    more = await company.manager.send(edit, fields | {"do": "add"}, at=edit)
+    fields = typed(more.text)
+    new = row_of(fields, next(value[0] for value in fields.values() if value[0].startswith("step_")))
+    fields |= {f"key:{new}": ["nudge"], f"offset:{new}": ["6"], f"tone:{new}": ["2"], f"template:{new}": ["friendly"]}
+    less = await company.manager.send(edit, fields | {"do": f"remove:{row_of(fields, 'visit')}"}, at=edit)
+    fields = typed(less.text)
+    keys = [value[0] for name, value in fields.items() if name.startswith("key:")]
+    assert "visit" not in keys and keys.index("friendly") < keys.index("nudge") < keys.index("firm")
+    checked = await company.manager.send(edit, fields | {"do": "check"}, at=edit)
+    assert "Ce que" in checked.text or "findings-h" in checked.text
+    saved = await company.manager.send(edit, fields | {"do": "save"}, at=edit)
+    assert saved.status_code == 303, saved.text[saved.text.index("alert") :][:1_500]
+    draft = await company.manager.page(saved.headers["location"])
+    assert "brouillon" in draft and "nudge" in draft and "J+6" in draft and "visit" not in draft.split("versions-h")[0]
+    assert "2 e-mails sans réponse" in draft, "conditions go over as they are"
+
+
+async def test_what_is_no_ladder_is_told_at_its_form_and_keeps_what_was_typed(company: Company) -> None:
+    listed = await company.manager.page("/policies")
+    version = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', listed)
+    assert version is not None
+    edit = f"{version[1]}/edit"
+    fields = typed(await company.manager.page(edit))
+    twice = fields | {f"key:{row_of(fields, 'firm')}": ["friendly"]}
+    refused = await company.manager.send(edit, twice | {"do": "save"}, at=edit)
+    assert refused.status_code == 422
+    assert 'role="alert"' in refused.text and typed(refused.text)["gap_days"] == fields["gap_days"]
+    assert (await company.auditor.client.get(edit)).status_code == 403
+
+
 async def test_a_draft_is_activated_by_another_person_and_chosen_for_an_entity(
     street: Street,  # noqa: F811
     company: Company,
