@@ -71,6 +71,8 @@ class Pause:
     review_on: date
     amount: int | None = None
     placed_at: datetime | None = None
+    due_on: date | None = None
+    """The day for which the payer gave its word, of a promise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class Item:
     settled_version: int = 0
     to_thank: bool = False
     """It was paid after a reminder was released, and nobody has decided about a thank-you yet."""
+    broken: tuple[date, ...] = ()
+    """The days on which promises about it were broken, the first first."""
     own: PolicyVersion | None = None
     """The policy version of this item alone; without one it follows that of its case."""
 
@@ -274,8 +278,33 @@ TO_PAYER: frozenset[str] = NOTICES | {"acknowledge"}
 def rungs(item: Item, policy: Policy) -> tuple[Step, ...]:
     """The rungs of the item's present cycle: all of them, or from the level it had reached.
 
-    What another policy said before the case came to this one is not said again: only what is harder is left.
+    What another policy said before the case came to this one is not said again: only what is harder is left. A broken
+    promise puts its own step before what is left of the ladder, unless something harder was said.
     """
+    left = _left(item, policy)
+    step = policy.broken_promise
+    if step is None or not item.broken:
+        return left
+    said = any(_is_of(mark, step) and mark.cycle == item.cycle and mark.state in DONE for mark in item.marks)
+    kept = tuple(each for each in left if not said or each.tone > step.tone or _begun(item, each))
+    last = policy.nth(step, len(item.broken))
+    if not _begun(item, last) and step.tone < item.level():
+        return kept
+    done = tuple(each for each in kept if _begun(item, each))
+    return (*done, last, *(each for each in kept if each not in done and each.tone > step.tone))
+
+
+def _is_of(mark: Mark, step: Step) -> bool:
+    """Whether it is of this step or a repetition of it."""
+    return mark.step_key.partition("-")[0] == step.key
+
+
+def _begun(item: Item, step: Step) -> bool:
+    mark = item.mark(step.key)
+    return mark is not None and mark.state in DONE | UNENDED
+
+
+def _left(item: Item, policy: Policy) -> tuple[Step, ...]:
     left = policy.rungs
     if item.marks and (heard := _heard_elsewhere(item, policy)):
         now = (mark for mark in item.marks if mark.cycle == item.cycle and mark.state in DONE | UNENDED)
@@ -319,6 +348,8 @@ def planned_on(step: Step, item: Item, climbed: tuple[Step, ...], calendar: Cale
     """The working day of a step. In a later cycle the ladder is counted from the day the item came back."""
     if step.anchor == "imported":
         return calendar.moved(item.take_over_on or item.due_date)
+    if step.anchor == "promise_broken" and item.broken:
+        return calendar.step_day(item.broken[-1], step.offset, step.unit)
     if step.anchor in CAME_BACK:
         return calendar.step_day(item.cycle_on or item.due_date, step.offset, step.unit)
     if step.anchor == "previous_completed" and (last := item.last_completed_on()) is not None:

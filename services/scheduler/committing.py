@@ -20,7 +20,7 @@ from services.scheduler.commands import NIGHT, Asker, Row, Target, ahead, found,
 from services.scheduler.commitments import plans, promises
 from services.scheduler.commitments.plans import Clause, Part
 from services.scheduler.errors import AlreadyEnded, AmountTooLarge
-from services.scheduler.store import cases, facts, holds
+from services.scheduler.store import cases, facts, holds, items
 from services.scheduler.tables import plan, promise
 
 PLAN_WITHIN = timedelta(days=1_096)
@@ -45,9 +45,12 @@ async def promised(
     until = promise_until(promised_for)
     covered = promises.spread(amount.minor, items)
     rows = [
-        _hold(asker, target, "item", item, "promise", until, amount.currency, minor)
+        _hold(asker, target, "item", item, "promise", until, amount.currency, minor) | {"due_on": promised_for}
         for item, minor in (covered if scope == "part" else ())
-    ] or [_hold(asker, target, "case", target.case["case_id"], "promise", until, amount.currency, None)]
+    ] or [
+        _hold(asker, target, "case", target.case["case_id"], "promise", until, amount.currency, None)
+        | {"due_on": promised_for}
+    ]
     row = target.about | {
         "promise_id": uuid7(),
         "hold_ids": [held["hold_id"] for held in rows],
@@ -107,6 +110,8 @@ async def judge_promise(asker: Asker, row: Row) -> None:
         return
     changed = {"state": state, "ended_at": asker.now, "paid_minor": min(paid, row["amount_minor"])}
     await holds.change(asker.db, promise, asker.tenant, row["promise_id"], **changed)
+    if ENDED[state] == "broken":
+        await items.broke(asker.db, asker.tenant, row["item_ids"], row["promise_id"], today, asker.now)
     await lifted(asker, row["hold_ids"], ENDED[state])
     await cases.look_at(asker.db, {(asker.tenant, row["case_id"])}, asker.now)
     now = {**row, "version": row["version"] + 1}

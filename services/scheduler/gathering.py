@@ -170,6 +170,7 @@ def _item(raw: Any, row: Row, found: Found, payer: Any) -> Item:
         cycle_reason=last[1] if last else "",
         marks=tuple(_mark(each, payer) for each in kept) if kept else (),
         pauses=holds or (),
+        broken=_broken(raw.broken) if raw.broken != NOTHING else (),
         settled_on=raw.settled_on,
         settled_version=raw.settled_version,
         to_thank=raw.to_thank,
@@ -183,6 +184,11 @@ def _not_chased(raw: Any, debtor: Any) -> tuple[str, ...]:
         return told
     more = [name for name in ("consumer", "intercompany") if getattr(debtor, name) and name not in told]
     return (*told, *more)
+
+
+def _broken(told: str) -> tuple[date, ...]:
+    """The days of broken promises: {promise: [day, instant]}."""
+    return tuple(sorted(date.fromisoformat(each[0]) for each in orjson.loads(told).values()))
 
 
 def _take_over(raw: Any) -> Any:
@@ -212,7 +218,7 @@ def _pauses(raw: Any, row: Row, found: Found) -> tuple[Pause, ...]:
         "tenant": tenant,
     }
     return tuple(
-        Pause(held.hold_id, held.kind, held.scope, held.review_on, held.amount_minor, held.placed_at)
+        Pause(held.hold_id, held.kind, held.scope, held.review_on, held.amount_minor, held.placed_at, held.due_on)
         for scope, identity in scopes.items()
         if identity is not None
         for held in found.holds.get((tenant, identity), ())

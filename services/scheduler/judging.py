@@ -100,7 +100,8 @@ def _judged(item: Item, day: Day) -> list[Verdict]:
     step, mark = next_rung(item, climbed)
     if silence is not None:
         reason, look_on = silence
-        return [Verdict(item, step, block=reason, look_on=look_on, mark=mark)]
+        found = [Verdict(item, step, block=reason, look_on=look_on, mark=mark)]
+        return found + _on_promises(item, day) if reason.code == "promised" else found
     rung = _rung(item, step, mark, climbed, day)
     over = rung.block is not None and rung.block.code in ("ladder_done", "escalated")
     found = [(_statement(item, day) if over else None) or rung]
@@ -108,7 +109,7 @@ def _judged(item: Item, day: Day) -> list[Verdict]:
         found += [_courtesy(item, courtesy, day) for courtesy in day.policy.courtesies]
     elif item.marks:
         found += _asides(item, climbed, day)
-    return found
+    return found + _on_promises(item, day) if item.pauses else found
 
 
 def standing(item: Item, day: Day) -> tuple[Reason, date | None] | None:
@@ -273,9 +274,26 @@ def _courtesy(item: Item, step: Step, day: Day) -> Verdict:
     return _when(item, step, on, day, mark)
 
 
+def _on_promises(item: Item, day: Day) -> list[Verdict]:
+    """Calls and words to colleagues around the day for which the payer gave its word, while the word stands."""
+    days = [pause.due_on for pause in item.pauses if pause.kind == "promise" and pause.due_on is not None]
+    if not days or item.due_date > max(days):
+        return []
+    found = []
+    for each in day.policy.on_promise:
+        step = day.policy.nth(each, len(item.broken) + 1)
+        mark = item.mark(step.key)
+        if mark is None or mark.state not in DONE | IN_FLIGHT:
+            on = day.calendar.step_day(max(days), step.offset, step.unit)
+            on = max(on, mark.retry_on) if mark is not None and mark.retry_on else on
+            found.append(_when(item, step, on, day, mark))
+    return found
+
+
 def _asides(item: Item, climbed: tuple[Step, ...], day: Day) -> list[Verdict]:
     """Calls and words to colleagues whose rung below is completed and the rung above is not."""
     order = day.policy.order
+    climbed = tuple(step for step in climbed if step.anchor != "promise_broken")
     completed = [order[step.key] for step in climbed if (mark := item.mark(step.key)) and mark.state in DONE]
     missing = [order[step.key] for step in climbed if not (mark := item.mark(step.key)) or mark.state not in DONE]
     highest, lowest = max(completed, default=-1), min(missing, default=len(order))

@@ -283,11 +283,19 @@ def _no_longer(item: Item, mark: Mark, day: Day) -> str | None:
     if (item.residual, item.invoice_version, item.cycle) != (mark.printed, mark.invoice_version, mark.cycle):
         return "amended"
     silence = standing(item, day)
-    if silence is None and item.paused_since(mark.released_at):
+    of_promise = _about_the_promise(mark, silence, day)
+    silence = None if of_promise else silence
+    if silence is None and not of_promise and item.paused_since(mark.released_at):
         return "held"
     if silence is None and day.today >= expires_on(mark, day):
         return "expired"
     return silence[0].code if silence is not None else None
+
+
+def _about_the_promise(mark: Mark, silence: tuple[Reason, date | None] | None, day: Day) -> bool:
+    """A task about a promise is not ended by the silence of that promise."""
+    step = day.policy.step(mark.step_key)
+    return step in day.policy.on_promise and (silence is None or silence[0].code == "promised")
 
 
 def _thanks_no_longer(item: Item, mark: Mark, day: Day) -> str | None:

@@ -32,6 +32,10 @@ CAME_BACK: dict[str, frozenset[str]] = {
     "reopened": frozenset({"returned", "refused_by_debtor", "released", "unallocated", "amended"}),
 }
 """Anchor → why an item came back that hears this step first; `released` is a part that was paused and is owed."""
+PROMISED: frozenset[str] = frozenset({"promise_due", "promise_broken"})
+"""Anchors of steps about a payer's word: tasks around its day, and the reminder that follows when it is broken."""
+BESIDE = CAME_BACK.keys() | {"promise_broken"}
+TASKS: frozenset[str] = frozenset({"task_call", "internal_notice"})
 GAPPED: frozenset[str] = LADDER | {"statement"}
 """Kinds that need the gap and start it."""
 STRICTNESS: dict[str, int] = {"none": 0, "confirm": 1, "four_eyes": 2}
@@ -106,8 +110,9 @@ class Step(_Strict):
     kind: StepKind
     tone: Annotated[int, Field(ge=0, le=5)]
     anchor: Literal[
-        "due_date", "issue_date", "previous_completed", "imported", "payment_returned", "reopened", "dispute_closed"
-    ] = "due_date"
+        "due_date", "issue_date", "previous_completed", "imported", "payment_returned", "reopened", "dispute_closed",
+        "promise_due", "promise_broken",
+    ] = "due_date"  # fmt: skip
     offset: Annotated[int, Field(ge=-60, le=720)]
     unit: Literal["calendar", "business"] = "calendar"
     template: Key
@@ -150,9 +155,13 @@ class Step(_Strict):
             raise ValueError("the anchor of a notice before the due date, and of a thank-you, is due_date")
         if self.anchor in CAME_BACK and self.kind != "reminder":
             raise ValueError(f"a step for an item that came back ({self.anchor}) is a reminder")
+        if self.anchor == "promise_due" and (self.kind not in TASKS or self.offset < -10):
+            raise ValueError("a step about the day of a promise is a task, ten days before it at the earliest")
+        if self.anchor == "promise_broken" and self.kind != "reminder":
+            raise ValueError("a step about a broken promise is a reminder")
         if self.kind in LADDER and self.tone == 0:
             raise ValueError("a reminder needs a tone from 1 to 5")
-        if (self.kind == "pre_due") != (self.offset < 0):
+        if (self.kind == "pre_due") != (self.offset < 0) and self.anchor != "promise_due":
             raise ValueError("a notice before the due date, and only that, has a negative offset")
         if (self.kind == "statement") != (self.repeat is not None) or (self.kind == "statement" and self.tone > 2):
             raise ValueError("a statement, and only that, has a repeat; its tone is 0, 1 or 2")
@@ -212,7 +221,7 @@ class Policy(_Strict):
         doubled = sorted({key for key in keys if keys.count(key) > 1})
         if doubled:
             raise ValueError(f"step {doubled[0]} is there twice")
-        rungs = [step for step in self.steps if step.kind in LADDER and step.anchor not in CAME_BACK]
+        rungs = [step for step in self.steps if step.kind in LADDER and step.anchor not in BESIDE]
         for lower, upper in pairwise(rungs):
             if upper.tone < lower.tone:
                 raise ValueError(f"step {upper.key} is softer than {lower.key} before it")
@@ -222,6 +231,8 @@ class Policy(_Strict):
         for kind in ("acknowledge", "statement"):
             if sum(step.kind == kind for step in self.steps) > 1:
                 raise ValueError(f"a ladder has one step of kind {kind}")
+        if sum(step.anchor == "promise_broken" for step in self.steps) > 1:
+            raise ValueError("a ladder has one step about a broken promise")
         if self.statement is not None and self.before_statement is None:
             raise ValueError("a statement follows the steps of the ladder")
         return self
@@ -229,8 +240,7 @@ class Policy(_Strict):
     @cached_property
     def rungs(self) -> tuple[Step, ...]:
         """The steps that raise a level, without the one for imported history."""
-        beside = CAME_BACK.keys() | {"imported"}
-        return tuple(step for step in self.steps if step.kind in LADDER and step.anchor not in beside)
+        return tuple(step for step in self.steps if step.kind in LADDER and step.anchor not in {*BESIDE, "imported"})
 
     @cached_property
     def comebacks(self) -> tuple[Step, ...]:
@@ -249,7 +259,17 @@ class Policy(_Strict):
     @cached_property
     def asides(self) -> tuple[Step, ...]:
         """Calls and words to colleagues: they raise no level and hold nobody up."""
-        return tuple(step for step in self.steps if step.kind in {"task_call", "internal_notice"})
+        return tuple(step for step in self.steps if step.kind in TASKS and step.anchor != "promise_due")
+
+    @cached_property
+    def on_promise(self) -> tuple[Step, ...]:
+        """Calls and words to colleagues around the day for which a payer gave its word."""
+        return tuple(step for step in self.steps if step.anchor == "promise_due")
+
+    @cached_property
+    def broken_promise(self) -> Step | None:
+        """What is said first when a payer broke its word, if the ladder has it; then it goes on with what is harder."""
+        return next((step for step in self.steps if step.anchor == "promise_broken"), None)
 
     @cached_property
     def asks_for_profile(self) -> bool:
@@ -315,7 +335,8 @@ class Policy(_Strict):
     @cached_property
     def first_offset(self) -> int:
         """Calendar days from the due date on which this ladder looks at an item for the first time, at the latest."""
-        return min((step.offset for step in self.steps if step.kind != "acknowledge"), default=0)
+        dated = [step for step in self.steps if step.kind != "acknowledge" and step.anchor not in PROMISED]
+        return min((step.offset for step in dated), default=0)
 
     def window_of(self, step: Step) -> Window:
         return step.window or self.window
@@ -346,9 +367,8 @@ def check(found: object) -> Policy:
         return Policy.model_validate(found)
     except ValidationError as invalid:
         errors = [{"field": _place(error["loc"]), "detail": error["msg"]} for error in invalid.errors()]
-        first = errors[0]
-        told = f"{first['field'] or 'policy'}: {first['detail']}"
-        raise PolicyInvalid(told, field=first["field"] or None, errors=errors) from None
+        told = f"{errors[0]['field'] or 'policy'}: {errors[0]['detail']}"
+        raise PolicyInvalid(told, field=errors[0]["field"] or None, errors=errors) from None
 
 
 def version_of(tenant: UUID, policy: Policy, number: int) -> PolicyVersion:

@@ -147,6 +147,8 @@ def _item(  # noqa: PLR0917 - a row, and what was told of it by then
         changes |= {"take_over_decision": None, "take_over_on": None}
     cycles = {cause: each for cause, each in orjson.loads(row.cycles).items() if datetime.fromisoformat(each[2]) <= at}
     changes["cycles"] = orjson.dumps(cycles).decode()
+    broken = orjson.loads(row.broken)
+    changes["broken"] = orjson.dumps({p: e for p, e in broken.items() if datetime.fromisoformat(e[1]) <= at}).decode()
     changes["residual_minor"] = residual.residual_minor if residual is not None else None
     changes["item_version"] = residual.item_version if residual is not None else 0
     over = row.settled_by == "payment" and (row.item_id, row.settled_version) in settled

@@ -15,10 +15,10 @@ from pydantic import BaseModel
 
 from libs.common.ids import named
 from services.scheduler.calendar import Calendar
-from services.scheduler.case import Case, Item, MarkState, Party
+from services.scheduler.case import Case, Item, MarkState, Party, Pause
 from services.scheduler.grouping import Notice
 from services.scheduler.playing import Course, Said, most_within
-from services.scheduler.policy import CAME_BACK, GAPPED, Policy, Step
+from services.scheduler.policy import CAME_BACK, GAPPED, PROMISED, Policy, Step
 
 Model = TypeVar("Model", bound=BaseModel)
 Happens = Literal["bounces", "paid", "part", "returned"]
@@ -157,13 +157,23 @@ def _ways(policy: Policy, items: tuple[Item, ...]) -> Iterator[tuple[str, Said]]
     for anchor, reasons in CAME_BACK.items() if policy.comebacks else ():
         back = (replace(i, cycle=2, cycle_on=i.due_date, cycle_reason=min(reasons)) for i in items)
         courses[anchor] = _whole(policy, tuple(back))
+    if policy.broken_promise is not None:
+        courses["promise_broken"] = _whole(policy, tuple(replace(i, broken=(i.due_date,)) for i in items))
+    if policy.on_promise:
+        courses["promise_due"] = _whole(policy, tuple(replace(i, pauses=(_word(i.due_date),)) for i in items))
     yield from ((way, said) for way, course in courses.items() for said in course.said)
 
 
 def _way_of(step: Step) -> str:
     if step.kind == "acknowledge":
         return "settled"
-    return step.anchor if step.anchor == "imported" or step.anchor in CAME_BACK else "owed"
+    return step.anchor if step.anchor in {"imported"} | CAME_BACK.keys() | PROMISED else "owed"
+
+
+def _word(due: date) -> Pause:
+    """A promise for three weeks after the due date."""
+    given = due + timedelta(days=21)
+    return Pause(named("lint promise"), "promise", "item", given + timedelta(days=4), due_on=given)
 
 
 def _whole(policy: Policy, items: tuple[Item, ...], *, settles: bool = False) -> Course:

@@ -35,8 +35,8 @@ from services.scheduler.tables import (
 ITEM = (
     "tenant_id", "item_id", "invoice_id", "case_id", "entity_id", "debtor_id", "number", "issue_date", "due_date",
     "amount_minor", "currency", "invoice_version", "cancelled_version", "not_chased", "take_over",
-    "take_over_decision", "take_over_on", "residual_minor", "item_version", "cycles", "open", "settled_version",
-    "settled_on", "to_thank",
+    "take_over_decision", "take_over_on", "residual_minor", "item_version", "cycles", "broken", "open",
+    "settled_version", "settled_on", "to_thank",
 )  # fmt: skip
 MARK = (
     "tenant_id", "item_id", "cycle", "step_key", "case_id", "kind", "tone", "release", "state", "reason",
@@ -134,7 +134,7 @@ async def holds(db: AsyncConnection, scopes: Collection[Pair], *, ended: bool = 
     if not scopes:
         return []
     names = ("tenant_id", "hold_id", "scope", "scope_id", "kind", "amount_minor", "currency", "review_on",
-             "placed_at", "lifted_at")  # fmt: skip
+             "placed_at", "lifted_at", "due_on")  # fmt: skip
     asked = joined(hold, names, "scope_id")
     chosen = asked if ended else asked.where(hold.c.state == "active")
     return list((await db.execute(chosen, _asked(("tenant_id", "scope_id"), scopes))).all())

@@ -4,7 +4,7 @@ The rule it protects: the highest version wins, and a fact about an item that no
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -107,6 +107,14 @@ async def came_back(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> N
     """A cycle more for these items: rows of tenant_id, item_id, invoice_id, cycles {cause: [day, reason, instant]}."""
     if rows:
         await db.execute(_coming_back(), columns(sorted(rows, key=lambda row: (row["tenant_id"], row["item_id"]))))
+
+
+async def broke(  # noqa: PLR0917 - a broken word in the order of its facts
+    db: AsyncConnection, tenant: UUID, ids: Collection[UUID], promise: UUID, day: date, at: datetime
+) -> None:
+    """A promise about these items was broken on a day."""
+    told = item.c.broken.op("||", return_type=JSONB())(cast({str(promise): [day.isoformat(), at.isoformat()]}, JSONB))
+    await db.execute(update(item).where(item.c.tenant_id == tenant, among(item.c.item_id, ids)).values(broken=told))
 
 
 async def move_to_payer(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[Pair]:

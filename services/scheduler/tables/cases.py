@@ -103,6 +103,7 @@ item = Table(
     flag("to_thank"),
     instant("thanks_at", nullable=True),
     Column("cycles", JSONB, nullable=False, server_default=text("'{}'"), comment="cause → [day, reason, instant]"),
+    Column("broken", JSONB, nullable=False, server_default=text("'{}'"), comment="broken promise → [day, instant]"),
     Column(
         "open",
         Boolean,

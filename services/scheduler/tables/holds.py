@@ -22,6 +22,7 @@ hold = Table(
     words("author"),
     Column("review_on", Date, nullable=False),
     flag("lift_at_review"),
+    Column("due_on", Date, comment="of a promise: the day for which the payer gave its word"),
     words("state", "active"),
     instant("placed_at"),
     instant("lifted_at", nullable=True),
