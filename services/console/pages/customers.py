@@ -20,7 +20,7 @@ from services.console.pages.web import ZONE, web_of
 from services.console.pages.wording import merged
 from services.console.people.lookup import Person
 from services.console.room import here
-from services.console.store import customers, notes, payments, silence
+from services.console.store import crediting, customers, notes, payments, silence
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Reader = Annotated[Person, Depends(may("debtors:read"))]
@@ -84,6 +84,8 @@ async def customer_file(request: Request, person: Reader, debtor_id: UUID) -> Re
             "disputes": await silence.disputes_of(db, tenant, payer, day),
             "waiting": await customers.waiting(db, tenant, payer),
             "payments": await payments.by_payer(db, tenant, payer),
+            "credits": await crediting.notes_of(db, tenant, debtor_id),
+            "to_credit": await crediting.to_their_credit(db, tenant, debtor_id),
         }
         lines = await customers.timeline(db, tenant, debtor_id, payer)
         noted = await notes.of_debtors(db, tenant, {debtor_id, payer})
