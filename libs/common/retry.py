@@ -51,6 +51,12 @@ def is_transient(error: BaseException) -> bool:
     return False
 
 
+def dozing(empty: int, *, least: float = 0.2, most: float = 1.0) -> float:
+    """Seconds to rest after so many turns in a row that found nothing: for a loop that this process nudges and that
+    only looks for what other processes recorded."""
+    return min(most, least * 2.0 ** min(empty, 16))
+
+
 def backoff(attempt: int, *, base: float = 0.1, cap: float = 5.0) -> float:
     """Seconds to wait before try number `attempt` + 1: doubling, capped, with full jitter above a quarter."""
     ceiling: float = min(cap, base * 2 ** min(attempt, 16))

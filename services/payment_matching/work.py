@@ -12,12 +12,12 @@ from libs.common.aside import Aside, Narrowing
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.metrics import FEED_AGE_SECONDS, PAYMENTS_SET_ASIDE, PAYMENTS_UNMATCHED_OPEN
+from libs.common.retry import dozing
 from libs.common.runtime import Pulse
 from libs.common.turning import turning
 from services.payment_matching import matching
 from services.payment_matching.store import lists
 
-REST = 0.2
 GAUGES = 20.0
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,7 @@ class Matching:
         self._pulse: Pulse | None = None
         self._size = Narrowing(matching.BATCH, Aside(PAYMENTS_SET_ASIDE))
         self._tell_at = 0.0
+        self._empty = 0
 
     def hurry(self) -> None:
         """There is money or an item to try."""
@@ -56,9 +57,11 @@ class Matching:
 
     async def _turn(self) -> float:
         if await self._met() + await self._tried_or_left():
+            self._empty = 0
             return 0.0
         await self._tell()
-        return REST
+        self._empty += 1
+        return dozing(self._empty)
 
     async def turn(self, most: int = matching.BATCH) -> int:
         """One pass over what opened and what waits; answers how much there was."""

@@ -25,7 +25,7 @@ from libs.common.metrics import BREAKER_OPEN, EVENTS_PUBLISHED, OUTBOX_OLDEST_SE
 from libs.common.outbox.floor import Floor
 from libs.common.outbox.publishing import Lane, Published, publish
 from libs.common.outbox.recording import BOUND
-from libs.common.retry import backoff, is_transient
+from libs.common.retry import backoff, dozing, is_transient
 from libs.common.runtime import Pulse
 from libs.common.settings import Settings
 from libs.common.tables import NOBODY, outbox, relay_mark
@@ -33,7 +33,6 @@ from libs.common.tables import NOBODY, outbox, relay_mark
 RELAY = "relay"
 """Its name among the breakers of its schema."""
 PASS = 2_000
-REST = 0.2
 TOGETHER = 0.02
 """Seconds after a small pass in which more comes together for the next one."""
 SEND_WITHIN = 7.0
@@ -105,7 +104,7 @@ class Relay:
         self._resumed_at: datetime | None = None
         self._whole_at = self._house_at = self._months_at = float("-inf")
         self._shut: dict[str, float] = {}
-        self._failed = 0
+        self._failed = self._empty = 0
         for each in (database, *others):
             each.told.append(self.nudge)
 
@@ -124,7 +123,8 @@ class Relay:
                 if 0 < published < PASS:
                     await asyncio.sleep(TOGETHER)
                 if published < PASS:
-                    await pulse.rest(backoff(self._failed) if self._failed else REST)
+                    self._empty = 0 if published else self._empty + 1
+                    await pulse.rest(backoff(self._failed) if self._failed else dozing(self._empty))
             while await self.turn():
                 pulse.turn()
         finally:
