@@ -1,7 +1,8 @@
 """Past reminders over HTTP: what the system before said, line by line, so that levels go on where it stood."""
 
+from collections import Counter
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -17,6 +18,8 @@ from services.scheduler.store import zones
 
 routes = APIRouter(prefix="/v1/past-reminders", tags=["past reminders"])
 MOST = 2_000
+Result = Literal["created", "bounced", "unchanged", "refused"]
+RESULTS: tuple[Result, ...] = get_args(Result)
 
 
 class PastReminderIn(Wire):
@@ -55,7 +58,7 @@ class LineOut(BaseModel):
     """What became of a line: `created`, `bounced` (it is known, and came back), `unchanged`, or `refused` and why."""
 
     line: int
-    result: Literal["created", "bounced", "unchanged", "refused"]
+    result: Result
     item_ids: list[UUID] = []
     code: str | None = None
     field: str | None = None
@@ -64,10 +67,11 @@ class LineOut(BaseModel):
 
 
 class LinesOut(BaseModel):
-    """A line for each line, in order."""
+    """A line for each line, in order, and how many have each result."""
 
     dry_run: bool
     created: int
+    bounced: int
     unchanged: int
     refused: int
     items: list[LineOut]
@@ -85,8 +89,8 @@ async def import_past_reminders(told: PastReminders, caller: Writes, room: In) -
     if good and not told.dry_run:
         await room.stopped(Scope(caller.tenant_id, entity_ids=[told.entity_id]))
     items = [_out(n, line if isinstance(line, RelanceError) else next(taken)) for n, line in enumerate(read, 1)]
-    counted = {result: sum(item.result == result for item in items) for result in ("unchanged", "refused")}
-    return LinesOut(dry_run=told.dry_run, created=len(items) - sum(counted.values()), items=items, **counted)
+    counted = Counter(item.result for item in items)
+    return LinesOut(dry_run=told.dry_run, items=items, **{name: counted[name] for name in RESULTS})
 
 
 def _read(line: dict[str, Any]) -> PastReminder | RelanceError:

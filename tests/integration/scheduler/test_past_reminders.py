@@ -68,6 +68,7 @@ async def test_what_came_back_raises_no_level(world: World, doors: httpx.AsyncCl
     assert [(await explained(world, doors, number))["level"] for number in ("F1", "F2")] == [0, 2]
     back = await taken(world, doors, [line("F2", date(2026, 8, 24), outcome="bounced")])
     assert (back["items"][0]["result"], (await explained(world, doors, "F2"))["level"]) == ("bounced", 0)
+    assert tuple(back[name] for name in ("created", "bounced", "unchanged", "refused")) == (0, 1, 0, 0)
     late = await taken(world, doors, [line("F2", date(2026, 8, 24))])
     assert (late["unchanged"], (await explained(world, doors, "F2"))["level"]) == (1, 0)
 
