@@ -42,8 +42,3 @@ def unseal(keys: Mapping[str, bytes], sealed: str) -> str:
         return AESGCM(key).decrypt(raw[:NONCE], raw[NONCE:], name.encode()).decode()
     except (InvalidTag, ValueError):
         raise SealBroken("The sealed text was altered.") from None
-
-
-def sealed_with(keys: Mapping[str, bytes], sealed: str) -> bool:
-    """Whether it was sealed with the present key; if not, it is due to be sealed again."""
-    return sealed.partition(".")[0] == next(iter(keys))
