@@ -5,7 +5,7 @@ cannot be judged stops no other.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, time
 
 import structlog
 from sqlalchemy import Table
@@ -51,7 +51,7 @@ class Reviews:
         return sum([await self._judge(claim, judge, table, now) for claim, judge, table in _KINDS])
 
     async def _judge(self, claim: "Claim", judge: "Judge", table: Table, now: datetime) -> int:
-        """How many were judged. One that fails is told about and tried again after an hour; a hold at the next look."""
+        """How many were judged. One that fails is told about and tried again after an hour."""
         done = 0
         async with self.database.transaction() as db:
             for row in await claim(db, now, BATCH):
@@ -63,10 +63,12 @@ class Reviews:
                         raise
                     REVIEWS_FAILED.inc()
                     log.critical("reviews.failed", case=str(row["case_id"]), exc_info=error)
-                    if "look_at" in table.c:
-                        key = row[f"{table.name}_id"]
-                        await holds.change_quietly(db, table, row["tenant_id"], key, look_at=now + ASIDE_FOR)
+                    await _put_off(db, table, row, now + ASIDE_FOR)
         return done
+
+
+async def _put_off(db: AsyncConnection, table: Table, row: Row, until: datetime) -> None:
+    await holds.change_quietly(db, table, row["tenant_id"], row[f"{table.name}_id"], look_at=until)
 
 
 async def _promise(asker: Asker, row: Row) -> int:
@@ -85,9 +87,10 @@ async def _dispute(asker: Asker, row: Row) -> int:
 
 
 async def _end(asker: Asker, row: Row) -> int:
-    """End a hold whose review date has come at its entity; 0 if that day has not begun there."""
+    """End a hold whose review date has come at its entity; 0 if that day has not begun there: it waits for it."""
     calendar = await asker.calendar(row["entity_id"])
     if calendar.today(asker.now) < row["review_on"]:
+        await _put_off(asker.db, hold, row, calendar.instant(row["review_on"], time()))
         return 0
     await commands.lifted(asker, [row["hold_id"]], "review")
     return 1

@@ -137,6 +137,7 @@ async def due_for_review(db: AsyncConnection, now: datetime, limit: int) -> list
     asked = (
         select(hold)
         .where(hold.c.state == "active", hold.c.review_on <= now.date(), hold.c.lift_at_review)
+        .where(or_(hold.c.look_at.is_(None), hold.c.look_at <= now))
         .order_by(hold.c.review_on, hold.c.hold_id)
         .limit(limit)
         .with_for_update(skip_locked=True)

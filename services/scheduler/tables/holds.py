@@ -28,6 +28,7 @@ hold = Table(
     instant("lifted_at", nullable=True),
     Column("lifted_by", Text),
     Column("lift_reason", Text),
+    instant("look_at", nullable=True),
     whole("version", 1),
     Index("hold_scope", "tenant_id", "scope_id", postgresql_where=text("state = 'active'")),
     Index("hold_review", "review_on", postgresql_where=text("state = 'active'")),

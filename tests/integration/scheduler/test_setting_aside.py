@@ -1,6 +1,7 @@
 """One case or promise that cannot be decided stops no other: it is put off, told about and tried again."""
 
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -10,8 +11,9 @@ from libs.common.aside import ASIDE_FOR, ASIDE_MOST
 from libs.common.events.reminders import ReminderDue
 from libs.common.metrics import CASES_SET_ASIDE, REVIEWS_FAILED
 from services.scheduler.reviewing import Reviews
+from services.scheduler.store import holds
 from services.scheduler.sweep import Sweep
-from services.scheduler.tables import item, payer_case, promise
+from services.scheduler.tables import hold, item, payer_case, promise
 from tests.integration.scheduler.test_doors import posted
 from tests.integration.scheduler.world import World
 
@@ -94,3 +96,56 @@ async def test_a_promise_that_cannot_be_judged_stops_no_other(world: World, door
         await db.execute(update(promise).where(promise.c.case_id == world.case("A")).values(until=date(2026, 9, 9)))
     await Reviews(world.database, world.clock).once()
     assert {row["state"] for row in await world.rows(promise)} == {"broken"}
+
+
+async def held(world: World, doors: httpx.AsyncClient, *names: str) -> None:
+    """A hold over each of these payers that ends by itself on 4 September."""
+    for name in names:
+        told = {"scope": "payer", "scope_id": str(world.debtor(name)), "reason": "Call", "review_on": "2026-09-04"}
+        await posted(doors, "/v1/holds", told | {"lift_at_review": True})
+
+
+async def kind_of_hold(world: World, name: str, kind: str) -> None:
+    """The kind on record, whatever was told."""
+    async with world.database.transaction() as db:
+        mine = (hold.c.tenant_id == world.tenant, hold.c.scope_id == world.debtor(name))
+        await db.execute(update(hold).where(*mine).values(kind=kind))
+
+
+async def active(world: World) -> set[Any]:
+    return {row["scope_id"] for row in await world.rows(hold) if row["state"] == "active"}
+
+
+async def test_a_hold_that_cannot_be_ended_waits_an_hour_and_fills_no_batch(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    await four_due(world)
+    await held(world, doors, "A", "B")
+    await kind_of_hold(world, "A", "nonsense")
+    world.go_to(date(2026, 9, 4))
+    before = REVIEWS_FAILED._value.get()
+    reviews = Reviews(world.database, world.clock)
+    await reviews.once()
+    assert (await active(world), REVIEWS_FAILED._value.get()) == ({world.debtor("A")}, before + 1)
+    async with world.database.transaction() as db:
+        waiting = await holds.due_for_review(db, world.clock.now(), 100)
+    assert world.debtor("A") not in {row["scope_id"] for row in waiting}
+    await kind_of_hold(world, "A", "manual")
+    world.clock.at += ASIDE_FOR
+    await reviews.once()
+    assert await active(world) == set()
+
+
+async def test_a_hold_whose_day_has_not_begun_at_its_company_waits_for_that_day(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    await world.tell(world.entity_configured(time_zone="America/Martinique"), world.issued("F1", DUE))
+    await held(world, doors, "A")
+    world.clock.at = datetime(2026, 9, 4, 1, tzinfo=UTC)
+    reviews = Reviews(world.database, world.clock)
+    await reviews.once()
+    [waits] = await world.rows(hold)
+    assert (waits["state"], waits["look_at"]) == ("active", datetime(2026, 9, 4, 4, tzinfo=UTC))
+    world.clock.at = waits["look_at"]
+    await reviews.once()
+    assert await active(world) == set()
