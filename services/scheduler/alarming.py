@@ -1,19 +1,22 @@
 """The loop that tells of deadlines, of declarations to insurers and claims in insolvency, each alarm of each day once.
 
 The rule it protects: an alarm is raised on the day it is reached or at the first look after it, whatever was down
-meanwhile, and says how many days are left; one that was missed is raised too.
+meanwhile, and says how many days are left; one that was missed is raised too. One that fails alone waits an hour, is told
+about, and stops no other.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.aside import ASIDE_FOR, Aside
 from libs.common.clock import Clock
 from libs.common.db import Database
-from libs.common.metrics import DEADLINE_ALARMS
+from libs.common.metrics import DEADLINE_ALARMS, REVIEWS_FAILED
 from libs.common.money import Money
 from libs.common.runtime import Pulse
 from libs.common.tables import NOBODY
@@ -31,6 +34,8 @@ OURSELVES = "scheduler"
 Read = Callable[[AsyncConnection, date, int, tuple[UUID, UUID]], Awaitable[Sequence[Row]]]
 Told = Callable[[Asker, Sequence[Row]], Awaitable[int]]
 
+log = structlog.get_logger(__name__)
+
 
 class Alarms:
     """The loop; safe to run in any number of processes."""
@@ -38,6 +43,9 @@ class Alarms:
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database = database
         self.clock = clock
+        self._aside = Aside(REVIEWS_FAILED)
+        self._waits: dict[tuple[UUID, UUID], datetime] = {}
+        """(tenant, subject) → until when it is left alone in this process, because it failed."""
 
     async def run(self, pulse: Pulse) -> None:
         """Look every minute until the process stops; troubles of the database are waited out."""
@@ -54,8 +62,7 @@ class Alarms:
         declarations = await self._all(store.near, _declarations, "item_id", now)
         claims = await self._all(store.unfiled, _claims, "insolvency_id", now)
         async with self.database.transaction() as db:
-            for row in await recovery.paid(db, BATCH):
-                await recovering.over(Asker(db, row["tenant_id"], OURSELVES, now), row, "collected", "nothing is owed")
+            await self._each(db, await recovery.paid(db, BATCH), _collected, "file_id", now)
         DEADLINE_ALARMS.labels("declaration").inc(declarations)
         DEADLINE_ALARMS.labels("claim").inc(claims)
         return declarations + claims
@@ -66,14 +73,32 @@ class Alarms:
         while True:
             async with self.database.transaction() as db:
                 rows = await read(db, now.date(), BATCH, last)
-                for tenant, mine in _by_tenant(rows).items():
-                    raised += await told(Asker(db, tenant, OURSELVES, now), mine)
+                raised += await self._each(db, rows, told, key, now)
             if len(rows) < BATCH:
                 return raised
             last = (rows[-1]["tenant_id"], rows[-1][key])
 
+    async def _each(  # noqa: PLR0917 - rows, what is done about them, and how
+        self, db: AsyncConnection, rows: Sequence[Row], told: Told, key: str, now: datetime
+    ) -> int:
+        """Tell of these rows tenant by tenant; of those of a tenant that fail together by halves. How many are new."""
+        self._waits = {one: until for one, until in self._waits.items() if until > now}
+        counted: list[int] = []
 
-def _by_tenant(rows: Sequence[Row]) -> dict[UUID, list[Row]]:
+        async def work(some: Sequence[Row]) -> None:
+            async with db.begin_nested():
+                counted.append(await told(Asker(db, some[0]["tenant_id"], OURSELVES, now), some))
+
+        async def put_off(row: Row) -> None:
+            self._waits[row["tenant_id"], row[key]] = now + ASIDE_FOR
+            log.critical("alarms.set_aside", subject=str(row[key]))
+
+        for mine in _by_tenant(row for row in rows if (row["tenant_id"], row[key]) not in self._waits).values():
+            await self._aside.halving(mine, work, put_off)
+        return sum(counted)
+
+
+def _by_tenant(rows: Iterable[Row]) -> dict[UUID, list[Row]]:
     found: dict[UUID, list[Row]] = {}
     for row in rows:
         found.setdefault(row["tenant_id"], []).append(row)
@@ -116,6 +141,13 @@ async def _claims(asker: Asker, rows: Sequence[Row]) -> int:
                      "days_left": left}  # fmt: skip
             await outgoing.queue(asker, "credit.claim_due", row["entity_id"], one, facts)
     return len(new)
+
+
+async def _collected(asker: Asker, rows: Sequence[Row]) -> int:
+    """End the recovery files of which nothing is owed any more."""
+    for row in rows:
+        await recovering.over(asker, row, "collected", "nothing is owed")
+    return len(rows)
 
 
 def _alarm(asker: Asker, row: Row, subject: UUID, kind: str, reached: tuple[date, int]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from services.scheduler.alarming import Alarms
 from services.scheduler.auditing import Auditor
 from services.scheduler.charging import Tariffs
 from services.scheduler.handlers import handlers, lock
-from services.scheduler.outgoing import Courier
+from services.scheduler.outgoing import DOORS_AT_ONCE, Courier
 from services.scheduler.permitting import Looking
 from services.scheduler.reviewing import Reviews
 from services.scheduler.room import Room
@@ -62,7 +62,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
         "reviews": reviews.run,
         "auditor": Auditor(loops, business).run,
         "alarms": Alarms(loops, business).run,
-        "courier": Courier(settings, loops, business).run,
+        **{f"courier_{n}": Courier(settings, loops, business).run for n in range(1, DOORS_AT_ONCE + 1)},
         "relay": relay.run,
         "directory": reading.run,
     }

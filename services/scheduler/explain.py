@@ -46,6 +46,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Le client est en procédure collective : la créance se déclare, elle ne se relance pas.",
         "The payer is in insolvency proceedings: the claim is filed, not chased.",
     ),
+    "undeliverable": (
+        "L'étape « {step} » n'est pas arrivée le {since} : elle attend un nouveau contact.",
+        "Step “{step}” did not arrive on {since}: it waits for another contact.",
+    ),
     "credit_pending": ("Un avoir attend d'être imputé.", "A credit note waits to be applied."),
     "cash_on_account": (
         "Un règlement non affecté peut la solder ; attente jusqu'au {until}.",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from libs.common.events.reminders import Approval
+from libs.common.events.reminders import Approval, Channel
 from services.scheduler.calendar import statements_needed
 from services.scheduler.case import TO_PAYER, Case, Item, Mark, Reason
 from services.scheduler.policy import STRICTNESS, Step
@@ -54,6 +54,19 @@ class Notice:
     window_ends_at: datetime
     late: bool = False
     """It catches up with a day that was missed, and counts for what may be caught up with in a day."""
+
+    @property
+    def channels(self) -> list[Channel]:
+        """In order of fallback: those of its step, or what comes after the one that failed if the step says so."""
+        return channels_left(self.step, self.anchor.mark(self.step.key)) or self.step.channels
+
+
+def channels_left(step: Step, mark: Mark | None) -> list[Channel]:
+    """What is left of a step's channels after the one that failed, if it falls back on others; else none."""
+    failed = mark is not None and mark.state in ("failed", "bounced") and step.on_failure == "fallback"
+    if mark is None or not failed or mark.channel not in step.channels:
+        return []
+    return step.channels[[str(each) for each in step.channels].index(mark.channel) + 1 :]
 
 
 RIDES = {"not_yet", "below_threshold"}

@@ -22,7 +22,7 @@ from services.scheduler.case import (
     planned_on,
     rungs,
 )
-from services.scheduler.grouping import Verdict
+from services.scheduler.grouping import Verdict, channels_left
 from services.scheduler.policy import Policy, Step
 
 DAY = timedelta(days=1)
@@ -167,7 +167,7 @@ def _rung(item: Item, step: Step | None, mark: Mark | None, climbed: tuple[Step,
     if day.case.escalated:
         return Verdict(item, step, block=Reason("escalated"), mark=mark)
     on = planned_on(step, item, climbed, day.calendar)
-    if mark is not None and mark.retry_on is not None:
+    if mark is not None and mark.retry_on is not None and not channels_left(step, mark):
         on = max(on, day.calendar.moved(mark.retry_on))
     return _when(item, step, on, day, mark)
 
@@ -194,6 +194,8 @@ def expires_on(mark: Mark, day: Day) -> date:
 
 def _when(item: Item, step: Step, on: date, day: Day, mark: Mark | None) -> Verdict:
     """The common end of every step: its day, its conditions, its amounts, and bank data fresh enough."""
+    if mark is not None and mark.retry_on is not None and step.on_failure == "hold":
+        return Verdict(item, step, on, Reason("undeliverable", {"step": step.key, "since": mark.on}), mark=mark)
     if on > day.today:
         return Verdict(item, step, on, Reason("not_yet", {"on": on, "step": step.key}), on, mark)
     if step.catch_up == "skip" and day.today > day.calendar.add_business_days(on, day.policy.gap_days):

@@ -12,7 +12,8 @@ from services.scheduler import searching
 from services.scheduler.case import TO_PAYER
 from services.scheduler.errors import PolicyInvalid
 from services.scheduler.findings import Finding
-from services.scheduler.policy import Policy, Step, Window
+from services.scheduler.policy import Policy, Step
+from services.scheduler.policy_parts import Window
 
 CONTACTS = 4
 """Reminders that a payer may get in 30 days: of the ladder, formal ones too, and statements."""

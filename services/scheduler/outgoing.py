@@ -1,8 +1,10 @@
-"""Signed messages to the systems of the tenant (Standard Webhooks 1.0), posted by a loop of their own.
+"""Signed messages to the systems of the tenant (Standard Webhooks 1.0), posted by loops of their own, door by door.
 
 The rules it protects: a message is queued in the transaction of the act it tells of; it carries the same webhook-id at
-every try and is never posted again after a 2xx; every try is noted. An installation that sends to the world posts to
-public addresses only, any other one to its own machine and network only; the address is looked up once and used.
+every try and is never posted again after a 2xx; every try is noted. A door takes its messages one at a time and in
+their order; one that fails waits by itself, longer each time, and holds no other door back. An installation that sends
+to the world posts to public addresses only, any other one to its own machine and network only; the address is looked up
+once and used.
 """
 
 import asyncio
@@ -34,10 +36,12 @@ TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 TRY_SECONDS = 20.0
 """A whole try, from the look-up to the head of the answer: well within the claim of a message."""
 TRIES = 12
-"""Then it is given up: a day and a half after the first try."""
+"""Then a message is given up: a day and a half after the first try at a door that was open before."""
 FIRST, LONGEST = 5.0, 6 * 3600.0
-"""Seconds until the second try, and the longest between two; each wait is four times the one before."""
+"""Seconds that a door waits after a failure, and the most; each pause is four times the one before."""
 REST = 5.0
+DOORS_AT_ONCE = 4
+"""Couriers of one process: so many doors may be slow before another one has to wait for their time-out."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 
@@ -64,9 +68,9 @@ async def queue(asker: Asker, kind: str, entity: UUID, subject: UUID, data: Mapp
     await store.queue(asker.db, rows)
 
 
-def again_in(tries: int) -> float | None:
-    """Seconds to wait after so many tries; None: no more."""
-    return None if tries >= TRIES else min(LONGEST, FIRST * 4.0 ** (tries - 1))
+def pause(failures: int) -> float:
+    """Seconds that a door waits after so many failures in a row."""
+    return min(LONGEST, FIRST * 4.0 ** (min(failures, TRIES) - 1))
 
 
 def allowed(address: Address, *, live: bool) -> bool:
@@ -95,7 +99,7 @@ async def lookup(host: str, port: int) -> list[str]:
 
 
 class Courier:
-    """The loop; safe to run in any number of processes."""
+    """One loop of several; safe to run any number of times in any number of processes."""
 
     def __init__(
         self,
@@ -124,7 +128,7 @@ class Courier:
         await self.client.aclose()
 
     async def once(self) -> bool:
-        """Post the next message; whether there was one."""
+        """Post the next message of the next door; whether there was one."""
         async with self.database.transaction() as db:
             row = await store.claim(db)
         if row is None:
@@ -132,10 +136,10 @@ class Courier:
         began = time.perf_counter()
         status, error = await self._posted(row)
         took = round((time.perf_counter() - began) * 1000)
-        delivered = status is not None and 200 <= status < 300
-        over = delivered or row["closed"] or status == 410
+        over = row["closed"] or status == 410 or row["tries"] >= TRIES
+        waits = 0.0 if row["closed"] or error is None else pause(row["failures"] + 1)
         async with self.database.transaction() as db:
-            await store.tried(db, row, status, error, took, None if over else again_in(row["tries"]))
+            await store.tried(db, row, store.Try(status, error, took, over, waits))
         log.info("courier.posted", message=str(row["message_id"]), status=status, error=error, tries=row["tries"])
         return True
 

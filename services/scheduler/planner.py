@@ -25,7 +25,8 @@ from services.scheduler.grouping import (
     statement_notice,
 )
 from services.scheduler.judging import Day, day_of, deductions, expires_on, judge, silence_kept, standing
-from services.scheduler.policy import GAPPED, LADDER, Policy, Window
+from services.scheduler.policy import GAPPED, LADDER, Policy
+from services.scheduler.policy_parts import Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ The rule it protects: a ladder never falls in tone, never sends a final or forma
 amount in it has a currency. Files are YAML (`policies/standard.yaml` is the shape); an error names its place.
 """
 
-from datetime import time
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -21,9 +20,9 @@ from libs.common.money import Money
 from services.scheduler.condition import Condition
 from services.scheduler.errors import ConditionInvalid, PolicyInvalid
 from services.scheduler.expression import LONGEST
+from services.scheduler.policy_parts import Amounts, Budget, Cash, Conditions, Repeat, Spread, Strict, Window
 from services.scheduler.vocabulary import FIELDS
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LADDER: frozenset[str] = frozenset({"reminder", "final_notice", "formal_notice"})
 """Kinds that raise an item's level: each needs the one before it, and the gap."""
 CAME_BACK: dict[str, frozenset[str]] = {
@@ -41,69 +40,9 @@ GAPPED: frozenset[str] = LADDER | {"statement"}
 STRICTNESS: dict[str, int] = {"none": 0, "confirm": 1, "four_eyes": 2}
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Amounts = dict[Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")], str]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Window(_Strict):
-    """Local hours in which something may leave, on these weekdays when they are business days."""
-
-    days: Annotated[list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Field(min_length=1)]
-    opens: time
-    closes: time
-
-    @model_validator(mode="after")
-    def _hours(self) -> "Window":
-        if self.opens >= self.closes:
-            raise ValueError("the window closes before it opens")
-        if self.opens < time(4):
-            raise ValueError("a window opens at 04:00 or later: clocks change before")
-        return self
-
-    @cached_property
-    def weekdays(self) -> frozenset[int]:
-        """0 is Monday."""
-        return frozenset(DAYS.index(day) for day in self.days)
-
-
-class Budget(_Strict):
-    """At most so many notices to one party, over all entities, in so many calendar days."""
-
-    notices: Annotated[int, Field(ge=1, le=100)] = 8
-    days: Annotated[int, Field(ge=1, le=366)] = 30
-
-
-class Cash(_Strict):
-    """How long money on account keeps an item silent that it may pay: working days, and a tolerance a currency."""
-
-    days: Annotated[int, Field(ge=0, le=3)] = 3
-    tolerance: Amounts = {}
-
-
-class Conditions(_Strict):
-    """What must have happened to the item before the step: delivered notices, or e-mails that nobody answered."""
-
-    delivered_notices: Annotated[int, Field(ge=0, le=9)] = 0
-    unanswered_emails: Annotated[int, Field(ge=0, le=9)] = 0
-
-
-class Repeat(_Strict):
-    """A statement comes again: every so many months, so many times at most."""
-
-    months: Annotated[int, Field(ge=1, le=12)] = 1
-    most: Annotated[int, Field(ge=1, le=60)] = 24
-
-
-class Spread(_Strict):
-    """How many notices an entity catches up with on a day, of the steps that say `catch_up: spread`."""
-
-    per_day: Annotated[int, Field(ge=1, le=100_000)] = 100
-
-
-class Step(_Strict):
+class Step(Strict):
     """One rung. `offset` counts from its anchor; `tone` 0 is no tone at all (a task, a word to a colleague)."""
 
     key: Key
@@ -130,6 +69,8 @@ class Step(_Strict):
     grouping: Literal["item", "level", "account", "payer"] = "payer"
     group_level: Literal["oldest", "highest"] = "highest"
     completes_on: Literal["accepted", "presented", "task_done"] = "accepted"
+    on_failure: Literal["task", "fallback", "hold"] = "task"
+    """When it did not arrive: another try and a task, the next channel, or nothing until the payer's file changes."""
     catch_up: Literal["single_then_gap", "skip", "spread"] = "single_then_gap"
     repeat: Repeat | None = None
 
@@ -155,10 +96,6 @@ class Step(_Strict):
             raise ValueError("the anchor of a notice before the due date, and of a thank-you, is due_date")
         if self.anchor in CAME_BACK and self.kind != "reminder":
             raise ValueError(f"a step for an item that came back ({self.anchor}) is a reminder")
-        if self.anchor == "promise_due" and (self.kind not in TASKS or self.offset < -10):
-            raise ValueError("a step about the day of a promise is a task, ten days before it at the earliest")
-        if self.anchor == "promise_broken" and self.kind != "reminder":
-            raise ValueError("a step about a broken promise is a reminder")
         if self.kind in LADDER and self.tone == 0:
             raise ValueError("a reminder needs a tone from 1 to 5")
         if (self.kind == "pre_due") != (self.offset < 0) and self.anchor != "promise_due":
@@ -173,6 +110,16 @@ class Step(_Strict):
             raise ValueError("a final notice needs the approval confirm or four_eyes")
         if self.kind == "formal_notice" and (self.approval != "four_eyes" or self.conditions.delivered_notices < 2):
             raise ValueError("a formal notice needs the approval four_eyes and two delivered_notices")
+        return self
+
+    @model_validator(mode="after")
+    def _words(self) -> "Step":
+        if self.anchor == "promise_due" and (self.kind not in TASKS or self.offset < -10):
+            raise ValueError("a step about the day of a promise is a task, ten days before it at the earliest")
+        if self.anchor == "promise_broken" and self.kind != "reminder":
+            raise ValueError("a step about a broken promise is a reminder")
+        if self.on_failure == "fallback" and len(self.channels) < 2:
+            raise ValueError("a fallback needs a second channel")
         return self
 
     @cached_property
@@ -196,7 +143,7 @@ class Step(_Strict):
         return {currency: Money.parse(amount, currency).minor for currency, amount in self.max_amount.items()}
 
 
-class Policy(_Strict):
+class Policy(Strict):
     """A ladder with what holds for all of its steps, in the order in which they are climbed."""
 
     name: Key

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from libs.common.auth import Caller
+from libs.common.errors import NotFound
 from libs.common.http import Line, Prose, Wire
 from libs.common.paging import Cursor, Limit, cursor, cut, place
 from services.scheduler import crediting
@@ -203,7 +204,10 @@ async def list_accounts(
 async def show_account(payer_id: UUID, caller: Reads, room: In) -> AccountOut:
     """One payer's exposure against its limit."""
     async with room.asking(caller) as asker:
-        return account_out(await crediting.account(asker, payer_id))
+        known = await crediting.accounts(asker, [payer_id])
+    if payer_id not in known:
+        raise NotFound(f"There is no payer {payer_id}.")
+    return account_out(known[payer_id])
 
 
 @routes.post("/limits", status_code=201)

@@ -14,7 +14,7 @@ from libs.common.http import Wire
 from libs.common.ids import uuid7
 from libs.common.paging import Cursor, Limit, cursor, cut, place
 from libs.common.seal import seal
-from services.scheduler import outgoing
+from services.scheduler import commands, outgoing
 from services.scheduler.api.shared import In, Reads, Writes, only_managers
 from services.scheduler.errors import AlreadyEnded, ScopeUnknown
 from services.scheduler.store import charges, credit
@@ -161,6 +161,7 @@ def _message(row: store.Row, tries: list[store.Row]) -> MessageOut:
 async def retry_message(message_id: UUID, caller: Writes, room: In) -> dict[Literal["result"], Literal["waiting"]]:
     """Post a message again that was given up, under the same id. One that was delivered is never posted again."""
     async with room.asking(caller) as asker:
+        row = await commands.found(asker, message, message_id)
         if not await store.again(asker.db, asker.tenant, message_id):
-            raise AlreadyEnded("This message was delivered, waits already, or does not exist.", field="message_id")
+            raise AlreadyEnded(f"This message is {row['state']}.", field="message_id")
     return {"result": "waiting"}

@@ -16,7 +16,12 @@ endpoint = Table(
     instant("opened_at"),
     instant("closed_at", nullable=True),
     flag("closed"),
-    comment="entity_id null: for all companies of the tenant",
+    whole("failures"),
+    instant("next_try_at", now=True),
+    instant("claimed_until", nullable=True),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Index("endpoint_next", "next_try_at"),
+    comment="entity_id null: for all companies of the tenant; failures in a row make the pause until next_try_at",
 )
 
 message = Table(
@@ -29,14 +34,18 @@ message = Table(
     words("body"),
     words("state", "waiting"),
     whole("tries"),
-    Column("fence", BigInteger, nullable=False, server_default="0"),
     instant("queued_at"),
-    instant("next_try_at", nullable=True),
-    instant("claimed_until", nullable=True),
     instant("ended_at", nullable=True),
-    Index("outgoing_message_next", "next_try_at", postgresql_where=text("next_try_at is not null")),
+    Index(
+        "outgoing_message_waiting",
+        "tenant_id",
+        "endpoint_id",
+        "queued_at",
+        "message_id",
+        postgresql_where=text("state = 'waiting'"),
+    ),
     Index("outgoing_message_subject", "tenant_id", "subject_id"),
-    comment="waiting → claimed → delivered | waiting again | given_up; next_try_at is null once it has ended",
+    comment="waiting → delivered | given_up; the first one that waits at a door is the next that is posted there",
 )
 
 attempt = Table(

@@ -17,7 +17,7 @@ from services.scheduler.calendar import (
 )
 from services.scheduler.explain import explain
 from services.scheduler.planner import decide
-from services.scheduler.policy import Window
+from services.scheduler.policy_parts import Window
 from tests.unit.scheduler.world import PARIS, STANDARD, at, case, item
 
 WINDOW = STANDARD.window
