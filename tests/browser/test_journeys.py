@@ -164,7 +164,7 @@ async def test_a_call_with_a_promise_takes_four_clicks(
     await hand.page.wait_for_url("**tab=calls**")
     await hand.page.goto(f"{site.url}/?tab=calls&line={furnished.task}")
     await hand.click(".pane .radios label:has(input[value=promise])")
-    await hand.click(".pane form.outcome button")
+    await hand.click(".pane form.outcome .btn")
     await hand.told("promesse est notée")
     assert hand.count <= 4
     assert [one.path for one in served.done] == ["/v1/promises", f"/v1/tasks/{furnished.task}/outcome"]

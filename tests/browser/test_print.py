@@ -27,6 +27,8 @@ PAGES = [
     "/holds",
     "/plans",
     "/hand-over",
+    "/team",
+    "/calendars",
     "/operations",
 ]
 SEEN = """(what) => [...document.querySelectorAll(what)].filter((each) => each.checkVisibility({
