@@ -82,8 +82,38 @@ async def exposures(db: AsyncConnection, tenant: UUID, payers: Collection[UUID],
 async def accounts(
     db: AsyncConnection, tenant: UUID, now: datetime, limit: int, after: UUID | None, *, over: bool, blocked: bool
 ) -> list[UUID]:
-    """Payers that owe something, in the order of their ids; only those over their limit, or blocked, if asked."""
-    sums = _exposures(tenant, now, None)
+    """Payers that owe something, in the order of their ids; only those over their limit, or blocked, if asked.
+
+    Exposures are counted of the payers of a page, and for `over` of those that have a limit, never of all.
+    """
+    found: list[UUID] = []
+    while True:
+        payers = list((await db.scalars(_candidates(tenant, after, over=over, blocked=blocked).limit(limit))).all())
+        kept = await _over(db, tenant, payers, now) if over else set(payers)
+        found += [payer for payer in payers if payer in kept]
+        if len(payers) < limit or len(found) >= limit:
+            return found[:limit]
+        after = payers[-1]
+
+
+def _candidates(tenant: UUID, after: UUID | None, *, over: bool, blocked: bool) -> Select[Any]:
+    mine = and_(item.c.tenant_id == payer_case.c.tenant_id, item.c.case_id == payer_case.c.case_id, item.c.open)
+    asked = select(payer_case.c.payer_id).where(payer_case.c.tenant_id == tenant)
+    asked = asked.where(select(item.c.item_id).where(mine).exists())
+    if over:
+        limited = (credit_limit.c.tenant_id == payer_case.c.tenant_id, credit_limit.c.payer_id == payer_case.c.payer_id)
+        held = select(credit_limit.c.limit_id).where(*limited, credit_limit.c.state == "approved")
+        asked = asked.where(held.exists())
+    if blocked:
+        asked = asked.where(payer_case.c.payer_id.in_(_blocked(tenant)))
+    if after is not None:
+        asked = asked.where(payer_case.c.payer_id > after)
+    return asked.order_by(payer_case.c.payer_id)
+
+
+async def _over(db: AsyncConnection, tenant: UUID, payers: Collection[UUID], now: datetime) -> set[UUID]:
+    """Those of these payers whose exposure is over a limit that is in force."""
+    sums = _exposures(tenant, now, payers)
     today = cast(func.timezone("UTC", literal(now)), Date)
     mine = and_(
         credit_limit.c.tenant_id == tenant,
@@ -93,14 +123,9 @@ async def accounts(
         credit_limit.c.valid_from <= today,
         func.coalesce(credit_limit.c.valid_until >= today, True),
     )
-    asked = select(sums.c.payer_id).select_from(sums.outerjoin(credit_limit, mine)).distinct()
-    if over:
-        asked = asked.where(sums.c.not_due + sums.c.overdue - sums.c.on_account > credit_limit.c.amount_minor)
-    if blocked:
-        asked = asked.where(sums.c.payer_id.in_(_blocked(tenant)))
-    if after is not None:
-        asked = asked.where(sums.c.payer_id > after)
-    return list((await db.scalars(asked.order_by(sums.c.payer_id).limit(limit))).all())
+    beyond = sums.c.not_due + sums.c.overdue - sums.c.on_account > credit_limit.c.amount_minor
+    asked = select(sums.c.payer_id).select_from(sums.join(credit_limit, mine)).where(beyond)
+    return set((await db.scalars(asked)).all())
 
 
 def _blocked(tenant: UUID) -> Select[Any]:

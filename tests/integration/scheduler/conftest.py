@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import date
 from uuid import UUID
 
 import httpx
@@ -35,6 +36,19 @@ async def world(database: Database, tenant: UUID) -> World:
     made = World(database, tenant)
     await made.tell(made.tenant_configured(), made.entity_configured(), made.debtor_changed("A"))
     return made
+
+
+@pytest.fixture
+async def owing(world: World) -> World:
+    """A owes 500 overdue, 700 to come and 300 dollars; 200 euros are on account."""
+    world.go_to(date(2026, 9, 10))
+    await world.tell(
+        world.issued("F1", date(2026, 9, 1)),
+        world.issued("F2", date(2026, 10, 1), 700),
+        world.issued("F3", date(2026, 10, 1), 300, currency="USD"),
+        world.received("P1", 200),
+    )
+    return world
 
 
 @pytest.fixture

@@ -1,20 +1,13 @@
 """Credit control from outside: exposures, limits, blocks told to the ERP, insurers' deadlines, insolvency."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
 import httpx
-import pytest
-from sqlalchemy import func, update
 
 from libs.common.events.reminders import HoldLifted, HoldPlaced
 from libs.common.settings import Settings
-from libs.common.webhooks import Shown, genuine, secret_bytes
 from services.scheduler.alarming import Alarms
-from services.scheduler.outgoing import Courier
-from services.scheduler.tables import message
 from tests.integration.scheduler.test_charges import as_
 from tests.integration.scheduler.test_doors import got, posted
 from tests.integration.scheduler.world import World
@@ -31,19 +24,6 @@ async def as_bob(world: World, settings: Settings, doors: httpx.AsyncClient, pat
     answer = await doors.post(path, json=body, headers=as_(world, settings, "bob", "manager"))
     assert answer.status_code in (200, 201), answer.text
     return answer.json()
-
-
-@pytest.fixture
-async def owing(world: World) -> World:
-    """A owes 500 overdue, 700 to come and 300 dollars; 200 euros are on account."""
-    world.go_to(date(2026, 9, 10))
-    await world.tell(
-        world.issued("F1", DUE),
-        world.issued("F2", date(2026, 10, 1), 700),
-        world.issued("F3", date(2026, 10, 1), 300, currency="USD"),
-        world.received("P1", 200),
-    )
-    return world
 
 
 async def limited(world: World, settings: Settings, doors: httpx.AsyncClient, amount: str) -> Any:
@@ -86,103 +66,6 @@ async def test_nobody_approves_a_limit_or_a_block_that_they_asked_for(
     second = await doors.post("/v1/credit/blocks", json={"payer_id": told["payer_id"], "act": "block", "reason": "x"})
     assert (second.status_code, second.json()["remedy"]) == (409, "Decide that one first.")
     assert (await posted(doors, f"{path}/reject", WHY, status=200))["state"] == "rejected"
-
-
-async def test_a_granted_block_reaches_the_erp_signed_and_once(
-    owing: World, doors: httpx.AsyncClient, settings: Settings
-) -> None:
-    door = await posted(doors, "/v1/credit/endpoints", {"url": "http://erp.test:9999/credit"})
-    told = {"payer_id": str(owing.debtor("A")), "act": "block", "reason": "Over its limit"}
-    block = await posted(doors, "/v1/credit/blocks", told)
-    assert (await got(doors, "/v1/credit/messages"))["items"] == []
-    await as_bob(owing, settings, doors, f"/v1/credit/blocks/{block['block_id']}/approve", WHY)
-    assert (await got(doors, f"/v1/credit/accounts/{owing.debtor('A')}"))["blocked"] is True
-    heard: list[httpx.Request] = []
-    answers = [httpx.Response(503), httpx.Response(204)]
-
-    def erp(request: httpx.Request) -> httpx.Response:
-        heard.append(request)
-        return answers[len(heard) - 1]
-
-    courier = courier_to(owing, settings, erp)
-    assert await mine(courier, doors) == ["waiting"]
-    [failed] = (await got(doors, "/v1/credit/messages", subject_id=block["block_id"]))["items"]
-    assert [each["status"] for each in failed["attempts"]] == [503]
-    await hurried(owing)
-    assert await mine(courier, doors) == ["delivered"]
-    await hurried(owing)
-    assert await mine(courier, doors) == ["delivered"]
-    assert len(heard) == 2
-    assert {request.headers["webhook-id"] for request in heard} == {failed["message_id"]}
-    assert (str(heard[0].url), heard[0].headers["host"]) == ("http://127.0.0.1:9999/credit", "erp.test:9999")
-    shown = Shown(*(heard[1].headers[f"webhook-{name}"] for name in ("id", "timestamp", "signature")))
-    stamp = float(heard[1].headers["webhook-timestamp"])
-    assert genuine([secret_bytes(door["secret"])], shown, heard[1].content, stamp)
-    again = await doors.post(f"/v1/credit/messages/{failed['message_id']}/retry")
-    assert (again.status_code, again.json()["code"]) == (409, "already_ended")
-
-
-async def test_nothing_is_posted_to_an_address_that_this_installation_may_not_reach(
-    owing: World, doors: httpx.AsyncClient, settings: Settings
-) -> None:
-    await posted(doors, "/v1/credit/endpoints", {"url": "http://erp.test/credit"})
-    block = await posted(
-        doors, "/v1/credit/blocks", {"payer_id": str(owing.debtor("A")), "act": "block", "reason": "x"}
-    )
-    await as_bob(owing, settings, doors, f"/v1/credit/blocks/{block['block_id']}/approve", WHY)
-
-    def nobody(request: httpx.Request) -> httpx.Response:
-        raise AssertionError(request.url)
-
-    assert await mine(courier_to(owing, settings, nobody, "93.184.215.14"), doors) == ["waiting"]
-    [told] = (await got(doors, "/v1/credit/messages"))["items"]
-    assert [(each["status"], each["error"]) for each in told["attempts"]] == [(None, "address_refused")]
-
-
-async def test_a_door_that_never_answers_is_left_in_time_and_an_endless_answer_is_not_read(
-    owing: World, doors: httpx.AsyncClient, settings: Settings
-) -> None:
-    await posted(doors, "/v1/credit/endpoints", {"url": "http://erp.test/credit"})
-    body = {"payer_id": str(owing.debtor("A")), "act": "block", "reason": "x"}
-    block = await posted(doors, "/v1/credit/blocks", body)
-    await as_bob(owing, settings, doors, f"/v1/credit/blocks/{block['block_id']}/approve", WHY)
-
-    async def silent(request: httpx.Request) -> httpx.Response:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def endless() -> AsyncIterator[bytes]:
-        while True:
-            yield b"and so on "
-
-    assert await mine(courier_to(owing, settings, silent, seconds=0.1), doors) == ["waiting"]
-    [told] = (await got(doors, "/v1/credit/messages"))["items"]
-    assert [(each["status"], each["error"]) for each in told["attempts"]] == [(None, "TimeoutError")]
-    await hurried(owing)
-    talks = courier_to(owing, settings, lambda _: httpx.Response(200, content=endless()))
-    assert await mine(talks, doors) == ["delivered"]
-
-
-def courier_to(world: World, settings: Settings, erp: Any, address: str = "127.0.0.1", **how: Any) -> Courier:
-    async def look_up(host: str, port: int) -> list[str]:
-        return [address]
-
-    client = httpx.AsyncClient(transport=httpx.MockTransport(erp))
-    return Courier(settings, world.database, world.clock, client=client, look_up=look_up, **how)
-
-
-async def mine(courier: Courier, doors: httpx.AsyncClient) -> list[str]:
-    """Post all that waits, and say how the messages of this tenant stand."""
-    while await courier.once():
-        pass
-    return [each["state"] for each in (await got(doors, "/v1/credit/messages"))["items"]]
-
-
-async def hurried(world: World) -> None:
-    """The time of every message of this tenant has come."""
-    async with world.database.transaction() as db:
-        due = update(message).where(message.c.tenant_id == world.tenant, message.c.next_try_at.is_not(None))
-        await db.execute(due.values(next_try_at=func.clock_timestamp()))
 
 
 async def insured(world: World, doors: httpx.AsyncClient, **facts: Any) -> str:
@@ -311,3 +194,21 @@ def interest_of(days: int) -> str:
     """500 euros at 12.40 % (2.40 + 10 points) for so many days."""
     cents = (2 * 50_000 * 1240 * days + 365 * 10_000) // (2 * 365 * 10_000)
     return f"{cents // 100}.{cents % 100:02d}"
+
+
+async def test_payers_over_their_limit_are_listed_page_by_page(
+    world: World, doors: httpx.AsyncClient, settings: Settings
+) -> None:
+    world.go_to(date(2026, 9, 10))
+    names = ("B", "C", "D")
+    await world.tell(*(world.debtor_changed(name) for name in names))
+    await world.tell(*(world.issued(f"F{name}", DUE, debtor=name) for name in names))
+    for name, amount in (("B", "100.00"), ("C", "900.00"), ("D", "100.00")):
+        told = {"payer_id": str(world.debtor(name)), "amount": euros(amount), "valid_from": "2026-09-01", "reason": "x"}
+        limit = await posted(doors, "/v1/credit/limits", told)
+        await as_bob(world, settings, doors, f"/v1/credit/limits/{limit['limit_id']}/approve")
+    first = await got(doors, "/v1/credit/accounts", over=True, limit=1)
+    second = await got(doors, "/v1/credit/accounts", over=True, limit=1, cursor=first["next"])
+    listed = {each["external_id"] for page in (first, second) for each in page["items"]}
+    assert (listed, second["next"]) == ({"B", "D"}, None)
+    assert len((await got(doors, "/v1/credit/accounts"))["items"]) == 3
