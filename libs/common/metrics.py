@@ -50,7 +50,10 @@ QUARANTINED_OPEN = Gauge("relance_quarantined_open", "Documents waiting for a pe
 SWEEP_SECONDS = Histogram("relance_sweep_seconds", "One sweep transaction", buckets=_SECONDS)
 ITEMS_SWEPT = Counter("relance_items_swept_total", "Items looked at by the sweep", ["outcome"])
 CASES_SET_ASIDE = Counter("relance_cases_set_aside_total", "Cases that could not be decided, put off for an hour")
-REVIEWS_FAILED = Counter("relance_reviews_failed_total", "Promises, plans, disputes and holds that could not be judged")
+REVIEWS_FAILED = Counter(
+    "relance_reviews_failed_total",
+    "Promises, plans, disputes, holds, deadlines and recovery files that could not be judged",
+)
 REMINDERS_RELEASED = Counter("relance_reminders_released_total", "Reminders released", ["tone"])
 REMINDER_LATE_SECONDS = Histogram("relance_reminder_late_seconds", "From the due moment to the release", buckets=_LATE)
 DOUBLE_REMINDERS = Gauge("relance_double_reminders", "Steps that were said twice, counted from the facts; must be 0")

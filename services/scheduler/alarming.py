@@ -1,8 +1,8 @@
 """The loop that tells of deadlines, of declarations to insurers and claims in insolvency, each alarm of each day once.
 
 The rule it protects: an alarm is raised on the day it is reached or at the first look after it, whatever was down
-meanwhile, and says how many days are left; one that was missed is raised too. One that fails alone waits an hour, is told
-about, and stops no other.
+meanwhile, and says how many days are left; one that was missed is raised too. One that fails alone waits an hour,
+is told about, and stops no other.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -78,9 +78,7 @@ class Alarms:
                 return raised
             last = (rows[-1]["tenant_id"], rows[-1][key])
 
-    async def _each(  # noqa: PLR0917 - rows, what is done about them, and how
-        self, db: AsyncConnection, rows: Sequence[Row], told: Told, key: str, now: datetime
-    ) -> int:
+    async def _each(self, db: AsyncConnection, rows: Sequence[Row], told: Told, key: str, now: datetime) -> int:
         """Tell of these rows tenant by tenant; of those of a tenant that fail together by halves. How many are new."""
         self._waits = {one: until for one, until in self._waits.items() if until > now}
         counted: list[int] = []

@@ -8,12 +8,15 @@ import pytest
 from sqlalchemy import update
 
 from libs.common.aside import ASIDE_FOR, ASIDE_MOST
+from libs.common.errors import UnknownCurrency
 from libs.common.events.reminders import ReminderDue
 from libs.common.metrics import CASES_SET_ASIDE, REVIEWS_FAILED
+from services.scheduler.alarming import Alarms
 from services.scheduler.reviewing import Reviews
 from services.scheduler.store import holds
 from services.scheduler.sweep import Sweep
-from services.scheduler.tables import hold, item, payer_case, promise
+from services.scheduler.tables import deadline_alarm, hold, item, payer_case, promise
+from tests.integration.scheduler.test_credit import insured
 from tests.integration.scheduler.test_doors import posted
 from tests.integration.scheduler.world import World
 
@@ -149,3 +152,47 @@ async def test_a_hold_whose_day_has_not_begun_at_its_company_waits_for_that_day(
     world.clock.at = waits["look_at"]
     await reviews.once()
     assert await active(world) == set()
+
+
+async def in_currency(world: World, number: str, currency: str) -> None:
+    """The currency on record of one item, whatever was told."""
+    async with world.database.transaction() as db:
+        mine = (item.c.tenant_id == world.tenant, item.c.number == number)
+        await db.execute(update(item).where(*mine).values(currency=currency))
+
+
+async def raised(world: World) -> set[Any]:
+    return {row["subject_id"] for row in await world.rows(deadline_alarm)}
+
+
+async def test_a_deadline_that_cannot_be_counted_waits_an_hour_and_stops_no_other(
+    owing: World, doors: httpx.AsyncClient
+) -> None:
+    await insured(owing, doors)
+    await in_currency(owing, "F2", "???")
+    alarms = Alarms(owing.database, owing.clock)
+    owing.go_to(date(2026, 12, 15))
+    before = REVIEWS_FAILED._value.get()
+    await alarms.once()
+    assert await raised(owing) == {owing.item("F1"), owing.item("F3")}
+    assert REVIEWS_FAILED._value.get() == before + 1
+    await alarms.once()
+    assert REVIEWS_FAILED._value.get() == before + 1
+    await in_currency(owing, "F2", "EUR")
+    owing.clock.at += ASIDE_FOR
+    await alarms.once()
+    assert await raised(owing) == {owing.item(number) for number in ("F1", "F2", "F3")}
+
+
+async def test_so_many_deadlines_that_fail_are_a_bad_release(owing: World, doors: httpx.AsyncClient) -> None:
+    await insured(owing, doors)
+    await in_currency(owing, "F1", "???")
+    alarms = Alarms(owing.database, owing.clock)
+    owing.go_to(date(2026, 12, 15))
+    try:
+        with pytest.raises(UnknownCurrency):
+            for _ in range(ASIDE_MOST + 1):
+                await alarms.once()
+                owing.clock.at += ASIDE_FOR
+    finally:
+        await in_currency(owing, "F1", "EUR")
