@@ -25,11 +25,10 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.sets import columns, given
-from services.scheduler.policy import GAPPED
 from services.scheduler.store.asking import plain
 from services.scheduler.store.cases import Pair
 from services.scheduler.store.importing import STEP as IMPORTED
-from services.scheduler.tables import earlier_release, item, kept_silent, notice, occurrence
+from services.scheduler.tables import earlier_release, item, kept_silent, occurrence
 
 _SILENT = ("tenant_id", "item_id", "cycle", "step_key", "since", "case_id", "entity_id", "tone", "due_on", "reason")
 _WHICH = ("tenant_id", "item_id", "cycle", "step_key")
@@ -163,25 +162,3 @@ async def steps(  # noqa: PLR0917 - a page of a day of a company
     if after is not None:
         asked = asked.where(tuple_(*place) > tuple_(*(literal(value) for value in after)))
     return [plain(row) for row in await db.execute(asked)]
-
-
-# The auditor
-
-
-async def released_more_than_once(db: AsyncConnection, tenant: UUID | None = None) -> list[Any]:
-    """The occurrences that had more than one release, with all that was told of them."""
-    asked = select(occurrence.c.tenant_id, occurrence.c.occurrence_id, occurrence.c.ends)
-    asked = asked.where(occurrence.c.release > 1)
-    return list(await db.execute(asked if tenant is None else asked.where(occurrence.c.tenant_id == tenant)))
-
-
-async def noticed_twice(db: AsyncConnection, since: date, tenant: UUID | None = None) -> int:
-    """Reminders since a day of which more than one notice left and did not come back."""
-    asked = (
-        select(notice.c.tenant_id, notice.c.reminder_id)
-        .where(notice.c.sent, ~notice.c.bounced, notice.c.kind.in_(sorted(GAPPED)), notice.c.said_on >= since)
-        .group_by(notice.c.tenant_id, notice.c.reminder_id)
-        .having(func.count() > 1)
-    )
-    asked = asked if tenant is None else asked.where(notice.c.tenant_id == tenant)
-    return int(await db.scalar(select(func.count()).select_from(asked.subquery("twice"))) or 0)

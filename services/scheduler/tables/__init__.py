@@ -4,7 +4,7 @@ The rule they protect: an occurrence is unique per (tenant, item, cycle, step); 
 lock that handlers, sweep and API share; whatever is told twice or late leaves the same rows.
 """
 
-from services.scheduler.tables.balance import earlier_release, kept_silent
+from services.scheduler.tables.balance import audit_mark, earlier_release, kept_silent, said_twice
 from services.scheduler.tables.cases import debtor, item, party, payer_case, residual_fact
 from services.scheduler.tables.charges import charge, charge_rate, charge_terms, item_money
 from services.scheduler.tables.columns import scheduler
@@ -31,6 +31,7 @@ from services.scheduler.tables.shadow import shadow_step
 
 __all__ = [
     "attempt",
+    "audit_mark",
     "bounded_day",
     "charge",
     "charge_rate",
@@ -71,6 +72,7 @@ __all__ = [
     "recovery_item",
     "recovery_step",
     "residual_fact",
+    "said_twice",
     "scheduler",
     "shadow_step",
     "write_off_proposal",

@@ -1,6 +1,7 @@
 """What of each day is not in the occurrences themselves: releases that were followed by others, and steps kept silent.
 
 A silence is an interval: it begins when a decision gives its reason, and ends when another reason or a release follows.
+And what the auditor found, with how far it has counted.
 """
 
 from sqlalchemy import Column, Date, DateTime, Index, Integer, Table, Text, text
@@ -34,4 +35,22 @@ kept_silent = Table(
     instant("until", nullable=True),
     Index("kept_silent_case", "tenant_id", "case_id", postgresql_where=text("until is null")),
     Index("kept_silent_day", "tenant_id", "until", "due_on"),
+)
+
+said_twice = Table(
+    "said_twice",
+    scheduler,
+    *ids("subject_id"),
+    words("kind"),
+    id_("place_id"),
+    comment="steps of items (place: the case) and reminders (place: the party) that were said twice; must be empty",
+)
+
+audit_mark = Table(
+    "audit_mark",
+    scheduler,
+    *ids(),
+    instant("counted_to"),
+    instant("all_counted_at"),
+    comment="one row: how far the auditor has counted what left, and when it last counted everything",
 )

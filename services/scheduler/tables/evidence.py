@@ -35,7 +35,7 @@ occurrence = Table(
     Column("ends", JSONB, nullable=False, server_default=text("'{}'"), comment="release:end → {at, on, reason}"),
     UniqueConstraint("tenant_id", "item_id", "cycle", "step_key"),
     Index("occurrence_day", "tenant_id", "released_at"),
-    Index("occurrence_again", "tenant_id", "occurrence_id", postgresql_where=text("release > 1")),
+    Index("occurrence_again", "tenant_id", "case_id", postgresql_where=text("release > 1")),
     Index("occurrence_reminder", "tenant_id", "reminder_id"),
     Index("occurrence_case", "tenant_id", "case_id", postgresql_where=text("state in ('released', 'proposed')")),
     Index(
@@ -71,6 +71,7 @@ notice = Table(
     instant("bounced_at", nullable=True),
     Index("notice_party", "tenant_id", "party_id", "said_on"),
     Index("notice_entity", "tenant_id", "entity_id", "said_on"),
+    Index("notice_sent", "sent_at", postgresql_where=text("sent_at is not null")),
     Index(
         "notice_decided",
         "tenant_id",

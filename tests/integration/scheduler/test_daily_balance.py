@@ -1,16 +1,18 @@
 """The balance of a day from outside: everything that was due stands in exactly one place; nothing was said twice."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import httpx
+from sqlalchemy import insert, update
 
 from libs.common.events.reminders import ReminderDue
 from libs.common.metrics import DOUBLE_REMINDERS
 from libs.common.settings import Settings
 from services.scheduler.auditing import Auditor
 from services.scheduler.reviewing import Reviews
-from services.scheduler.tables import kept_silent
+from services.scheduler.store import audit
+from services.scheduler.tables import audit_mark, kept_silent, notice
 from tests.integration.scheduler.test_doors import got, posted
 from tests.integration.scheduler.world import World
 
@@ -131,6 +133,66 @@ async def test_a_reminder_that_was_said_twice_is_counted(world: World, doors: ht
     await world.tell(world.bounced(due), world.bounced(again))
     assert (await got(doors, PATH))["double_reminders"] == 0, "what came back was not said"
     assert len(await world.said(ReminderDue)) == 2
+
+
+async def forged(world: World, number: str, sent_at: datetime) -> None:
+    """A second notice of the reminder about an invoice, as it is on record."""
+    [first] = [row for row in await world.rows(notice) if row["notice_id"] == world.invoice(number)]
+    async with world.database.transaction() as db:
+        facts = {"notice_id": world.invoice(f"{number} again"), "sent_at": sent_at}
+        await db.execute(insert(notice).values({**first, **facts}))
+
+
+async def test_the_auditor_counts_what_is_new_each_minute_and_everything_once_a_day(world: World) -> None:
+    auditor = Auditor(world.database, world.clock)
+    await world.tell(*(world.debtor_changed(name) for name in "AB"))
+    await world.tell(*(world.issued(f"F{name}", DUE, debtor=name) for name in "AB"))
+    for due in await world.day(DAY):
+        told = world.sent(due).model_copy(update={"notice_id": world.invoice(due.lines[0].number)})
+        await world.tell(told)
+    world.go_to(DAY + timedelta(days=1))
+    await whole_day_over(world)
+    await auditor.once()
+    before = DOUBLE_REMINDERS._value.get()
+    await forged(world, "FA", world.clock.now() - timedelta(hours=1))
+    await auditor.once()
+    assert DOUBLE_REMINDERS._value.get() == before, "what left long before was counted"
+    await forged(world, "FB", world.clock.now())
+    await auditor.once()
+    assert DOUBLE_REMINDERS._value.get() == before + 1
+    world.clock.at += timedelta(hours=1)
+    await auditor.once()
+    assert DOUBLE_REMINDERS._value.get() == before + 1, "what was found is counted again"
+    await whole_day_over(world)
+    await auditor.once()
+    assert DOUBLE_REMINDERS._value.get() == before + 2
+    async with world.database.transaction() as db:
+        await db.execute(update(notice).where(notice.c.tenant_id == world.tenant).values(bounced=True))
+    await auditor.once()
+    assert DOUBLE_REMINDERS._value.get() == before, "what came back was not said"
+
+
+async def whole_day_over(world: World) -> None:
+    """Everything was counted a day ago."""
+    async with world.database.transaction() as db:
+        await db.execute(update(audit_mark).values(all_counted_at=world.clock.now() - timedelta(days=1)))
+
+
+async def test_while_one_process_audits_another_shows_what_was_found(world: World) -> None:
+    auditor = Auditor(world.database, world.clock)
+    await auditor.once()
+    before = DOUBLE_REMINDERS._value.get()
+    async with world.database.transaction() as db:
+        assert await audit.alone(db)
+        marked = await audit.mark(db)
+        world.clock.at += timedelta(minutes=5)
+        DOUBLE_REMINDERS.set(-1)
+        await auditor.once()
+        assert DOUBLE_REMINDERS._value.get() == before
+        assert await audit.mark(db) == marked
+    await auditor.once()
+    async with world.database.transaction() as db:
+        assert await audit.mark(db) != marked
 
 
 async def test_a_day_that_is_not_over_has_no_balance(
