@@ -93,6 +93,23 @@ async def test_a_door_that_never_answers_is_left_in_time_and_an_endless_answer_i
     assert await mine(talks, doors) == ["delivered"]
 
 
+async def test_a_process_that_was_frozen_since_its_claim_posts_nothing(
+    owing: World, doors: httpx.AsyncClient, settings: Settings
+) -> None:
+    await posted(doors, "/v1/credit/endpoints", {"url": "http://erp.test/credit"})
+    await alone(owing)
+    await blocked(owing, doors, settings)
+    heard: list[httpx.Request] = []
+
+    def erp(request: httpx.Request) -> httpx.Response:
+        heard.append(request)
+        return httpx.Response(204)
+
+    assert (await mine(courier_to(owing, settings, erp, seconds=0.0), doors), heard) == (["waiting"], [])
+    await hurried(owing)
+    assert (await mine(courier_to(owing, settings, erp), doors), len(heard)) == (["delivered"], 1)
+
+
 async def alone(world: World) -> None:
     """What other tests left waiting is not posted within a day."""
     async with world.database.transaction() as db:
@@ -185,9 +202,14 @@ async def test_a_late_2xx_ends_a_message_whose_claim_had_passed_to_another_proce
 
 def courier_to(world: World, settings: Settings, erp: Any, address: str = "127.0.0.1", **how: Any) -> Courier:
     async def look_up(host: str, port: int) -> list[str]:
+        await asyncio.sleep(0)
         return [address]
 
-    client = httpx.AsyncClient(transport=httpx.MockTransport(erp))
+    def ours(request: httpx.Request) -> Any:
+        """What other tests left waiting is taken as well, and told to nobody."""
+        return erp(request) if str(world.entity).encode() in request.content else httpx.Response(204)
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(ours))
     return Courier(settings, world.database, world.clock, client=client, look_up=look_up, **how)
 
 
