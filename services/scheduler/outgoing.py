@@ -34,7 +34,7 @@ from services.scheduler.store import outgoing as store
 
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 TRY_SECONDS = 20.0
-"""A whole try, from the look-up to the head of the answer: well within the claim of a message."""
+"""A whole try, from before its claim to the head of the answer: a process that was frozen longer posts nothing."""
 TRIES = 12
 """Then a message is given up: a day and a half after the first try at a door that was open before."""
 FIRST, LONGEST = 5.0, 6 * 3600.0
@@ -129,12 +129,13 @@ class Courier:
 
     async def once(self) -> bool:
         """Post the next message of the next door; whether there was one."""
+        until = asyncio.get_running_loop().time() + self.seconds
         async with self.database.transaction() as db:
             row = await store.claim(db)
         if row is None:
             return False
         began = time.perf_counter()
-        status, error = await self._posted(row)
+        status, error = await self._posted(row, until)
         took = round((time.perf_counter() - began) * 1000)
         over = row["closed"] or status == 410 or row["tries"] >= TRIES
         waits = 0.0 if row["closed"] or error is None else pause(row["failures"] + 1)
@@ -143,12 +144,12 @@ class Courier:
         log.info("courier.posted", message=str(row["message_id"]), status=status, error=error, tries=row["tries"])
         return True
 
-    async def _posted(self, row: store.Row) -> tuple[int | None, str | None]:
+    async def _posted(self, row: store.Row, until: float) -> tuple[int | None, str | None]:
         """(status of the answer, None), or (None, why there is none)."""
         if row["closed"]:
             return None, "door_closed"
         try:
-            async with asyncio.timeout(self.seconds):
+            async with asyncio.timeout_at(until):
                 url, host = await self._address(row["url"])
                 headers, named = self._signed(row) | {"host": host}, {"sni_hostname": host.partition(":")[0]}
                 # What a door answers is never read: it may be endless.
