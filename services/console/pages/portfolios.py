@@ -23,13 +23,15 @@ from services.console.store import customers
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Reader = Annotated[Person, Depends(may("debtors:read"))]
 Noter = Annotated[Person, Depends(may("notices:write"))]
+TEAM = "audit:read"
+"""The scope of who answers for the work of others."""
 
 
 @routes.get("/portfolio")
 async def portfolio(request: Request, person: Reader) -> Response:
-    """My portfolio and its substitutes; an administrator sees everybody's."""
+    """My portfolio and its substitutes; who answers for a team sees everybody's."""
     room = here(request)
-    day, every = today(room.clock, ZONE), allows(person, "directory:admin")
+    day, every = today(room.clock, ZONE), allows(person, TEAM)
     async with room.database.transaction(person.tenant_id) as db:
         facts: dict[str, Any] = {
             "covers": await portfolios.listed(db, person, day, everybodys=every),
@@ -42,12 +44,12 @@ async def portfolio(request: Request, person: Reader) -> Response:
 
 @routes.post("/portfolio/substitutes")
 async def name_substitute(request: Request, person: Noter, form: Posted) -> Response:
-    """Somebody looks after my portfolio, or, as an administrator names it, after another."""
+    """Somebody looks after my portfolio, or, as a manager names it, after another."""
     whose = forms.text(form, "portfolio") or person.portfolio or ""
     if not whose:
         raise forms.FieldMissing(field="portfolio")
-    if whose != person.portfolio and not allows(person, "directory:admin"):
-        raise Forbidden("Only an administrator names substitutes of others.")
+    if whose != person.portfolio and not allows(person, TEAM):
+        raise Forbidden("Only a manager names substitutes of others.", remedy="Ask a person with the role manager.")
     who = forms.identities(form, "user_id")
     if not who:
         raise forms.FieldMissing(field="user_id")
@@ -60,7 +62,7 @@ async def name_substitute(request: Request, person: Noter, form: Posted) -> Resp
 @routes.post("/portfolio/substitutes/{substitute_id}/end")
 async def end_substitute(request: Request, person: Noter, form: Posted, substitute_id: UUID) -> Response:
     """Nobody stands in any more."""
-    own = None if allows(person, "directory:admin") else person.portfolio or ""
+    own = None if allows(person, TEAM) else person.portfolio or ""
     async with here(request).changing(person.tenant_id, person.actor) as change:
         await portfolios.end(change, substitute_id, own)
     return done(request, form, Told("done.substitute.ended"))

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from libs.common.clock import today
 from services.console.pages.excel import Row, excel_of, headed
 from services.console.pages.guard import PageRoute, may
+from services.console.pages.portfolios import TEAM
 from services.console.pages.shell import day_start, shown
 from services.console.pages.web import ZONE, Texts, web_of
 from services.console.people import portfolios
@@ -21,8 +22,8 @@ from services.console.store import work
 from services.console.store.today import TABS
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
-Manager = Annotated[Person, Depends(may("audit:read"))]
-"""Who answers for the work of others: they may read who did what, and so may see who did not."""
+Manager = Annotated[Person, Depends(may(TEAM))]
+"""Who may read who did what, and so may see who did not."""
 WEEK = timedelta(days=7)
 
 

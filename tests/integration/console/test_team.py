@@ -127,6 +127,26 @@ async def test_a_portfolio_names_its_person_and_who_stands_in_today(staff: Team)
     assert "Sans responsable" in page and '/?tab=calls&amp;collector=Nadia"' in page
 
 
+async def test_a_manager_names_and_ends_the_substitute_of_another(staff: Team) -> None:
+    origin = {"origin": staff.console.settings.public_url}
+    told = {
+        "portfolio": "Nadia",
+        "user_id": str(staff.people["Karim"]),
+        "from_on": "01/12/2026",
+        "until_on": "2026-12-02",
+    }
+    page = (await staff.browser.get("/portfolio")).text
+    token = page.split('name="csrf" value="')[1].split('"')[0]
+    sent = await staff.browser.post("/portfolio/substitutes", data=told | {"csrf": token}, headers=origin)
+    assert sent.status_code == 303, sent.text
+    page = (await staff.browser.get("/team")).text
+    assert "du 01/12/2026 au 02/12/2026" in page
+    page = (await staff.browser.get("/portfolio")).text
+    end = page.split("du 01/12/2026")[1].split('action="')[1].split('"')[0]
+    assert (await staff.browser.post(end, data={"csrf": token}, headers=origin)).status_code == 303
+    assert "du 01/12/2026" not in (await staff.browser.get("/team")).text
+
+
 async def test_what_people_did_in_a_week_is_counted_message_by_message(staff: Team) -> None:
     tenant, actor = staff.history.tenant, f"user:{staff.people['Nadia']}"
     async with staff.console.room.database.transaction(tenant) as db:
