@@ -313,7 +313,10 @@ def check(found: object) -> Policy:
     try:
         return Policy.model_validate(found)
     except ValidationError as invalid:
-        errors = [{"field": _place(error["loc"]), "detail": error["msg"]} for error in invalid.errors()]
+        errors = [
+            {"field": _place(error["loc"]), "detail": error["msg"].removeprefix("Value error, ")}
+            for error in invalid.errors()
+        ]
         told = f"{errors[0]['field'] or 'policy'}: {errors[0]['detail']}"
         raise PolicyInvalid(told, field=errors[0]["field"] or None, errors=errors) from None
 
