@@ -82,7 +82,7 @@ async def until_none(app: App, loops: Database, loop: str, left: Any, tenant: UU
     table = left.left.table
     pulse = app.pulses[loop] = Pulse()
     began = time.perf_counter()
-    running = asyncio.create_task(app.loops[loop](pulse))
+    running = asyncio.ensure_future(app.loops[loop](pulse))
     query = select(func.count()).select_from(table).where(table.c.tenant_id == tenant, left)
     while True:
         await asyncio.sleep(0.05)
@@ -194,7 +194,7 @@ async def raw_rate(settings: Settings) -> float:
                 await line.open()
             await line.offer("a@verrerie-leman.fr", "b@client.fr")
             await line.data()
-            await line.body(body)
+            await line.body(body, lambda: True)
         await line.close()
 
     began = time.perf_counter()
@@ -266,9 +266,9 @@ async def serve() -> None:
                 state=None,
                 database=database,
             )
-            told = {"host": "127.0.0.1", "port": settings.ports[service], "log_config": None, "access_log": False}
-            server = uvicorn.Server(uvicorn.Config(http, lifespan="off", **told))
-            group.create_task(server.serve())
+            port = settings.ports[service]
+            config = uvicorn.Config(http, "127.0.0.1", port, lifespan="off", log_config=None, access_log=False)
+            group.create_task(uvicorn.Server(config).serve())
 
 
 if __name__ == "__main__":
