@@ -1,7 +1,7 @@
 """Any document that holds an invoice, by what its bytes say, not by its name."""
 
 from services.invoice_ingest.errors import DocumentHostile, DocumentUnreadable
-from services.invoice_ingest.sources import cii, facturx, ubl, xml
+from services.invoice_ingest.sources import cii, ubl, xml
 from services.invoice_ingest.sources.canonical import CanonicalInvoice
 from services.invoice_ingest.sources.xml import Node
 
@@ -24,7 +24,11 @@ def read(data: bytes) -> CanonicalInvoice:
     kind = media_type(data)
     if kind is None:
         raise DocumentUnreadable("It is neither XML nor PDF.", field="document")
-    return read_xml(facturx.invoice_xml(data) if kind == PDF else data)
+    if kind != PDF:
+        return read_xml(data)
+    from services.invoice_ingest.sources import facturx  # noqa: PLC0415 - 8 MB that only a PDF needs
+
+    return read_xml(facturx.invoice_xml(data))
 
 
 def read_xml(data: bytes) -> CanonicalInvoice:

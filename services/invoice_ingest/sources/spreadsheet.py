@@ -13,9 +13,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
 from services.invoice_ingest.errors import DocumentHostile, DocumentUnreadable
 
 MOST_BYTES = 120_000_000
@@ -40,6 +37,9 @@ def is_workbook(data: bytes) -> bool:
 def lines(data: bytes, *, dates: str, mark: str, most_columns: int) -> Iterator[tuple[int, list[str]]]:
     """The number of each line of the first sheet and its cells as text; `dates` is a strftime format, `mark` the
     decimal mark. Raises DocumentUnreadable or DocumentHostile."""
+    from openpyxl import load_workbook  # noqa: PLC0415 - 10 MB that only a workbook needs
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _bounded(archive)

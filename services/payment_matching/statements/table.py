@@ -14,8 +14,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from openpyxl import load_workbook
-
 from services.payment_matching.errors import UnknownFormat, UnreadableStatement
 from services.payment_matching.statements import plain
 from services.payment_matching.statements.camt_tree import minor
@@ -90,6 +88,8 @@ def _csv(told: str, delimiter: str) -> Iterator[Line]:
 
 def _cells(body: bytes) -> list[list[str]]:
     """The first sheet as text. Raises UnreadableStatement for a package that is none, or is made to hurt."""
+    from openpyxl import load_workbook  # noqa: PLC0415 - 10 MB that only a workbook needs
+
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as package:
             parts = package.infolist()
