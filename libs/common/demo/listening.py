@@ -1,7 +1,7 @@
 """How far the services' consumer groups are behind their topics, asked of the broker and of it alone."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
@@ -32,13 +32,14 @@ class Listening:
         if self.started:
             await asyncio.gather(self.admin.close(), self.ends.stop())
 
-    async def look(self) -> tuple[int, int]:
-        """Records that a service has not committed yet, over all that it hears; and how many there ever were."""
+    async def look(self, names: Collection[str] = tuple(HEARD)) -> tuple[int, int]:
+        """Records that one of these services has not committed yet, over all that it hears; and how many there ever
+        were."""
         if not self.started:
             await self.start()
         ends: Places = await self.ends.end_offsets(self.places)
-        await asyncio.gather(*(self._ask(name) for name in HEARD if self._behind(name, ends)))
-        return sum(self._behind(name, ends) for name in HEARD), sum(ends.values())
+        await asyncio.gather(*(self._ask(name) for name in names if self._behind(name, ends)))
+        return sum(self._behind(name, ends) for name in names), sum(ends.values())
 
     async def _ask(self, name: str) -> None:
         committed = await self.admin.list_consumer_group_offsets(kafka.group_of(name))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -138,13 +139,13 @@ class Office:
 
     async def work(self) -> dict[str, dict[str, Any]]:
         """What each service has left to do; a service that does not answer is absent."""
-        return await self._of_each("GET", "/internal/v1/work")
+        return await self._of_each(PORTS, "GET", "/internal/v1/work")
 
-    async def _of_each(self, method: str, path: str) -> dict[str, dict[str, Any]]:
-        answers = await asyncio.gather(*(self._internal(method, name, path) for name in PORTS), return_exceptions=True)
+    async def _of_each(self, names: Collection[str], method: str, path: str) -> dict[str, dict[str, Any]]:
+        answers = await asyncio.gather(*(self._internal(method, name, path) for name in names), return_exceptions=True)
         return {
             name: found.json()
-            for name, found in zip(PORTS, answers, strict=True)
+            for name, found in zip(names, answers, strict=True)
             if isinstance(found, httpx.Response) and found.is_success
         }
 
@@ -153,26 +154,30 @@ class Office:
         url = self.settings.urls[service] + path
         return await self.client.request(method, url, headers={"authorization": f"Bearer {token}"})
 
-    async def settled(self, timeout: float = 30) -> None:  # noqa: ASYNC109 - a deadline, not a cancellation
-        """Return when all that was recorded is handled and nothing comes of it any more.
+    async def settled(
+        self,
+        timeout: float = 30,  # noqa: ASYNC109 - a deadline, not a cancellation
+        names: Collection[str] = tuple(PORTS),
+    ) -> None:
+        """Return when all that was recorded is handled by these services and nothing comes of it any more.
 
         Quiet means: no outbox, no lag, nothing in hand, and not one new record while every loop made a whole pass.
         Raises TimeoutError with what is left.
         """
         end = time.monotonic() + timeout
-        while not await self._quiet():
+        while not await self._quiet(names):
             if time.monotonic() > end:
                 raise TimeoutError(f"Not settled in {timeout} s: {await self.work()}")
             await asyncio.sleep(STEP)
 
-    async def _quiet(self) -> bool:
+    async def _quiet(self, names: Collection[str]) -> bool:
         """Whether nothing came of a whole pass. The loops are only woken when all that was said has been heard."""
-        lag, recorded = await self.listening.look()
+        lag, recorded = await self.listening.look(names)
         if lag:
             return False
-        work = await self._of_each("POST", "/internal/v1/work/rest")
-        busy = len(work) < len(PORTS) or any(_busy(left) for left in work.values())
-        return not busy and await self.listening.look() == (0, recorded)
+        work = await self._of_each(names, "POST", "/internal/v1/work/rest")
+        busy = len(work) < len(names) or any(_busy(left) for left in work.values())
+        return not busy and await self.listening.look(names) == (0, recorded)
 
 
 def _busy(left: dict[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
 A day: the ERP posts its invoices and the bank its statements; people approve what waits since yesterday, call, and
 match what the machine left open; at half past nine what is due and what was approved leaves, and customers read their
-mails. Before people come and before customers read, the play waits until all that was said has been heard.
+mails. Before people come and before customers read, the play waits until those who decide have heard all that was said;
+the console, which only shows, may be late until the last day.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ ODD = 4
 """Working days at the end on which some transfers say little."""
 PATIENCE = 180
 """Seconds that a step may take: longer than the claim of a delivery whose permit a busy machine answered too late."""
+DECIDERS = ("invoice_ingest", "payment_matching", "scheduler", "notifier")
 PLAIN = 0.9  # the share of the likeliest suggestion from which a treasurer confirms without asking
 
 
@@ -64,6 +66,7 @@ class Play:
             tell(f"{day:%d/%m} · {self._line()}")
             self.customers.odd = day in working[-ODD:]
             await self._day(day, [sale for sale in sales if sale.issued == day], staffed=day not in working[-LEFT:])
+        await self.office.settled(PATIENCE)
 
     def _line(self) -> str:
         return " · ".join(f"{count:,} {what}" for what, count in self.happened.most_common(4))
@@ -73,7 +76,7 @@ class Play:
         People do all of it before the sending hours, so one wait is enough for what they and the clock set off."""
         self._at(day, time(7, 30))
         await asyncio.gather(self._sell(sold), self._bank(day))
-        await self.office.settled(PATIENCE)
+        await self.office.settled(PATIENCE, DECIDERS)
         self._at(day, time(8, 45))
         if staffed:
             await self._approve()
@@ -81,7 +84,7 @@ class Play:
             await self._confirm()
         await self._end_disputes(day)
         self._at(day, time(9, 30))
-        await self.office.settled(PATIENCE)
+        await self.office.settled(PATIENCE, DECIDERS)
         await self._read(day)
 
     def _at(self, day: date, hour: time) -> None:

@@ -17,7 +17,7 @@ from libs.common.demo.company import Group, found
 from libs.common.demo.customers import Customers
 from libs.common.demo.fates import split
 from libs.common.demo.office import Office
-from libs.common.demo.play import PARIS, Play
+from libs.common.demo.play import DECIDERS, PARIS, PATIENCE, Play
 from libs.common.demo.stage import LOGIN, Stage, set_stage
 from libs.common.devstack.control import down, up
 from libs.common.devstack.mailbox import Mailbox
@@ -112,9 +112,9 @@ async def _past(play: Play, before: list[Any], start: date, tell: Tell) -> None:
     debtors = await history.tell_debtors(office, stage, group)
     tell(f"{debtors} customers")
     told = await history.tell_invoices(office, stage, before, start)
-    await office.settled(180)
+    await office.settled(PATIENCE, ("invoice_ingest", "payment_matching"))
     paid = await history.tell_payments(office, stage, group, before, start)
-    await office.settled(180)
+    await office.settled(PATIENCE, DECIDERS)
     tell(f"{told:,} invoices and {paid:,} payments of the months before")
     play.happened["factures reçues"] += told
     play.customers.inherit(before, start)
