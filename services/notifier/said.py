@@ -102,28 +102,20 @@ def bounced(notice: Any, lines: Sequence[NoticeLine], at: datetime, delivery: An
     return _event(notice, told, at)
 
 
+def _answering(notice: Any, message_id: UUID) -> dict[str, Any]:
+    """What an inbound message that answers a notice says of it."""
+    shared = ("tenant_id", "entity_id", "case_id", "payer_id", "notice_id")
+    return {name: getattr(notice, name) for name in shared} | {"version": 1, "message_id": message_id}
+
+
 def replied(notice: Any, message_id: UUID, at: datetime) -> Event:
-    told = ReplyReceived(
-        tenant_id=notice.tenant_id,
-        version=1,
-        entity_id=notice.entity_id,
-        case_id=notice.case_id,
-        payer_id=notice.payer_id,
-        message_id=message_id,
-        notice_id=notice.notice_id,
-    )
+    told = ReplyReceived(**_answering(notice, message_id))
     return _event(notice, told, at)
 
 
 def complained(notice: Any, message_id: UUID, at: datetime, delivery: Any, feedback: str) -> Event:
     told = ComplaintReceived(
-        tenant_id=notice.tenant_id,
-        version=1,
-        entity_id=notice.entity_id,
-        case_id=notice.case_id,
-        payer_id=notice.payer_id,
-        message_id=message_id,
-        notice_id=notice.notice_id,
+        **_answering(notice, message_id),
         delivery_id=delivery.delivery_id,
         contact_id=delivery.contact_id,
         feedback=feedback,

@@ -2,8 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
 
+from libs.common.demo.office import ADMINISTRATOR
+from tests.integration.console.conftest import PASSWORD, submit
 from tests.support.living import Living, living
 from tests.support.world import World
 
@@ -21,3 +24,14 @@ async def world(stack: Living) -> AsyncIterator[World]:
     found = await World.open(stack)
     yield found
     await found.office.close()
+
+
+@pytest.fixture
+async def screen(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    """The console as a manager of this company sees it."""
+    email = f"odile@{world.mark}.example"
+    user = {"email": email, "name": "Odile Perrin", "roles": ["manager"], "password": PASSWORD}
+    await world.office.post("console", "/v1/directory/users", user, by=ADMINISTRATOR)
+    async with httpx.AsyncClient(base_url=world.living.settings.public_url, timeout=30) as browser:
+        assert (await submit(browser, "/login", {"email": email, "password": PASSWORD})).status_code == 303
+        yield browser

@@ -1,17 +1,15 @@
 """The figures of the console are those of the services' own APIs, to the cent, after all that happens to invoices:
 parts paid, a rest written off at the workbench, a credit note, and an invoice amended after money came for it."""
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import httpx
-import pytest
 
 from libs.common.demo.office import ADMINISTRATOR, TREASURER
-from tests.integration.console.conftest import PASSWORD, csrf, submit
+from tests.integration.console.conftest import csrf
 from tests.integration.console.test_excel import table
 from tests.support import eventually
 from tests.support.world import World
@@ -19,17 +17,6 @@ from tests.support.world import World
 Line = dict[str, Any]
 DEBTORS = ("AUBRY", "BESSON", "COLOMB", "DELMAS")
 AMOUNTS = ("1200.00", "980.40", "77.77", "15400.05")
-
-
-@pytest.fixture
-async def screen(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    """The console as this company's manager sees it."""
-    email = f"odile@{world.mark}.example"
-    user = {"email": email, "name": "Odile Perrin", "roles": ["manager"], "password": PASSWORD}
-    await world.office.post("console", "/v1/directory/users", user, by=ADMINISTRATOR)
-    async with httpx.AsyncClient(base_url=world.living.settings.public_url, timeout=30) as browser:
-        assert (await submit(browser, "/login", {"email": email, "password": PASSWORD})).status_code == 303
-        yield browser
 
 
 async def lived(world: World) -> None:

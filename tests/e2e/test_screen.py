@@ -1,33 +1,18 @@
 """What happens is on the screen within five seconds, while long lists arrive and every service digests them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
 import httpx
-import pytest
 
-from libs.common.demo.office import ADMINISTRATOR
-from tests.integration.console.conftest import PASSWORD, submit
 from tests.support import eventually
 from tests.support.world import World
 
 SOON = 5.0
 """Seconds from the answer that said "taken" to the page that shows it."""
 LISTS, LINES, DEBTORS = 4, 250, 50
-
-
-@pytest.fixture
-async def screen(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    """The console as somebody of this company sees it."""
-    email = f"claire@{world.mark}.example"
-    user = {"email": email, "name": "Claire Vasseur", "roles": ["manager"], "password": PASSWORD}
-    await world.office.post("console", "/v1/directory/users", user, by=ADMINISTRATOR)
-    async with httpx.AsyncClient(base_url=world.living.settings.public_url, timeout=30) as browser:
-        assert (await submit(browser, "/login", {"email": email, "password": PASSWORD})).status_code == 303
-        yield browser
 
 
 async def lists(world: World) -> None:

@@ -17,7 +17,7 @@ from libs.common.devstack.postgres import Postgres
 from libs.common.devstack.processes import Known, listens, spawn, stop
 from libs.common.settings import Settings
 
-NICENESS = {"payment_matching": 2, "scheduler": 2, "notifier": 10, "console": 10}
+NICENESS = {"payment_matching": 2, "scheduler": 2, "notifier": 10, "console": 5}
 """What comes in, goes before what is made of it: on a busy machine the doors for invoices and money answer first."""
 
 
