@@ -12,7 +12,8 @@ help:
 	@echo "make up      start the same stack empty; its data stays between runs"
 	@echo "make down    stop it, and nothing else"
 	@echo "make test    every test but the torture · make check  lint, types, house rules · make bench  measured figures"
-	@echo "make torture kills every part while invoices flow, replays every topic, races stops against sends (15 min)"
+	@echo "make torture kills every part while invoices flow, replays every topic, races stops against sends, and plants"
+	@echo "             twelve faults that the tests must find (20 min)"
 
 setup:
 	@$(SETUP) requirements-dev.lock
@@ -33,7 +34,7 @@ demo: setup-stack
 	@$(RELANCE) demo
 
 test: setup
-	@$(PY) -m pytest --ignore=tests/torture --ignore=tests/demo
+	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore=tests/torture --ignore=tests/demo
 
 torture: setup
 	@$(PY) -m pytest tests/torture

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from bench.stack import stack
 
-ROOMS = ("whole", "bus", "intake", "sweep", "quiet", "mails", "matching", "console")
+ROOMS = ("whole", "bus", "intake", "sweep", "quiet", "credit", "simulate", "mails", "matching", "console")
 """The five services first: what the other rooms leave in their tables would be work for them."""
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -60,6 +60,8 @@ def _cell(told: Any) -> str:
 
 def main(arguments: list[str]) -> None:
     rooms = tuple(arguments) or ROOMS
+    if unknown := [room for room in rooms if room not in ROOMS]:
+        sys.exit(f"There is no room {', '.join(unknown)}: there are {', '.join(ROOMS)}.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers are stopped then too
     rows = asyncio.run(measure(rooms))
     keep(rows, whole=rooms == ROOMS)

@@ -63,9 +63,16 @@ PAGES = {
     "DSO, months kept": "/dso",
     "hand-over": "/hand-over",
     "forecast": "/forecast",
+    "team": "/team",
     "operations": "/operations",
     "audit": "/audit",
 }
+BESIDE = {
+    "credit accounts": "/credit",
+    "credit accounts, of a collector": "/credit?collector=Responsable%203&order=-overdue",
+    "credit file": "/customers/{debtor}/credit",
+}
+"""Half of what these show the scheduler tells, which does not run here: only their own questions are looked at."""
 PAST = {"aged balance 30 days ago": "/aged-balance?on={past}"}
 FRAGMENTS = {"keys": "/keys"}
 SEARCHES = {
@@ -96,7 +103,8 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
         for name, path in SEARCHES.items():
             found += await _measured(browser, f"page {name}, p95", path, 100)
         if os.environ.get("RELANCE_WRITE_PLANS"):
-            await _write_plans(browser, database, {n: p.format(**names) for n, p in (PAGES | PAST | SEARCHES).items()})
+            pages = PAGES | BESIDE | PAST | SEARCHES
+            await _write_plans(browser, database, {n: p.format(**names) for n, p in pages.items()})
     return found + _static()
 
 

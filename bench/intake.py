@@ -1,7 +1,7 @@
 """How fast invoices come in: lists and signed webhooks over HTTP, each committed with its event.
 
-One process of the service, doors and loops. Beside the lists stands what Postgres takes by UNNEST of the same rows
-in commits of the same size; beside the webhooks, what the same server answers with no work behind it.
+The service in two processes, doors and loops, as it is deployed. Beside the lists stands what Postgres takes by UNNEST
+of the same rows in commits of the same size; beside the webhooks, what the same server answers with no work behind it.
 """
 
 import base64
@@ -18,7 +18,7 @@ import asyncpg
 import httpx
 
 from bench.figures import figure
-from bench.wire import flood, paced, serving
+from bench.wire import beside, flood, paced, serving
 from libs.common import directory
 from libs.common.db import Database, role_url
 from libs.common.events import Event, event
@@ -35,13 +35,14 @@ POSTED = 6_000
 PACED, PACE = 5_000, 500
 CHUNK = 200
 AT = datetime.now(UTC)
+DOORS, LOOPS = (("libs.common.cli", SERVICE, "--only", part) for part in ("http", "work"))
 SCOPES = ["invoices:read", "invoices:write", "debtors:read", "debtors:write"]
 
 
 async def rows(settings: Settings) -> list[dict[str, Any]]:
-    """Lists, the same list again, and signed webhooks, into a process with its doors and its loops."""
+    """Lists, the same list again, and signed webhooks, while the loops of another process say them on."""
     limit = await unnest(settings)
-    async with serving(settings, SERVICE):
+    async with serving(settings, SERVICE, *DOORS), serving(beside(settings, SERVICE), SERVICE, *LOOPS):
         tenant = await Tenant.made(settings)
         lists = await tenant.lists()
         again = await tenant.list_again()

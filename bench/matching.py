@@ -22,7 +22,6 @@ from libs.common.db import Database
 from libs.common.ids import uuid7
 from libs.common.migrate import migrate
 from libs.common.settings import Settings
-from services.payment_matching.evidence import name_key
 from services.payment_matching.matching import try_payments
 from services.payment_matching.receiving import NewPayment, Telling
 from services.payment_matching.statements import camt, formats
@@ -127,7 +126,7 @@ async def _people(db: AsyncConnection, tenant: UUID, entity: UUID, people: Seque
     await debtors.change(
         db, [Account(tenant, one, entity, one, None, f"C{first + n}", 1) for n, one in enumerate(people)]
     )
-    known = [Identity(tenant, "name", name_key(_name(one)), one, "file") for one in people]
+    known = [identity for one in people for identity in debtors.named_so(tenant, one, _name(one))]
     known += [Identity(tenant, "iban", _iban(one), one, "file") for n, one in enumerate(people) if n % 4]
     await debtors.know(db, known)
 

@@ -36,7 +36,12 @@ _INTRO = (
     "Made by `RELANCE_WRITE_PLANS=1 python -m bench quiet` with 1,000,000 open items of 100,000 payers, hardly any of\n"
     "them due: the slowest questions of a pass, without the walls around tenants that stand in every line. Each finds\n"
     "its rows by an index: what a pass costs depends on what is due, not on what is open. The figures are in\n"
-    "bench/results.json: a sweep that finds nothing, one that decides, writes and says one reminder, an explanation."
+    "bench/results.json: a sweep that finds nothing, one that decides, writes and says one reminder, an explanation.\n"
+    "\n"
+    "The pass that reminds one payer asks 23 questions in one transaction, one after the other: two claim the\n"
+    "case and its siblings, two make and lock the party, fourteen read what the decision rests on, five record\n"
+    "what follows. Each takes 0.15 to 0.55 ms with its way there and back, about as much again in this process,\n"
+    "and the commit waits for the disk. The same 23 serve up to 200 cases."
 )
 
 

@@ -43,7 +43,9 @@ _FILL = [
     """insert into item (tenant_id, item_id, invoice_id, case_id, entity_id, debtor_id, payer_id, number, issue_date,
                          due_date, amount_minor, currency, invoice_version)
        select c.tenant_id, gen_random_uuid(), gen_random_uuid(), c.case_id, c.entity_id, c.payer_id, c.payer_id,
-              'F' || cast(:nth as integer), cast(:due as date) - 30, cast(:due as date) - cast(:nth as integer),
+              'F' || cast(:nth as integer), cast(:due as date) - 30,
+              cast(:due as date) - cast(:nth as integer)
+                + mod(abs(hashtext(c.case_id || 'F' || cast(:nth as integer))), cast(:days as integer)),
               10000 + cast(:nth as integer), 'EUR', 1
          from payer_case c where c.tenant_id = :tenant""",
     "analyze debtor",
@@ -67,8 +69,9 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
     return [figure(f"sweep of {items:,} open items, all due", items / seconds, "items/s", limit=limit, target=TARGET)]
 
 
-async def fill(loops: Database, owner: Database, payers: int = PAYERS) -> UUID:
-    """A live company with so many payers, each with open items that are overdue; the tenant's id."""
+async def fill(loops: Database, owner: Database, payers: int = PAYERS, days: int = 1) -> UUID:
+    """A live company with so many payers, each with open items that are overdue, or fall due over so many days; the
+    tenant's id."""
     tenant, entity = uuid7(), uuid7()
     bodies = [
         TenantConfigured(tenant_id=tenant, version=1, directory_version=1, name="Bench"),
@@ -86,7 +89,7 @@ async def fill(loops: Database, owner: Database, payers: int = PAYERS) -> UUID:
             feed_required=False,
         ),
     ]
-    facts = {"tenant": tenant, "entity": entity, "now": NOW, "payers": payers, "due": DUE}
+    facts = {"tenant": tenant, "entity": entity, "now": NOW, "payers": payers, "due": DUE, "days": days}
     async with loops.transaction() as db:
         for body in bodies:
             await directory_handlers()[type(body)](db, [event(body, NOW)])

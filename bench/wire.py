@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 
@@ -82,6 +83,12 @@ async def paced(
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 group.create_task(one(number, due, told))
     return waits
+
+
+def beside(settings: Settings, service: str) -> Settings:
+    """The same stack with ports of its own for one more process of a service."""
+    ports = {name: port + 50 for name, port in settings.ports.items()}
+    return replace(settings, ports=ports, urls=dict(settings.urls) | {service: f"http://127.0.0.1:{ports[service]}"})
 
 
 @asynccontextmanager

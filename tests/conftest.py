@@ -3,10 +3,12 @@
 `settings` only says where things are; ask for `postgres` or `kafka` too if the test needs them to run.
 """
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import hypothesis
 import pytest
 import structlog
 
@@ -18,6 +20,14 @@ from tests.support.stack import free_base, make_topics, migrate, settings_for, s
 
 # The default draws every local variable of every frame, which takes seconds an error.
 structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
+# How long an example takes says how busy the machine is, nothing about the code.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Each worker has servers of its own (2 GB) and waits for them a third of its time."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 @pytest.fixture(scope="session")

@@ -79,11 +79,23 @@ class Peers:
         how = {"json": json, "params": params, "headers": told, "timeout": patience, **(sent or {})}
         return _read(peer, await self._send(peer, method, path, **how))
 
-    async def content(self, peer: str, path: str, *, tenant: UUID) -> tuple[bytes, str]:
-        """The bytes that a peer gives, and their media type. Raises Unavailable or PeerRefused."""
-        token = service_token(self.settings, audience=peer, tenant=tenant, subject=f"service:{self.service}")
+    async def content(
+        self,
+        peer: str,
+        path: str,
+        *,
+        tenant: UUID,
+        subject: str | None = None,
+        roles: Collection[str] = (),
+        timeout: float | None = None,  # noqa: ASYNC109 - httpx's own, a call
+    ) -> tuple[bytes, str]:
+        """The bytes that a peer gives, on behalf of `subject` if named, and their media type. Raises Unavailable or
+        PeerRefused."""
+        who = subject or f"service:{self.service}"
+        token = service_token(self.settings, audience=peer, tenant=tenant, subject=who, roles=roles)
         told = {"Authorization": f"Bearer {token}", "traceparent": tracing.traceparent() or ""}
-        answer = await self._send(peer, "GET", path, headers=told)
+        patience = httpx.USE_CLIENT_DEFAULT if timeout is None else httpx.Timeout(timeout, connect=min(timeout, 1.0))
+        answer = await self._send(peer, "GET", path, headers=told, timeout=patience)
         if not answer.is_success:
             _read(peer, answer)
         return answer.content, answer.headers.get("content-type", "application/octet-stream")

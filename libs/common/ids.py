@@ -6,6 +6,7 @@ The names below are part of the data: changing one changes every id that was eve
 import os
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("5a1d2c1e-7a3e-5d0c-9b1a-0e5c1a7e0001")
@@ -34,6 +35,7 @@ def item_id(invoice: UUID, sequence: int) -> UUID:
     return named("item", invoice, sequence)
 
 
+@lru_cache(10_000)
 def debtor_id(tenant: UUID, entity: UUID, external_id: str) -> UUID:
     """A party's account at one entity, by the number that the entity's ledger gives it."""
     return named("debtor", tenant, entity, external_id.strip())

@@ -102,9 +102,9 @@ class Room:
         """The business date at an entity."""
         return today(self.clock, entity.time_zone)
 
-    def offer(self, entity: Entity, invoice: CanonicalInvoice, source: str, *, take_over: bool = False) -> Offer:
+    def offer(self, entity: Entity, invoice: CanonicalInvoice, source: str) -> Offer:
         """An invoice as this entity's, told by `source`."""
-        return Offer(entity.tenant_id, entity.entity_id, source, invoice, self.today(entity), take_over=take_over)
+        return Offer(entity.tenant_id, entity.entity_id, source, invoice, self.today(entity))
 
     async def commit(self, tenant: UUID, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
         """Run `work` in one transaction; again from the start when another was quicker. Raises Unavailable."""

@@ -126,7 +126,7 @@ def _check_person(caller: Caller, row: Any) -> None:
 async def _post(db: AsyncConnection, row: Any, now: datetime) -> None:
     """The letter is written; somebody posts it and says so."""
     title = f"Poster : {row.subject}" if row.language == "fr" else f"Post: {row.subject}"
-    await tasking.open_task(db, row, "contact", title=title, body=row.words or "", due_on=now.date(), at=now)
+    await tasking.open_task(db, row, "post", title=title, body=row.words or "", due_on=now.date(), at=now)
 
 
 async def found(db: AsyncConnection, tenant: UUID, notice_id: UUID) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier import superseding
-from services.notifier.recipients import chosen
+from services.notifier.recipients import chosen, typed
 from services.notifier.store import deliveries, facts, mail, notices
 from services.notifier.store.pairs import Pair
 from services.notifier.tables import notice
@@ -28,9 +28,13 @@ async def follow(db: AsyncConnection, news: Collection[Pair], at: datetime) -> N
     for row in rows:
         payer = (row.tenant_id, row.payer_id)
         mine = {each.recipient for each in attempts if each.notice_id == row.notice_id}
+        copies = {copy for each in attempts if each.notice_id == row.notice_id for copy in deliveries.copies(each.cc)}
+        file = files[payer]
+        known = {typed(each) for each in (*(one.email for one in contacts[payer]), file.sales_owner, file.collector)}
         suppressed = await mail.suppressed(db, row.tenant_id, [each.email for each in contacts[payer] if each.email])
         now = {each.email for each in chosen(contacts[payer], row.audience, suppressed)}
-        if not mine or mine == now or (row.recipients and set(row.recipients) <= now):
+        fits = mine == now or bool(row.recipients and set(row.recipients) <= now)
+        if not mine or (fits and copies <= known):
             same[row.tenant_id, row.notice_id] = files[payer].version
         elif row.kind == "internal_notice":
             continue

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from libs.common import creditor_reference
 from libs.common.events.reminders import StepKind
 from libs.common.money import Money, totals
 from services.notifier import wording
@@ -234,7 +235,7 @@ def payment(facts: Facts) -> list[dict[str, str]]:
     """Where to pay: the approved accounts in the currencies asked for; all of them if none is."""
     currencies = set(sums(facts.rows))
     fitting = [each for each in facts.accounts if each.currency in currencies] or list(facts.accounts)
-    references = {row.reference or row.number for row in facts.rows}
+    references = {row.reference or _issued(row.number) for row in facts.rows}
     reference = wording.one_line(references.pop()) if len(references) == 1 else ""
     return [
         {
@@ -246,3 +247,9 @@ def payment(facts: Facts) -> list[dict[str, str]]:
         }
         for each in fitting
     ]
+
+
+def _issued(number: str) -> str:
+    """The reference to quote for an invoice that has none: one that proves itself, where the number makes one."""
+    reference = creditor_reference.issued(number)
+    return creditor_reference.printed(reference) if reference else number

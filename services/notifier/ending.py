@@ -12,8 +12,12 @@ State = Literal["due", "proposed", "ready", "sent", "failed", "stopped", "uncert
 End = Literal["sent", "failed", "stopped", "uncertain"]
 OPEN: tuple[State, ...] = ("due", "proposed", "ready")
 UNDER_WAY = ("proposed", "ready", "on_wire")
-OUTWARD: tuple[StepKind, ...] = ("pre_due", "reminder", "final_notice", "formal_notice", "statement")
+OUTWARD: tuple[StepKind, ...] = ("pre_due", "reminder", "letter", "final_notice", "formal_notice", "statement")
 """What counts as a reminder to a contact: at most one in 24 hours."""
+BY_HAND: dict[StepKind, Literal["call", "visit", "hand_over"]] = {
+    "task_call": "call", "task_visit": "visit", "hand_over": "hand_over",
+}  # fmt: skip
+"""Steps that are a task of a person, whatever their channels say."""
 _RANK: dict[Approval, int] = {"none": 0, "confirm": 1, "four_eyes": 2}
 
 
@@ -40,9 +44,9 @@ def may_follow(before: State, end: End) -> bool:
 
 def needed(kind: StepKind, asked: Approval, entity_approvals: str) -> Approval:
     """The approval that a notice needs: the policy's, and never less than its kind and a new entity ask for."""
-    if kind in ("internal_notice", "task_call"):
+    if kind == "internal_notice" or kind in BY_HAND:
         return "none"
-    least: Approval = "confirm" if kind == "final_notice" or entity_approvals == "confirm" else "none"
+    least: Approval = "confirm" if kind in ("final_notice", "letter") or entity_approvals == "confirm" else "none"
     if kind == "formal_notice":
         least = "four_eyes"
     return max(asked, least, key=lambda each: _RANK[each])

@@ -17,12 +17,15 @@ from services.notifier.errors import GuardStopped, RecipientRefused
 
 HEADERS = frozenset(
     {
-        "auto-submitted", "content-language", "content-transfer-encoding", "content-type", "date", "from",
+        "auto-submitted", "cc", "content-language", "content-transfer-encoding", "content-type", "date", "from",
         "in-reply-to", "message-id", "mime-version", "references", "reply-to", "subject", "to",
         "x-auto-response-suppress", "x-relance-delivery",
     }
 )  # fmt: skip
 _HEAD = re.compile(r"[A-Za-z]{2}[0-9]{2}")
+_BETWEEN = re.compile(r"[^A-Za-z0-9]+")
+_FOREIGN = re.compile(r"(?![A-Za-z0-9])[^\W_]")
+"""A letter or digit that no IBAN has: there a run ends."""
 _PART = re.compile(r"([0-9]+)!([nac])")
 _CLASS = {"n": "[0-9]", "a": "[A-Z]", "c": "[A-Z0-9]"}
 _LONGEST = 34
@@ -42,26 +45,20 @@ def _shapes() -> dict[str, re.Pattern[str]]:
 
 def _following(text: str, start: int) -> str:
     """The letters and digits from `start`, up to the longest IBAN, whatever separates them."""
-    found = []
-    for character in text[start : start + 4 * _LONGEST]:
-        if character.isascii() and character.isalnum():
-            found.append(character.upper())
-            if len(found) == _LONGEST:
-                break
-        elif character.isalnum():
-            break
-    return "".join(found)
+    near = _FOREIGN.split(text[start : start + 4 * _LONGEST], maxsplit=1)[0]
+    return _BETWEEN.sub("", near)[:_LONGEST].upper()
 
 
 def ibans(text: str) -> Iterator[str]:
     """Every IBAN-shaped run in a text, spaced, dotted or broken over lines as it may be; check digits are not asked."""
+    shapes = _shapes()
     squeezed = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     for head in _HEAD.finditer(squeezed):
-        if head.start() and squeezed[head.start() - 1].isalnum():
+        shape = shapes.get(head[0][:2].upper())
+        if shape is None or (head.start() and squeezed[head.start() - 1].isalnum()):
             continue
         run = _following(squeezed, head.start())
-        shape = _shapes().get(run[:2])
-        account = shape.match(run, 4) if shape else None
+        account = shape.match(run, 4)
         if account:
             yield run[: account.end()]
 
@@ -103,11 +100,14 @@ def check_header_value(value: str, name: str) -> str:
     return value
 
 
-def check_message(parsed: Message, recipient: str) -> None:
-    """The message as a receiver would parse it: known headers, each once, and one recipient. Raises GuardStopped."""
+def check_message(parsed: Message, recipient: str, copies: Collection[str] = ()) -> None:
+    """The message as a receiver would parse it: known headers, each once, one recipient, and the copies that the
+    step names. Raises GuardStopped."""
     names = [name.lower() for name in parsed.keys()]  # noqa: SIM118 - a Message is no mapping; keys repeat
     strange = sorted(set(names) - HEADERS)
     if strange or len(names) != len(set(names)):
         raise GuardStopped(f"Headers that we do not send: {', '.join(strange) or 'repeated'}.", rule="header")
     if str(parsed["To"]).strip() != recipient:
         raise GuardStopped("The recipient written is not the recipient approved.", rule="recipient")
+    if {each.strip() for each in str(parsed["Cc"] or "").split(",")} - {""} != set(copies):
+        raise GuardStopped("The copies written are not those of the step.", rule="recipient")

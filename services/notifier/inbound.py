@@ -153,7 +153,8 @@ def _deliveries(parsed: EmailMessage, headers: dict[str, str], tokens: Tokens) -
     addressed = [headers.get(name, "") for name in ("to", "delivered-to", "x-original-to", "cc", "x-envelope-to")]
     feedback = _feedback(parsed)
     told = [] if feedback is None else [_plain(feedback.get("Original-Mail-From", ""))]
-    for address in (*(address for _, address in getaddresses(addressed)), *told):
+    written = [address for header in addressed if header for _, address in getaddresses([header])]
+    for address in (*written, *told):
         read = (tokens.read(token) for token in _TOKEN.findall(address.lower()))
         yield from (found for found in read if found is not None)
     for name in ("in-reply-to", "references"):

@@ -81,7 +81,8 @@ async def _belongs(db: AsyncConnection, tenant: UUID, told: Mail) -> tuple[Any |
 
 
 async def _bounced(db: AsyncConnection, attempt: Any, about: Any, told: Mail, *, now: datetime, today: date) -> None:
-    if attempt.bounce_status is not None or attempt.state not in ("sent", "uncertain"):
+    of_a_copy = told.recipient in deliveries.copies(attempt.cc)
+    if of_a_copy or attempt.bounce_status is not None or attempt.state not in ("sent", "uncertain"):
         return
     key = {(attempt.tenant_id, attempt.notice_id)}
     await _arrived(db, attempt, now, bounce_status=told.status)

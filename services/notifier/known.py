@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
+from services.notifier import guard
 from services.notifier.contents import Account, Creditor, Facts, Row, Stated
-from services.notifier.recipients import Person, chosen
+from services.notifier.recipients import MOST, Person, chosen, typed
 from services.notifier.render import KEYS, Renderer, Source
 from services.notifier.revision import NoticeLine
 from services.notifier.store import facts, mail, notices, templates
@@ -21,6 +22,8 @@ OWN: dict[str, str] = {
     "final_notice": "final",
     "formal_notice": "formal",
     "task_call": "call",
+    "task_visit": "visit",
+    "hand_over": "hand_over",
     "internal_notice": "internal",
     "acknowledge": "thanks",
     "statement": "statement",
@@ -59,6 +62,34 @@ def recipients_of(known: Known) -> list[Person]:
     return chosen(known.contacts, row.audience, known.suppressed)
 
 
+def copies_of(known: Known, people: Sequence[Person]) -> list[str]:
+    """Who gets a copy of the first mail: contacts of these roles, the sales owner, the collector; nobody twice."""
+    row, debtor = known.row, known.debtor
+    house = {"sales_owner": debtor and debtor.sales_owner, "collector": debtor and debtor.collector}
+    ours = [Person(None, "", house[role] or None, ("accounts_payable",)) for role in row.cc if role in house]
+    theirs = chosen(known.contacts, row.cc, known.suppressed, stand_in=False)
+    found = [*theirs, *chosen(ours, (), known.suppressed)]
+    written = {person.email for person in people}
+    return list(dict.fromkeys(each.email for each in found if each.email and each.email not in written))[:MOST]
+
+
+def sending_of(known: Known) -> tuple[str, str]:
+    """From which address a mail comes and where the answer goes: the company's mailbox, or the payer's collector.
+
+    A collector who has no address in the domain of the mailbox leaves both to the mailbox.
+    """
+    entity, debtor, wished = known.entity, known.debtor, known.row.sender
+    assert entity is not None and debtor is not None
+    mailbox = entity.sender_email
+    ours = {"mailbox": (mailbox, entity.reply_to or mailbox)}
+    collector = typed(debtor.collector)
+    if collector is not None and guard.domain(collector) == guard.domain(mailbox):
+        ours["collector"] = (collector, collector)
+    sender, _ = ours.get(wished.get("by", "mailbox"), ours["mailbox"])
+    _, reply_to = ours.get(wished.get("reply_to", "mailbox"), ours["mailbox"])
+    return sender, reply_to
+
+
 def template_of(renderer: Renderer, texts: Mapping[tuple[UUID, str, str], Source], row: Any) -> Source:
     """The tenant's own text under the policy's name, or under our name for this tone, else ours."""
     ours = own_key(row.template, row.kind, row.tone)
@@ -86,7 +117,7 @@ def notice_facts(known: Known, contact: str, now: datetime) -> Facts:
         creditor=Creditor(
             name=entity.name,
             sender_name=entity.sender_name,
-            reply_to=entity.reply_to or entity.sender_email,
+            reply_to=sending_of(known)[1],
             phone=entity.phone or "",
             siren=entity.siren or "",
             country=entity.country,

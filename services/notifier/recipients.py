@@ -20,24 +20,30 @@ class Person:
     roles: Sequence[str]
 
 
-def chosen(contacts: Sequence[Person], audience: Collection[str], suppressed: Collection[str]) -> list[Person]:
+def chosen(
+    contacts: Sequence[Person], audience: Collection[str], suppressed: Collection[str], *, stand_in: bool = True
+) -> list[Person]:
     """The contacts of these roles with a usable address that nobody suppressed, five at most.
 
-    When none has one of the roles, the accounts-payable contacts stand in for them.
+    When none has one of the roles, the accounts-payable contacts stand in for them if they may.
     """
     usable = [person for person in (_typed(each) for each in contacts) if person and person.email not in suppressed]
     fitting = [person for person in usable if set(person.roles) & set(audience)]
-    found = fitting or [person for person in usable if "accounts_payable" in person.roles]
+    found = fitting or [person for person in usable if stand_in and "accounts_payable" in person.roles]
     return list({person.email: person for person in reversed(found)}.values())[::-1][:MOST]
 
 
-def _typed(person: Person) -> Person | None:
-    if not person.email:
-        return None
+def typed(text: str | None) -> str | None:
+    """The address as it is used; None for what is none."""
     try:
-        return Person(person.contact_id, person.name, guard.address(person.email), person.roles)
+        return guard.address(text) if text else None
     except RecipientRefused:
         return None
+
+
+def _typed(person: Person) -> Person | None:
+    address = typed(person.email)
+    return None if address is None else Person(person.contact_id, person.name, address, person.roles)
 
 
 def allowed(addresses: Sequence[str], contacts: Sequence[Person]) -> list[str]:

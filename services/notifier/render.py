@@ -21,7 +21,19 @@ from services.notifier.errors import TemplateRefused
 from services.notifier.labels import LABELS
 from services.notifier.wording import Language
 
-KEYS = ("courtesy", "statement", "friendly", "firm", "final", "formal", "thanks", "internal", "hand_over", "call")
+KEYS = (
+    "courtesy",
+    "statement",
+    "friendly",
+    "firm",
+    "final",
+    "formal",
+    "thanks",
+    "internal",
+    "hand_over",
+    "call",
+    "visit",
+)
 BLOCKS = ("lines", "payment", "history", "settled", "signature")
 FILTERS = {"capitalize", "default", "downcase", "first", "last", "minus", "newline_to_br", "plus", "size", "strip"}
 TAGS = {"#", "assign", "break", "case", "comment", "content", "continue", "for", "if", "illegal", "output", "unless"}

@@ -22,8 +22,12 @@ from libs.common.events.envelope import Body, Event
 from libs.common.ids import uuid7
 from services.notifier.revision import NoticeLine
 
-Outcome = Literal["reached", "no_answer", "wrong_number", "promise", "dispute", "done"]
-TaskKind = Literal["call", "reply", "contact", "internal_notice"]
+Outcome = Literal[
+    "reached", "no_answer", "wrong_number", "promise", "dispute", "done", "presented", "refused", "unclaimed",
+    "unknown_address",
+]  # fmt: skip
+OF_A_LETTER: frozenset[Outcome] = frozenset({"presented", "refused", "unclaimed", "unknown_address"})
+TaskKind = Literal["call", "visit", "post", "presentation", "hand_over", "reply", "contact", "internal_notice"]
 
 
 def covers(lines: Sequence[NoticeLine]) -> list[Covered]:

@@ -25,7 +25,7 @@ COPIED = (
     "tenant_id", "reminder_id", "entity_id", "case_id", "payer_id", "party_id", "policy_version_id", "kind", "step_key",
     "tone", "template", "language", "channels", "audience", "approval", "window_ends_at", "note", "recipients",
     "edited_by", "first_approver", "approved_by", "approved_at", "due_at", "correlation", "cause",
-    "charges",
+    "charges", "cc", "sender", "completes_on",
 )  # fmt: skip
 APPROVALS = ("edited_by", "first_approver", "approved_by", "approved_at")
 

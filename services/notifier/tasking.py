@@ -14,6 +14,9 @@ from services.notifier.said import Outcome, TaskKind
 from services.notifier.store import facts, notices, tasks
 from services.notifier.store.pairs import Pair
 
+COVERING: tuple[TaskKind, ...] = ("call", "visit", "internal_notice", "hand_over", "presentation")
+"""Tasks whose end is the end of the steps of their notice."""
+
 
 async def open_task(
     db: AsyncConnection,
@@ -89,7 +92,7 @@ async def close(
         db, row.tenant_id, row.task_id, state="done", outcome=outcome, done_by=by, done_at=at, remark=remark
     )
     lines = (await notices.lines(db, {(row.tenant_id, row.notice_id)}))[row.notice_id] if row.notice_id else []
-    covering = lines if row.kind in ("call", "internal_notice") else []
+    covering = lines if row.kind in COVERING else []
     about = now._asdict()
     await outbox.record(
         db, said.task_done(about, covering, at, outcome=outcome, done_on=done_on, correlation=row.task_id)

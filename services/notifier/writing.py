@@ -24,9 +24,18 @@ from libs.common.metrics import NOTICES_WAITING
 from libs.common.runtime import Pulse
 from libs.common.turning import turning
 from services.notifier import guard, said, superseding, tasking
-from services.notifier.ending import needed
+from services.notifier.ending import BY_HAND, needed
 from services.notifier.errors import GuardStopped, RecipientRefused, TemplateRefused
-from services.notifier.known import Known, notice_facts, own_key, read, recipients_of, template_of
+from services.notifier.known import (
+    Known,
+    copies_of,
+    notice_facts,
+    own_key,
+    read,
+    recipients_of,
+    sending_of,
+    template_of,
+)
 from services.notifier.recipients import Person
 from services.notifier.render import Renderer
 from services.notifier.store import deliveries, notices
@@ -139,12 +148,14 @@ class Writer:
     async def _by_channel(self, db: AsyncConnection, known: Known, now: datetime) -> list["Written"]:
         """The first channel that can carry it; none: somebody must find a contact."""
         row = known.row
+        if row.kind in BY_HAND:
+            return await self._task(db, known, now)
         for channel in row.channels:
             if channel == "email":
                 people = recipients_of(known)
                 if people:
                     return await self._mail(db, known, people, now)
-            elif channel == "call_task" or row.kind == "internal_notice":
+            elif channel == "call_task":
                 return await self._task(db, known, now)
             elif channel == "letter":
                 return await self._letter(db, known, now)
@@ -190,13 +201,13 @@ class Writer:
         return texts | {"prepared_at": now}
 
     async def _task(self, db: AsyncConnection, known: Known, now: datetime) -> list["Written"]:
-        """A call, or a word to the sales owner, is a task; opened, it counts as sent."""
+        """A call, a visit, a hand-over or a word to the sales owner is a task; opened, it counts as sent."""
         row = known.row
         person = next((each for each in known.contacts if "accounts_payable" in each.roles), None)
         told = notice_facts(known, person.name if person else "", now)
         key = own_key(row.template, row.kind, row.tone)
         written = self.renderer.render(self.renderer.own[key, told.language], told)
-        kind: said.TaskKind = "internal_notice" if row.kind == "internal_notice" else "call"
+        kind: said.TaskKind = BY_HAND.get(row.kind, "internal_notice" if row.kind == "internal_notice" else "call")
         task_id = await tasking.open_task(
             db, row, kind, title=written.subject, body=written.text, due_on=known.today(now), at=now
         )
@@ -238,15 +249,19 @@ class Written:
 
     def free(self, taken: Collection[deliveries.Taken]) -> list[dict[str, Any]]:
         """The deliveries of those who have none of its occurrences from another one."""
-        return [
+        free = [
             self._delivery(person)
             for person in self.people
             if not any((*pair, person.email) in taken for pair in self.covered())
         ]
+        if free:
+            free[0]["cc"] = ",".join(copies_of(self.known, self.people))
+        return free
 
     def _delivery(self, person: Person) -> dict[str, Any]:
         row, entity, debtor = self.known.row, self.known.entity, self.known.debtor
         assert entity is not None and debtor is not None
+        sender, reply_to = sending_of(self.known)
         return {
             "tenant_id": row.tenant_id,
             "delivery_id": uuid7(),
@@ -256,7 +271,9 @@ class Written:
             "contact_id": person.contact_id,
             "kind": row.kind,
             "recipient": person.email,
-            "sender": entity.sender_email,
+            "cc": "",
+            "sender": sender,
+            "reply_to": reply_to,
             "debtor_version": debtor.version,
             "state": self.state,
         }

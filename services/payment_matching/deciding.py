@@ -4,9 +4,11 @@ Protects: a decision is made under the locks of what it touches, kept with who a
 machine; an account that a person matched is known as its payer's from then on.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -15,14 +17,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.errors import Conflict, NotFound, Refused
 from libs.common.events.payments import WriteOffKind
 from libs.common.metrics import PAYMENTS_MATCHED
+from services.payment_matching import learning
 from services.payment_matching.allocation import Line, netted
 from services.payment_matching.book import Book
+from services.payment_matching.errors import NothingToGive
+from services.payment_matching.pages import PaymentPage
 from services.payment_matching.returning import Taken, reverse
-from services.payment_matching.store import books, debtors, payments
+from services.payment_matching.store import books, calibrations, debtors, payments, proposals
 from services.payment_matching.store.debtors import Identity
 
 _AGAIN = text("""
     update payment set pending = true where tenant_id = :tenant and payment_id = :payment and unapplied_minor > 0
+""")
+_BEST = text("""
+    select items, credits, odds, unsure from suggestion
+     where tenant_id = :tenant and payment_id = :payment and rank = 1
 """)
 _CLEAR = text("delete from suggestion where tenant_id = :tenant and payment_id = :payment")
 _BY_PERSON = text("update payment set by_person = :by where tenant_id = :tenant and payment_id = :payment")
@@ -53,6 +62,30 @@ class Decision:
     tenant_id: UUID
     payment_id: UUID
     actor: str
+    second: str | None = None
+    """The person who approved it, where it takes two."""
+
+
+class TakesTwo(Exception):
+    """More is given or written off than one person may; nothing was written."""
+
+    def __init__(self, entity_id: UUID, amount: int, currency: str) -> None:
+        super().__init__(f"{amount} {currency}")
+        self.entity_id, self.amount, self.currency = entity_id, amount, currency
+
+
+async def _one_is_enough(
+    db: AsyncConnection, by: "Decision | OfItem", entity: UUID, amount: int, currency: str, *, before: int = 0
+) -> None:
+    """Raises TakesTwo where the amount, with what was given before, takes a second person and there is none."""
+    if by.second is None:
+        above = await proposals.limit(db, by.tenant_id, entity, currency)
+        if above is not None and before + amount > above:
+            raise TakesTwo(entity, amount, currency)
+
+
+def _who(by: "Decision | OfItem") -> dict[str, Any]:
+    return {"by": by.actor} | ({"second": by.second} if by.second else {})
 
 
 async def allocate(
@@ -60,7 +93,7 @@ async def allocate(
 ) -> list[UUID]:
     """Give a payment, and credit notes besides it, to items; answers the allocations.
 
-    Raises NotFound, Refused for another currency, OverAllocated.
+    Raises NotFound, Refused for another currency, NothingToGive, OverAllocated, TakesTwo.
     """
     tenant, book = decision.tenant_id, Book(at)
     await books.lock_payments(db, book, [(tenant, decision.payment_id)])
@@ -68,12 +101,14 @@ async def allocate(
     await books.lock_credits(db, book, {(tenant, note.item_id) for note in notes})
     await books.lock_items(db, book, {(tenant, one.item_id) for one in wanted})
     lines = _lines(book, wanted, payment.unapplied + sum(note.amount for note in notes), payment.currency)
+    total = _in_all(book, wanted, lines)
+    await _one_is_enough(db, decision, payment.entity_id, total, payment.currency, before=_by_hand(payment))
     given, credited = netted(lines, notes)
     for note in dict.fromkeys(note for note, _ in credited):
         if note not in book.credits:
             raise NotFound(f"There is no credit note {note}.")
         book.credit(note, [line for other, line in credited if other == note], "person", decision.actor)
-    said = {"by": decision.actor}
+    said = _who(decision) | await _foreseen(db, decision, lines, notes)
     made = book.give(decision.payment_id, given, "person", decision.actor, said) if given else []
     made += _write_off_rests(book, decision, wanted)
     await books.write(db, book)
@@ -83,10 +118,38 @@ async def allocate(
     return made
 
 
+def _by_hand(payment: PaymentPage) -> int:
+    """What people gave of this payment before: in parts, it is no less."""
+    return payment.amount - payment.unapplied - payment.returned if payment.by_person else 0
+
+
+def _in_all(book: Book, wanted: Sequence[Wanted], lines: Sequence[Line]) -> int:
+    """What is given, and written off beside it."""
+    parts = Counter[UUID]()
+    for line in lines:
+        parts[line.item_id] += line.amount
+    off = {one.item_id for one in wanted if one.write_off}
+    return parts.total() + sum(max(0, book.items[item].residual - parts[item]) for item in off)
+
+
+async def _foreseen(
+    db: AsyncConnection, decision: Decision, lines: Sequence[Line], notes: Sequence[Line]
+) -> dict[str, Any]:
+    """Whether the likeliest suggestion is what the person decided, for calibration; nothing where none was shown."""
+    asked = {"tenant": decision.tenant_id, "payment": decision.payment_id}
+    best = (await db.execute(_BEST, asked)).first()
+    if best is None:
+        return {}
+    right = {*best.items, *best.credits} == {line.item_id for line in (*lines, *notes)}
+    return {"best": {"odds": best.odds, "guards": len(set(best.unsure)), "right": right}}
+
+
 def _write_off_rests(book: Book, decision: Decision, wanted: Sequence[Wanted]) -> list[UUID]:
     rests = {one.item_id: one.write_off for one in wanted if one.write_off and book.items[one.item_id].residual}
     payment, who = decision.payment_id, decision.actor
-    return [book.write_off(item, kind, "person", who, beside=payment, why={"by": who}) for item, kind in rests.items()]
+    return [
+        book.write_off(item, kind, "person", who, beside=payment, why=_who(decision)) for item, kind in rests.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +159,23 @@ class OfItem:
     tenant_id: UUID
     item_id: UUID
     actor: str
+    second: str | None = None
 
 
 async def write_off(db: AsyncConnection, at: datetime, decision: OfItem, kind: WriteOffKind) -> UUID:
-    """Write off what an item still owes, for itself; answers the line. Raises NotFound, Conflict, OverTolerance."""
+    """Write off what an item still owes, for itself; answers the line.
+
+    Raises NotFound, NothingToGive, OverTolerance, TakesTwo.
+    """
     tenant, item, actor, book = decision.tenant_id, decision.item_id, decision.actor, Book(at)
     await books.lock_items(db, book, [(tenant, item)])
     if item not in book.items:
         raise NotFound(f"There is no item {item}.")
     if not book.items[item].residual:
-        raise Conflict(f"Item {item} owes nothing.")
-    made = book.write_off(item, kind, "person", actor, why={"by": actor})
+        raise NothingToGive(f"Item {item} owes nothing.")
+    page = book.items[item]
+    await _one_is_enough(db, decision, page.entity_id, page.residual, page.currency)
+    made = book.write_off(item, kind, "person", actor, why=_who(decision))
     await books.write(db, book)
     return made
 
@@ -132,7 +201,7 @@ def _lines(book: Book, wanted: Sequence[Wanted], available: int, currency: str) 
             raise Refused(f"The payment is in {currency}.", field="allocations")
         amount = min(item.residual, available) if one.amount is None else one.amount
         if amount <= 0:
-            raise Conflict(f"Nothing is left to give to item {one.item_id}, or it owes nothing.")
+            raise NothingToGive(f"Nothing is left to give to item {one.item_id}, or it owes nothing.")
         lines.append(Line(one.item_id, amount))
         available -= amount
     return lines
@@ -151,6 +220,7 @@ async def put_on_account(db: AsyncConnection, at: datetime, decision: Decision, 
     payer = payers[tenant, debtor]
     book.keep(decision.payment_id, payer)
     await books.write(db, book)
+    await calibrations.decline(db, tenant, decision.payment_id, at)
     await db.execute(_CLEAR, {"tenant": tenant, "payment": decision.payment_id})
     await _known_as(db, at, decision, payer)
 
@@ -162,6 +232,7 @@ async def reject(db: AsyncConnection, at: datetime, decision: Decision) -> None:
     payments.known(book, decision.payment_id)
     asked = {"tenant": tenant, "payment": decision.payment_id}
     await db.execute(_BY_PERSON, asked | {"by": True})
+    await calibrations.decline(db, tenant, decision.payment_id, at)
     await db.execute(_CLEAR, asked)
 
 
@@ -174,6 +245,7 @@ async def look_again(db: AsyncConnection, at: datetime, decision: Decision) -> N
     if payment.unapplied < payment.amount - payment.returned:
         raise Conflict("A part of this payment is given to items.", remedy="Take that back first.")
     payment.by_person = False
+    await calibrations.undecline(db, tenant, decision.payment_id)
     book.received(payment, None)
     await books.write(db, book)
     await db.execute(_AGAIN, {"tenant": tenant, "payment": decision.payment_id})
@@ -190,6 +262,8 @@ async def take_back(db: AsyncConnection, at: datetime, decision: Decision, alloc
     book.take_back({allocation: given.amount}, "unallocated", decision.actor, at.date())
     await books.write(db, book)
     await _after(db, decision)
+    if given.how == "auto":
+        await learning.canary(db, decision.tenant_id, at)
     return [given.item_id]
 
 

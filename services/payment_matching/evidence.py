@@ -11,10 +11,11 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 from uuid import UUID
 
+from libs.common import creditor_reference
 from services.payment_matching import references
 
 KeyKind = Literal["number", "digits", "group", "reference", "order"]
@@ -24,6 +25,8 @@ STRENGTHS: dict[str, int] = {"checked": 5, "full": 4, "digits": 3, "order": 2, "
 MOST_KEYS = 120
 MOST_PIECES = 60
 JOINED = 6
+_OF_REFERENCE = 25
+"""Pieces that an RF reference has at most: it has as many characters."""
 _PIECE = re.compile(r"[A-Z]+|[0-9]+", re.ASCII)
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _WORD = re.compile(r"[A-Z0-9]+", re.ASCII)
@@ -54,6 +57,11 @@ def name_key(name: str | None) -> str:
     """A name's words without legal forms, sorted: `Dupont SARL` and `SARL DUPONT` are one. Empty when none is left."""
     words = _WORD.findall(plain(name or ""))
     return " ".join(sorted({word for word in words if word not in _LEGAL_FORMS} or set(words)))[:200]
+
+
+def whole_name(name: str | None) -> str:
+    """A name's words with its legal form, sorted: it tells `Dupont SARL` from `Dupont SAS`."""
+    return " ".join(sorted(set(_WORD.findall(plain(name or "")))))[:200]
 
 
 def item_keys(number: str, reference: str | None, order: str | None) -> set[tuple[str, KeyKind]]:
@@ -88,7 +96,7 @@ class Read:
     """Key → (first piece, piece after the last)."""
     pieces: tuple[str, ...]
     checked: frozenset[str]
-    """Keys that are structured references whose check digits hold."""
+    """Keys that are structured references whose check digits hold, and the numbers that RF references say."""
     long: bool
     """At a bank's length limit, a multiple of 35 up to 140 or beyond: something may be cut off."""
     said: int
@@ -105,6 +113,7 @@ def read(remittance: str | None, structured: Sequence[str] = (), end_to_end: str
     keys: dict[str, tuple[int, int]] = {}
     for reference in structured:
         keys.setdefault(references.normal(reference)[:64], (-1, -1))
+    ours = _issued_by_us(keys, pieces)
     for width in range(1, JOINED + 1):
         for start in range(len(pieces) - width + 1):
             _join(keys, pieces, start, start + width)
@@ -112,7 +121,20 @@ def read(remittance: str | None, structured: Sequence[str] = (), end_to_end: str
     checked = frozenset(key for key in kept if len(key) >= 10 and references.is_strong(key))
     structured_keys = {references.normal(reference)[:64] for reference in structured}
     proved = frozenset(key for key in kept if key in structured_keys and references.scheme(key))
-    return Read(kept, tuple(pieces), checked | proved, _at_limit(len(remittance or "")), len(said))
+    return Read(kept, tuple(pieces), checked | proved | ours, _at_limit(len(remittance or "")), len(said))
+
+
+def _issued_by_us(keys: dict[str, tuple[int, int]], pieces: Sequence[str]) -> set[str]:
+    """Add the numbers that RF references whose check digits hold are made of: so reminders print them."""
+    found = {creditor_reference.number(key): span for key, span in keys.items() if creditor_reference.holds(key)}
+    for start in (place for place, piece in enumerate(pieces) if piece == "RF"):
+        for end in range(start + 2, min(len(pieces), start + _OF_REFERENCE) + 1):
+            whole = "".join(pieces[start:end])
+            if creditor_reference.holds(whole):
+                found.setdefault(creditor_reference.number(whole), (start, end))
+    for name, span in found.items():
+        keys.setdefault(name, span)
+    return set(found)
 
 
 def _at_limit(length: int) -> bool:
@@ -204,7 +226,7 @@ class Receipt:
     read: Read
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """All that is known of one receipt."""
 
@@ -219,6 +241,19 @@ class Evidence:
     unread: tuple[str, ...] = ()
     """Numbers of the text that nothing explains."""
 
+    @cached_property
+    def sure(self) -> tuple[Quoted, ...]:
+        """What the text surely names: by its digits at least."""
+        return tuple(one for one in self.quoted.values() if STRENGTHS[one.strength] >= STRENGTHS["digits"])
+
+    @cached_property
+    def owed_by(self) -> Mapping[UUID, tuple[Item, ...]]:
+        """The items and credits above by who pays them."""
+        found: dict[UUID, list[Item]] = {}
+        for item in self.items.values():
+            found.setdefault(item.payer_id, []).append(item)
+        return {payer: tuple(items) for payer, items in found.items()}
+
 
 def quotes(read: Read, hits: Iterable[Hit], open_items: Mapping[UUID, Item]) -> dict[UUID, Quoted]:
     """The strongest quote of each open item. A quote inside stronger ones (a year, a serial, the end of one number and
@@ -231,13 +266,16 @@ def quotes(read: Read, hits: Iterable[Hit], open_items: Mapping[UUID, Item]) -> 
         known = best.get(hit.item_id)
         if known is None or _rank(found) > _rank(known):
             best[hit.item_id] = found
-    return {item: quote for item, quote in best.items() if not _covered(quote, best.values())}
+    stronger = _said_more_surely(best.values())
+    return {item: quote for item, quote in best.items() if not _covered(quote, stronger)}
 
 
 def _strength(read: Read, hit: Hit) -> Strength:
     if hit.kind == "reference":
         return "checked" if hit.key in read.checked else _unchecked(hit.key)
     if hit.kind == "number":
+        if hit.key in read.checked:
+            return "checked"
         # A number that is all digits and short is met by chance: a date, a postcode, a price.
         return "full" if len(hit.key) >= 6 or not hit.key.isdigit() else "group"
     if hit.kind == "order":
@@ -257,14 +295,22 @@ def _rank(quote: Quoted) -> tuple[int, int, int]:
     return STRENGTHS[quote.strength], -quote.count, len(quote.key)
 
 
-def _covered(quote: Quoted, others: Iterable[Quoted]) -> bool:
-    left = set(range(*quote.span))
-    if not left:
-        return False
-    for other in others:
-        if other.item_id != quote.item_id and STRENGTHS[other.strength] > STRENGTHS[quote.strength]:
-            left.difference_update(range(*other.span))
-    return not left
+def _said_more_surely(quotes: Iterable[Quoted]) -> dict[int, set[int]]:
+    """For every strength, the pieces of the text that stronger quotes use. Once for all: a year may quote hundreds."""
+    places: dict[int, set[int]] = {}
+    for quote in quotes:
+        places.setdefault(STRENGTHS[quote.strength], set()).update(range(*quote.span))
+    above: set[int] = set()
+    found = {}
+    for strength in sorted(places, reverse=True):
+        found[strength] = set(above)
+        above |= places[strength]
+    return found
+
+
+def _covered(quote: Quoted, stronger: Mapping[int, set[int]]) -> bool:
+    places = range(*quote.span)
+    return bool(places) and stronger[STRENGTHS[quote.strength]].issuperset(places)
 
 
 def overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -5,6 +5,7 @@ Protects: precision before recall. Odds alone are over-confident, so the gate as
 left unread that could name something else. A difference is taken only from a payer known by its account.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -15,6 +16,8 @@ MARGIN = 3.0
 """Log-odds by which the best must lead every other set (20 to 1)."""
 TELLING = 5
 """Characters of a part of a number, or of an order, that names an invoice without its payer."""
+ORDER = 7
+"""Characters of an order that nobody else has, and that names as well as a number."""
 ROUND = 1_000
 """Money given on account is a round amount, and sums of round prices meet it by chance."""
 
@@ -31,7 +34,7 @@ def guards(one: Hypothesis, receipt: Receipt, evidence: Evidence, lead: float) -
         found.append("one_kind_of_evidence")
     if lead < MARGIN:
         found.append("rival")
-    if one.solutions > 1:
+    if one.solutions > 1 and not _by_rule(one, receipt, evidence):
         found.append("several_solutions")
     if evidence.closed:
         found.append("closed_item_quoted")
@@ -50,6 +53,21 @@ def guards(one: Hypothesis, receipt: Receipt, evidence: Evidence, lead: float) -
     elif one.written_off:
         found += _write_off_guards(one, receipt, evidence)
     return found
+
+
+def _by_rule(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> bool:
+    """Whether a rule explains the sum, of a payer whose account is known: all that is due, or the oldest items.
+
+    Where there are many items some other sum nearly always gives the amount too: that is chance, unless prices are
+    round, or the oldest items have an equal among the later ones; then another set may well be meant.
+    """
+    payer = payer_of(one, evidence)
+    if payer is None or payer.by == "name" or one.shape not in ("all_due", "oldest_first"):
+        return False
+    paid = {evidence.items[item].residual for item in one.items}
+    later = (item for item in evidence.owed_by.get(payer.payer_id, ()) if item.item_id not in one.items)
+    replaced = one.shape == "oldest_first" and any(item.residual in paid for item in later)
+    return receipt.amount % ROUND != 0 and not replaced
 
 
 def kinds_of(one: Hypothesis, evidence: Evidence) -> list[Kind]:
@@ -89,10 +107,10 @@ def payer_of(one: Hypothesis, evidence: Evidence) -> Known | None:
 
 def left_out(one: Hypothesis, evidence: Evidence) -> set[UUID]:
     """Invoices surely named by the text that this hypothesis does not touch."""
-    return _untouched(one, evidence, [q for q in evidence.quoted.values() if _rank(q) >= STRENGTHS["digits"]])
+    return _untouched(one, evidence, evidence.sure)
 
 
-def _untouched(one: Hypothesis, evidence: Evidence, quotes: list[Quoted]) -> set[UUID]:
+def _untouched(one: Hypothesis, evidence: Evidence, quotes: Sequence[Quoted]) -> set[UUID]:
     touched = {evidence.items[item].invoice_id for item in (*one.items, *(line.item_id for line in one.credits))}
     keys = {evidence.quoted[item].key for item in one.items if item in evidence.quoted}
     found = {evidence.items[quote.item_id].invoice_id for quote in quotes if quote.key not in keys}
@@ -121,8 +139,27 @@ def _reference_guards(one: Hypothesis, evidence: Evidence) -> list[str]:
 def _tells(quote: Quoted, evidence: Evidence) -> bool:
     """Whether so much of a name tells the item: nobody else's has it, and few owe as much."""
     rare = quote.count == 1 and evidence.same_amount <= 2 and not evidence.unread
-    return _rank(quote) >= STRENGTHS["digits"] or (
-        _rank(quote) >= STRENGTHS["group"] and rare and len(quote.key) >= TELLING
+    order = quote.strength == "order" and quote.count == 1 and len(quote.key) >= ORDER
+    return (
+        _rank(quote) >= STRENGTHS["digits"]
+        or order
+        or (_rank(quote) >= STRENGTHS["group"] and rare and len(quote.key) >= TELLING)
+    )
+
+
+def _tells_at_home(quote: Quoted, payer: Known | None, evidence: Evidence) -> bool:
+    """Whether it names the item by its digits at least; to whoever pays from its own account, a serial or an order that
+    no other of its items has is as much."""
+    if _rank(quote) >= STRENGTHS["digits"]:
+        return True
+    own = payer is not None and payer.by != "name"
+    whose = evidence.items[quote.item_id].payer_id
+    theirs = {item for item in evidence.quoted if evidence.items[item].payer_id == whose}
+    return (
+        own
+        and _rank(quote) >= STRENGTHS["group"]
+        and len(quote.key) >= TELLING
+        and not _shared(quote, evidence, theirs)
     )
 
 
@@ -143,12 +180,13 @@ def _owes_the_same(one: Hypothesis, evidence: Evidence) -> bool:
     return any(item.payer_id in named and item.residual == paid for item in evidence.items.values())
 
 
-def _shared(quote: Quoted, evidence: Evidence) -> bool:
-    """Whether the same key names items of another invoice too."""
+def _shared(quote: Quoted, evidence: Evidence, among: Collection[UUID] | None = None) -> bool:
+    """Whether the same key names items of another invoice too, or only `among` these."""
     mine = evidence.items[quote.item_id].invoice_id
     return any(
         other.key == quote.key and evidence.items[other.item_id].invoice_id != mine
         for other in evidence.quoted.values()
+        if among is None or other.item_id in among
     )
 
 
@@ -190,9 +228,14 @@ def _identity_guards(one: Hypothesis, evidence: Evidence) -> list[str]:
     if payer is None or (payer.by == "name" and not _name_is_enough(one, evidence)):
         found.append("unsure_payer")
     alike = {known.payer_id for known in evidence.payers if payer is not None and known.by == payer.by}
-    if len(alike) > 1 or _named_another(one, evidence):
+    if (len(alike) > 1 and not _named_alone(one, evidence)) or _named_another(one, evidence):
         found.append("several_payers")
     return found
+
+
+def _named_alone(one: Hypothesis, evidence: Evidence) -> bool:
+    """Whether the name is that of who owes this and of nobody else: of those that an account pays for, it is meant."""
+    return {known.payer_id for known in evidence.payers if known.by == "name"} == payers_of(one, evidence)
 
 
 def _named_another(one: Hypothesis, evidence: Evidence) -> bool:
@@ -215,14 +258,15 @@ def _name_is_enough(one: Hypothesis, evidence: Evidence) -> bool:
 
 def _write_off_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list[str]:
     """What the amount leaves out is explained to the cent; still every item is named, and nothing is exact instead."""
+    payer = payer_of(one, evidence)
     found = []
     if not all_quoted(one, evidence):
         found.append("difference_not_one_invoice")
-    elif any(_rank(evidence.quoted[item]) < STRENGTHS["digits"] for item in one.items):
+    elif not all(_tells_at_home(evidence.quoted[item], payer, evidence) for item in one.items):
         found.append("difference_weak_reference")
     if any(item.residual == receipt.amount and item.payer_id == one.payer_id for item in evidence.items.values()):
         found.append("difference_rival_exact")
-    if payer_of(one, evidence) is None and (evidence.unread or receipt.read.long):
+    if payer is None and (evidence.unread or receipt.read.long):
         found.append("unread_numbers")
     return found
 
@@ -235,7 +279,7 @@ def _difference_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) ->
         found.append("difference_unsure_payer")
     if not all_quoted(one, evidence) or len({evidence.items[item].invoice_id for item in one.items}) > 1:
         found.append("difference_not_one_invoice")
-    elif any(_rank(evidence.quoted[item]) < STRENGTHS["digits"] for item in one.items):
+    elif not all(_tells_at_home(evidence.quoted[item], payer, evidence) for item in one.items):
         found.append("difference_weak_reference")
     if any(item.residual == receipt.amount and item.payer_id == one.payer_id for item in evidence.items.values()):
         found.append("difference_rival_exact")

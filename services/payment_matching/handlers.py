@@ -18,7 +18,6 @@ from libs.common.events.invoices import (
     InvoiceIssued,
 )
 from services.payment_matching import crediting, opening
-from services.payment_matching.evidence import name_key
 from services.payment_matching.store import debtors, feeds
 from services.payment_matching.store.debtors import Account, Identity
 
@@ -82,11 +81,7 @@ async def debtors_changed(db: AsyncConnection, events: list[Event]) -> None:
         for body in bodies
         for iban in body.ibans
     ]
-    known += [
-        Identity(body.tenant_id, "name", name, body.debtor_id, "file")
-        for body in bodies
-        if (name := name_key(body.name))
-    ]
+    known += [one for body in bodies for one in debtors.named_so(body.tenant_id, body.debtor_id, body.name)]
     await debtors.know(db, known)
     await debtors.try_again(db, keys, {(one.tenant_id, one.value) for one in known if one.kind == "iban"})
 

@@ -199,7 +199,7 @@ def _extended(amount: int, items: list[Item], evidence: Evidence) -> Iterator[Hy
 
 def _by_payer(receipt: Receipt, evidence: Evidence, settled: bool) -> Iterator[Hypothesis]:
     for payer in dict.fromkeys(known.payer_id for known in evidence.payers):
-        theirs = [i for i in evidence.items.values() if i.payer_id == payer and i.currency == receipt.currency]
+        theirs = [item for item in evidence.owed_by.get(payer, ()) if item.currency == receipt.currency]
         items = oldest(item for item in theirs if not item.credit)
         if not items:
             continue

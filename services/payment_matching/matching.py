@@ -5,7 +5,7 @@ between look and lock waits for the next turn. Any number of processes may run i
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,12 +18,13 @@ from libs.common.metrics import PAYMENTS_MATCHED
 from services.payment_matching import erp
 from services.payment_matching.allocation import Line, netted
 from services.payment_matching.book import Book
+from services.payment_matching.calibration import Rules, calibrated, outcome
 from services.payment_matching.hypotheses import WRITTEN_OFF, propose
 from services.payment_matching.scoring import Decision, Weighed, decide
-from services.payment_matching.store import books, debtors, habits, tries
+from services.payment_matching.store import books, calibrations, debtors, habits, tries
 from services.payment_matching.store.candidates import Claimed, claim
 from services.payment_matching.store.debtors import Identity
-from services.payment_matching.world import World, evidence_of, look, receipt_of
+from services.payment_matching.world import World, evidence_of, look, receipt_of, said_in_vain
 
 BATCH = 200
 OPENED = 1_000
@@ -46,7 +47,8 @@ class Plan:
     expected: dict[UUID, int] = field(default_factory=dict)
     waiting: list[dict[str, Any]] | None = None
     keys: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
+    in_vain: Collection[str] = ()
+    """Numbers that it says and that name nothing of what is paid."""
     seconds: float = 0.0
     """What weighing it alone took, without the look-ups and writes that the batch shares."""
 
@@ -76,7 +78,8 @@ async def try_payments(db: AsyncConnection, at: datetime, most: int = BATCH, wat
         return 0
     world = await look(db, claimed)
     named = await erp.find(db, world)
-    plans = [_timed(world, n, named.get(n, [])) for n in range(len(claimed))]
+    rules = await calibrations.acting(db, {one.tenant_id for one in claimed})
+    plans = [_timed(world, n, named.get(n, []), rules) for n in range(len(claimed))]
     book = Book(at)
     await _open(db, book, plans)
     held = [plan for plan in plans if not _carry_out(book, plan)]
@@ -88,14 +91,14 @@ async def try_payments(db: AsyncConnection, at: datetime, most: int = BATCH, wat
     return len(claimed)
 
 
-def _timed(world: World, n: int, named: Sequence[UUID]) -> Plan:
+def _timed(world: World, n: int, named: Sequence[UUID], rules: Mapping[UUID, Rules]) -> Plan:
     began = time.perf_counter()
-    plan = _plan(world, n, named)
+    plan = _plan(world, n, named, rules.get(world.claimed[n].tenant_id, Rules()))
     plan.seconds = time.perf_counter() - began
     return plan
 
 
-def _plan(world: World, n: int, named: Sequence[UUID]) -> Plan:
+def _plan(world: World, n: int, named: Sequence[UUID], rules: Rules) -> Plan:
     one = world.claimed[n]
     plan = Plan(one, keys=tuple(world.reads[n].keys), payer_id=one.payer_id)
     if one.told:
@@ -106,9 +109,11 @@ def _plan(world: World, n: int, named: Sequence[UUID]) -> Plan:
     if one.unapplied <= 0:
         return plan
     receipt, evidence = receipt_of(world, n), evidence_of(world, n)
-    decision = decide(receipt, evidence, propose(receipt, evidence))
+    decision = calibrated(decide(receipt, evidence, propose(receipt, evidence)), rules)
     plan.payer_id = one.payer_id or decision.payer_id
-    plan.shown, plan.unread = decision.suggestions, evidence.unread
+    plan.shown = decision.suggestions
+    paid = decision.auto.hypothesis.items if decision.auto else frozenset[UUID]()
+    plan.in_vain = said_in_vain(world, n, evidence, paid)
     if decision.auto and not one.by_person:
         _act(world, plan, decision)
     return plan
@@ -170,7 +175,8 @@ def _evidence(plan: Plan) -> Any:
     if plan.auto is None:
         return {"told": "erp"}
     reasons = [{"code": why.code, "facts": dict(why.facts)} for why in plan.auto.reasons]
-    return {"shape": plan.auto.hypothesis.shape, "score": round(plan.auto.score, 2), "reasons": reasons}
+    facts = {"shape": plan.auto.hypothesis.shape, "score": round(plan.auto.score, 2), "reasons": reasons}
+    return facts | {"best": outcome(plan.auto)}
 
 
 async def _write(db: AsyncConnection, book: Book, plans: Sequence[Plan]) -> None:
@@ -187,7 +193,7 @@ async def _write(db: AsyncConnection, book: Book, plans: Sequence[Plan]) -> None
     await tries.suggest(db, shown)
     keys = [(plan.claimed.tenant_id, key, plan.claimed.payment_id) for plan in left for key in plan.keys]
     await tries.wait(db, keys)
-    await habits.said(db, {(p.claimed.tenant_id, number, p.claimed.payment_id) for p in plans for number in p.unread})
+    await habits.said(db, {(p.claimed.tenant_id, number, p.claimed.payment_id) for p in plans for number in p.in_vain})
     await debtors.know(db, [identity for plan in plans if (identity := _learned(book, plan))])
 
 

@@ -8,12 +8,15 @@ lost, changed, or two neighbours swapped.
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from services.payment_matching.evidence import Item, Quoted, Read
 
 SHORTEST = 5
 CUT_SHORTEST = 4
 WIDEST = 4
+COMPARED = 20_000
+"""Windows of text times items that one payment may take: five numbers that nothing explains, 200 items."""
 _GROUPS = re.compile(r"[0-9]+", re.ASCII)
 _AS_DIGITS = str.maketrans({"O": "0", "I": "1", "L": "1", "S": "5", "B": "8", "Z": "2", "G": "6"})
 
@@ -21,11 +24,16 @@ _AS_DIGITS = str.maketrans({"O": "0", "I": "1", "L": "1", "S": "5", "B": "8", "Z
 def near(read: Read, unread: Iterable[int], items: Sequence[Item]) -> list[Quoted]:
     """The items that a number nothing explains may mean; `unread` are the places of such numbers.
 
-    `count` of each quote says how many items are as near to the same words.
+    `count` of each quote says how many items are as near to the same words. The work is bounded: what would take more
+    comparisons than `COMPARED` is not looked for, and among so many items a slip would mean nothing anyhow.
     """
     found: list[Quoted] = []
+    left = COMPARED
     for place in unread:
         windows = _windows(read.pieces[: read.said], place)
+        left -= len(windows) * len(items)
+        if left < 0:
+            break
         meant = [(item, span) for item in items if (span := _meant(windows, item))]
         found += [Quoted(item.item_id, "near", item.number, len(meant), span) for item, span in meant]
     return found
@@ -47,12 +55,18 @@ def _windows(pieces: Sequence[str], place: int) -> list[tuple[str, tuple[int, in
 
 
 def _meant(windows: Sequence[tuple[str, tuple[int, int], bool]], item: Item) -> tuple[int, int] | None:
-    groups = _GROUPS.findall(item.number)
-    names = {bare for one in (*groups, "".join(groups)) if len(bare := one.lstrip("0")) >= SHORTEST}
+    names = _names(item.number)
     for digits, span, last in windows:
         if any(one_slip(digits, name) or _tail(digits, name) or (last and _cut(digits, name)) for name in names):
             return span
     return None
+
+
+@lru_cache(maxsize=20_000)
+def _names(number: str) -> tuple[str, ...]:
+    groups = _GROUPS.findall(number)
+    found = (bare for one in (*groups, "".join(groups)) if len(bare := one.lstrip("0")) >= SHORTEST)
+    return tuple(dict.fromkeys(found))
 
 
 def _tail(digits: str, name: str) -> bool:

@@ -9,7 +9,8 @@ Croatian HR model 01 (ISO 7064 mod 11-10).
 import re
 from collections.abc import Callable
 
-_RF = re.compile(r"RF[0-9]{2}[A-Z0-9]{1,21}", re.ASCII)
+from libs.common.creditor_reference import holds
+
 _MODEL = re.compile(r"(SI|HR)([0-9]{2})([0-9-]{1,22})", re.ASCII)
 _SPACES = re.compile(r"[\s+/*.-]+")
 
@@ -31,27 +32,8 @@ def is_strong(reference: str) -> bool:
     `reference` is bare already, as `normal` gives it.
     """
     if reference.startswith("RF"):
-        return _is_rf(normal(reference))
+        return holds(normal(reference))
     return len(reference) in (12, 27) and (_is_ogm(reference) or _is_qrr(reference))
-
-
-def rf(number: str) -> str:
-    """The ISO 11649 reference of one of our own invoice numbers: RF, two check digits, the number's letters and digits.
-
-    Raises ValueError when nothing of the number is left or it is longer than 21 characters.
-    """
-    plain = re.sub(r"[^A-Z0-9]", "", number.upper(), flags=re.ASCII)
-    if not 1 <= len(plain) <= 21:
-        raise ValueError(f"{number[:40]!r} makes no RF reference of 1 to 21 letters and digits")
-    return f"RF{98 - _mod97(plain + 'RF00'):02d}{plain}"
-
-
-def _mod97(text: str) -> int:
-    return int("".join(str(int(character, 36)) for character in text)) % 97
-
-
-def _is_rf(plain: str) -> bool:
-    return bool(_RF.fullmatch(plain)) and _mod97(plain[4:] + plain[:4]) == 1
 
 
 def _digits(plain: str, least: int, most: int) -> bool:
@@ -119,7 +101,7 @@ def _is_model(plain: str) -> bool:
 
 
 _SCHEMES: dict[str, Callable[[str], bool]] = {
-    "rf": _is_rf,
+    "rf": holds,
     "ogm": _is_ogm,
     "qrr": _is_qrr,
     "model": _is_model,

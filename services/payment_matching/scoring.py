@@ -39,6 +39,8 @@ _NOT_QUOTED = -4.0
 _LEFT_OUT = -5.0
 _UNREAD = -1.5
 _NULL = 4.0
+_TOP = 700.0
+"""The most that a float's exponential bears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class Weighed:
     hypothesis: Hypothesis
     score: float
     share: float
+    """The probability that it is the truth."""
+    odds: float
+    """Log-odds against everything else, before any calibration."""
     kinds: frozenset[Kind]
     reasons: tuple[Reason, ...]
     unsure: tuple[str, ...]
@@ -76,14 +81,18 @@ def decide(receipt: Receipt, evidence: Evidence, hypotheses: Sequence[Hypothesis
     """Weigh, rank, and let the best through the gate if nothing speaks against it."""
     scores = [_score(one, evidence) for one in hypotheses]
     ranked = sorted(zip(scores, range(len(scores)), hypotheses, strict=True), key=lambda it: (-it[0], it[1]))
-    mass = math.exp(min(_NULL, 700)) + sum(math.exp(min(score, 700)) for score in scores)
+    masses = [math.exp(min(score, _TOP)) for score, _, _ in ranked]
+    mass = math.exp(_NULL) + sum(masses)
     weighed = []
     for place, (score, _, one) in enumerate(ranked[:SHOWN]):
         lead = score - _next_score(ranked, place, evidence)
-        unsure = tuple(guards(one, receipt, evidence, lead)) if place == 0 else ("not_the_best",)
-        share = math.exp(min(score, 700)) / mass
+        unsure = tuple(dict.fromkeys(guards(one, receipt, evidence, lead))) if place == 0 else ("not_the_best",)
+        others = math.exp(_NULL) + sum(masses[:place]) + sum(masses[place + 1 :])
+        odds = min(score, _TOP) - math.log(others)
         kinds = frozenset(kinds_of(one, evidence))
-        weighed.append(Weighed(one, score, share, kinds, tuple(_reasons(one, receipt, evidence)), unsure))
+        weighed.append(
+            Weighed(one, score, masses[place] / mass, odds, kinds, tuple(_reasons(one, receipt, evidence)), unsure)
+        )
     auto = weighed[0] if weighed and not weighed[0].unsure else None
     return Decision(auto, tuple(weighed), whose(evidence))
 

@@ -257,6 +257,7 @@ suggestion = Table(
     Column("credit_amounts", ARRAY(BigInteger), nullable=False),
     Column("score", Double, nullable=False),
     Column("share", Double, nullable=False),
+    Column("odds", Double, nullable=False),
     Column("evidence", JSONB, nullable=False),
     Column("unsure", ARRAY(Text), nullable=False),
     PrimaryKeyConstraint("tenant_id", "payment_id", "rank"),

@@ -5,7 +5,7 @@ are made; when the items are locked, a version that is not the planned one sends
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -26,13 +26,21 @@ from services.payment_matching.evidence import (
     quotes,
     read,
     unread_places,
+    whole_name,
 )
 from services.payment_matching.near import near
 from services.payment_matching.store import candidates, debtors, habits
-from services.payment_matching.store.candidates import HITS, Claimed, KeyHit
+from services.payment_matching.store.candidates import HITS, OF_PAYER, Claimed, KeyHit
 
 Key = tuple[UUID, UUID]
+OF_PAYMENT = 1_000
+"""Items of payers that one payment may bring in, whatever its account pays for."""
 SURE_KINDS = {"number", "reference", "digits"}
+PART_KINDS = {"group", "digits"}
+WHOLE = {"number": 6, "reference": 9}
+"""Digits from which on one of digits alone is not met by chance."""
+PART = 5
+"""Digits at an end of a longer number that name an item of a payer whom we know."""
 
 
 @dataclass
@@ -48,7 +56,7 @@ class World:
     like_amount: dict[int, list[UUID]] = field(default_factory=dict)
     of_payer: dict[Key, list[UUID]] = field(default_factory=dict)
     habit: set[habits.Number] = field(default_factory=set)
-    """Numbers that payers write again and again and that name nothing."""
+    """Numbers that payers write again and again and that name nothing that they pay."""
 
     def take(self, tenant: UUID, lines: Iterable[Line]) -> dict[UUID, int]:
         """Take these parts off; answers the version that each must have before."""
@@ -81,9 +89,9 @@ async def look(db: AsyncConnection, claimed: Sequence[Claimed]) -> World:
 
 
 def _loose(world: World, n: int) -> list[int]:
-    """Places of numbers that no key found covers."""
+    """Places of numbers that no number or reference found in full covers."""
     text = world.reads[n]
-    spans = [text.keys[hit.key] for hit in world.hits.get(n, []) if hit.kind != "group"]
+    spans = [text.keys[hit.key] for hit in world.hits.get(n, []) if hit.kind not in PART_KINDS]
     return unread_places(text, spans, world.claimed[n].unapplied)
 
 
@@ -99,38 +107,62 @@ async def _payers(db: AsyncConnection, world: World) -> None:
             values.append((n, one.tenant_id, "iban", one.payer_iban))
         if name := name_key(one.payer_name):
             values.append((n, one.tenant_id, "name", name))
-    for hit in await candidates.payers(db, values):
-        world.payers.setdefault(hit.ord, []).append(Known(hit.payer_id, hit.kind, hit.confirmed, hit.times))
+    found = await candidates.payers(db, values)
+    wholes = {n: whole_name(one.payer_name) for n, one in enumerate(world.claimed)}
+    # With its legal form a name is nobody's who has another one.
+    exact = {hit.ord for hit in found if hit.kind == "name" and hit.whole == wholes[hit.ord]}
+    for hit in found:
+        if hit.kind == "iban" or hit.ord not in exact or hit.whole == wholes[hit.ord]:
+            world.payers.setdefault(hit.ord, []).append(Known(hit.payer_id, hit.kind, hit.confirmed, hit.times))
 
 
 async def _items(db: AsyncConnection, world: World) -> None:
-    """The items that are named or owe just this; and what the payers owe, for whom that does not settle it already."""
-    named = {
-        (one.tenant_id, item)
-        for n, one in enumerate(world.claimed)
-        for item in (*(hit.item_id for hit in world.hits.get(n, []) if not hit.credit), *world.like_amount.get(n, []))
-    }
-    seen = await candidates.items(db, named)
-    wanted = {
-        (one.tenant_id, known.payer_id)
-        for n, one in enumerate(world.claimed)
-        if not _sure(one, world.hits.get(n, []), seen, world.payers.get(n, []))
-        for known in world.payers.get(n, [])
-    }
-    theirs = await candidates.of_payers(db, wanted)
+    """The items that are named; and for whom these do not settle it already, what the payers owe and who owes just as
+    much."""
+    tenants = [one.tenant_id for one in world.claimed]
+    seen = await candidates.items(db, {(tenants[n], item) for n in range(len(tenants)) for item in _named(world, n)})
+    open_ = [n for n in range(len(tenants)) if not _sure(world, n, seen)]
+    theirs = await candidates.of_payers(db, _wanted(world, open_))
     for key, (item, _) in theirs.items():
         world.of_payer.setdefault((key[0], item.payer_id), []).append(item.item_id)
     seen |= theirs
+    alike = {(tenants[n], item) for n in open_ for item in world.like_amount.get(n, [])}
+    seen |= await candidates.items(db, alike - seen.keys())
     world.items = {key: item for key, (item, _) in seen.items()}
     world.versions = {key: version for key, (_, version) in seen.items()}
 
 
-def _sure(one: Claimed, hits: Sequence[KeyHit], seen: candidates.Seen, payers: Sequence[Known]) -> bool:
+def _named(world: World, n: int) -> list[UUID]:
+    """The items that keys of the text name. A part of a number that is named in full names nothing by itself: whoever
+    else has a serial or a year like it is not looked up."""
+    text = world.reads[n]
+    hits = [hit for hit in world.hits.get(n, []) if not hit.credit]
+    places = {place for hit in hits if _in_full(hit) for place in range(*text.keys[hit.key])}
+    return [hit.item_id for hit in hits if hit.kind != "group" or not places.issuperset(range(*text.keys[hit.key]))]
+
+
+def _in_full(hit: KeyHit) -> bool:
+    """Whether a key is a whole number or reference that is not met by chance."""
+    return hit.kind in WHOLE and (not hit.key.isdigit() or len(hit.key) >= WHOLE[hit.kind])
+
+
+def _wanted(world: World, open_: Sequence[int]) -> dict[Key, int]:
+    """Whose items are to be seen, and how many at most: the more an account pays for, the fewer of each."""
+    wanted: dict[Key, int] = {}
+    for n in open_:
+        payers, tenant = {known.payer_id for known in world.payers.get(n, [])}, world.claimed[n].tenant_id
+        most = min(OF_PAYER, OF_PAYMENT // max(1, len(payers)))
+        wanted |= {(tenant, payer): max(most, wanted.get((tenant, payer), 0)) for payer in payers}
+    return wanted
+
+
+def _sure(world: World, n: int, seen: candidates.Seen) -> bool:
     """Whether what is surely named sums to the amount, and nobody else seems to pay: then nothing else that the payer
     owes can outweigh it."""
+    one, hits = world.claimed[n], world.hits.get(n, [])
     named = {(one.tenant_id, hit.item_id) for hit in hits if hit.kind in SURE_KINDS and not hit.credit}
     items = [seen[key][0] for key in named if key in seen and seen[key][0].currency == one.currency]
-    known = {payer.payer_id for payer in payers}
+    known = {payer.payer_id for payer in world.payers.get(n, [])}
     if known and not known & {item.payer_id for item in items}:
         return False
     return bool(items) and sum(item.residual for item in items) == one.unapplied
@@ -151,15 +183,15 @@ def evidence_of(world: World, n: int) -> Evidence:
     named = [hit.item_id for hit in world.hits.get(n, [])]
     found = {i: world.items[one.tenant_id, i] for i in (*mine, *like, *named) if (one.tenant_id, i) in world.items}
     owing = {i: item for i, item in found.items() if item.residual > 0 and item.currency == one.currency}
-    hits = [*_worth(world.hits.get(n, [])), *_at_home(world, one, text, mine)]
-    quoted = quotes(text, hits, owing)
+    hits = [*_worth(world.hits.get(n, [])), *_at_home(world, one, text, mine), *_parts(world, one, text, payers, mine)]
+    quoted = _meant(world, n, payers, owing, quotes(text, hits, owing))
     paid = _paid(text, world.hits.get(n, []), found, quoted)
     spans = [*(quote.span for quote in quoted.values()), *(text.keys[hit.key] for hit, _ in paid)]
     loose = [place for place in unread_places(text, spans, one.unapplied) if not _habit(world, n, place)]
     slips = _slips(text, loose, payers, [owing[i] for i in mine if i in owing and i not in quoted])
     quoted |= {quote.item_id: quote for quote in slips}
     read_too = {place for quote in slips for place in range(*quote.span)}
-    same = sum(1 for i in like if owing.get(i) and owing[i].residual == one.unapplied)
+    same = sum(1 for i in like if (one.tenant_id, i) not in world.items or _owes(owing.get(i), one.unapplied))
     return Evidence(
         items=owing,
         quoted=quoted,
@@ -168,6 +200,37 @@ def evidence_of(world: World, n: int) -> Evidence:
         same_amount=same,
         unread=tuple(text.pieces[place] for place in loose if place not in read_too),
     )
+
+
+def _owes(item: Item | None, amount: int) -> bool:
+    return item is not None and item.residual == amount
+
+
+def _meant(
+    world: World, n: int, payers: Sequence[Known], owing: dict[UUID, Item], quoted: dict[UUID, Quoted]
+) -> dict[UUID, Quoted]:
+    """The quotes without those by a part of a number that payers write by habit: it is a stranger's by chance."""
+    at_home, text = {known.payer_id for known in payers}, world.reads[n]
+
+    def idle(quote: Quoted) -> bool:
+        if quote.strength not in PART_KINDS or owing[quote.item_id].payer_id in at_home:
+            return False
+        places = [place for place in range(*quote.span) if text.pieces[place].isdigit()]
+        return bool(places) and all(_habit(world, n, place) for place in places)
+
+    return {item: quote for item, quote in quoted.items() if not idle(quote)}
+
+
+def said_in_vain(world: World, n: int, evidence: Evidence, paid: Collection[UUID]) -> set[str]:
+    """Numbers that name nothing of what is paid, nor of what its payer owes: said often, they become habit."""
+    text, at_home = world.reads[n], {known.payer_id for known in evidence.payers}
+    spans = [
+        quote.span
+        for item, quote in evidence.quoted.items()
+        if item in paid or quote.strength not in PART_KINDS or evidence.items[item].payer_id in at_home
+    ]
+    places = unread_places(text, spans, world.claimed[n].unapplied)
+    return {text.pieces[place] for place in places if not _habit(world, n, place)}
 
 
 def _habit(world: World, n: int, place: int) -> bool:
@@ -211,8 +274,27 @@ def _at_home(world: World, one: Claimed, text: Read, mine: Sequence[UUID]) -> li
         if (found := world.items.get((one.tenant_id, item)))
         for key in sorted(groups(found.number) & said)
     ]
+    return _groups(rows)
+
+
+def _groups(rows: Sequence[tuple[str, UUID]]) -> list[Hit]:
     counts = Counter(key for key, _ in rows)
     return [Hit(key, "group", item, counts[key]) for key, item in rows]
+
+
+def _parts(world: World, one: Claimed, text: Read, payers: Sequence[Known], mine: Sequence[UUID]) -> list[Hit]:
+    """The serial in a longer number of a payer whom we know for certain: `41299` of its `9502941299`."""
+    sure = {known.payer_id for known in payers if known.confirmed}
+    said = {bare for piece in text.pieces[: text.said] if piece.isdigit() and len(bare := piece.lstrip("0")) >= PART}
+    if not sure or not said:
+        return []
+    items = (found for item in mine if (found := world.items.get((one.tenant_id, item))) and found.payer_id in sure)
+    return _groups([(key, item.item_id) for item in items for key in sorted(said) if _has(item.number, key)])
+
+
+def _has(number: str, key: str) -> bool:
+    found = (group for group in groups(number) if len(group) > len(key))
+    return any(group.endswith(key) or group.startswith(key) for group in found)
 
 
 def _paid(

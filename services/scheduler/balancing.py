@@ -51,8 +51,10 @@ REASONS = {
 """The reason of a state that was told without one."""
 PASSED = frozenset({"missed", "courtesy_passed"})
 """Reasons for which a step is left out for good, on its own day."""
-NOT_SILENT = frozenset({"not_yet", "in_flight", "awaiting_approval", "uncertain", "task_open", "said", "settled",
-                        "cancelled"})  # fmt: skip
+NOT_SILENT = frozenset({
+    "not_yet", "in_flight", "awaiting_approval", "uncertain", "task_open", "not_delivered_yet", "said", "settled",
+    "cancelled",
+})  # fmt: skip
 """Reasons of a verdict that nothing keeps silent: its day has not come, it was released, or nothing is owed."""
 
 

@@ -13,17 +13,18 @@ from uuid import UUID
 
 from libs.common.events.debtors import PayerProfile
 from services.scheduler.calendar import Calendar
-from services.scheduler.policy import CAME_BACK, GAPPED, LADDER, Policy, PolicyVersion, Step
+from services.scheduler.policy import CALLS, CAME_BACK, GAPPED, LADDER, Policy, PolicyVersion, Step
 from services.scheduler.profiling import Profile
 from services.scheduler.running_in import RunIn
 
 MarkState = Literal[
-    "released", "proposed", "opened", "uncertain", "completed", "skipped", "stopped", "failed", "rejected", "bounced"
-]
+    "released", "proposed", "opened", "left", "uncertain", "completed", "skipped", "stopped", "failed", "rejected",
+    "bounced",
+]  # fmt: skip
 UNENDED: frozenset[str] = frozenset({"released", "proposed"})
 """Released and not ended: one notice at a time."""
-IN_FLIGHT: frozenset[str] = UNENDED | {"opened", "uncertain"}
-"""Not ended, a task not done, or nobody can tell: the step is not released again."""
+IN_FLIGHT: frozenset[str] = UNENDED | {"opened", "left", "uncertain"}
+"""Not ended, a task not done, not delivered yet, or nobody can tell: the step is not released again."""
 DONE: frozenset[str] = frozenset({"completed", "skipped"})
 TakeOver = Literal["none", "waiting", "released", "statement"]
 
@@ -59,6 +60,7 @@ class Mark:
     released_at: datetime | None = None
     version_id: UUID | None = None
     """The policy version that it was released by."""
+    completes_on: str = "accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,12 +246,23 @@ class Case:
 
     @cached_property
     def called_on(self) -> date | None:
-        """The day of the last call to this payer that is open or was made."""
+        """The day of the last call to this payer, or visit, that is open or was made."""
         days = (
             mark.on
             for item in self.items
             for mark in item.marks
-            if mark.kind == "task_call" and mark.state in ("released", "opened", "completed")
+            if mark.kind in CALLS and mark.state in ("released", "opened", "completed")
+        )
+        return max(days, default=None)
+
+    @cached_property
+    def stated_on(self) -> date | None:
+        """The day of the last statement of account, or of one under way."""
+        days = (
+            mark.on
+            for item in self.items
+            for mark in item.marks
+            if mark.kind == "statement" and mark.state in DONE | IN_FLIGHT
         )
         return max(days, default=None)
 
@@ -260,9 +273,9 @@ class Case:
 
     @cached_property
     def escalated(self) -> bool:
-        """A formal notice was presented for something that is still owed, or it was handed on."""
+        """A formal notice was posted or presented for something that is still owed, or it was handed on."""
         return self.in_recovery or any(
-            mark.kind == "formal_notice" and mark.state == "completed"
+            mark.kind == "formal_notice" and mark.state in ("opened", "completed")
             for item in self.items
             if item.open
             for mark in item.marks

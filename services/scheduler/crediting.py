@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Table
 
-from libs.common.errors import Conflict, Refused
+from libs.common.errors import Conflict, Forbidden, Refused
 from libs.common.ids import uuid7
 from libs.common.money import Money
 from services.scheduler import outgoing
@@ -35,7 +35,12 @@ class Account:
     entity_id: UUID
     external_id: str
     standings: list[Standing]
-    blocked: bool
+    block: Row | None
+    """The act that stopped them: decided_at, reason."""
+
+    @property
+    def blocked(self) -> bool:
+        return self.block is not None
 
     @property
     def advice(self) -> Act | None:
@@ -80,7 +85,7 @@ async def accounts(asker: Asker, payers: Collection[UUID]) -> dict[UUID, Account
         standings = [
             standing(owing[payer].get(each, Owing(each)), limits[payer].get(each), today) for each in currencies
         ]
-        known[payer] = Account(payer, file.entity_id, file.external_id, standings, payer in blocked)
+        known[payer] = Account(payer, file.entity_id, file.external_id, standings, blocked.get(payer))
     return known
 
 
@@ -117,6 +122,19 @@ async def approve_limit(asker: Asker, limit_id: UUID) -> Row:
     """The limit holds from its day on. Raises NotFound, AlreadyEnded or FourEyes."""
     row = await _asked(asker, credit_limit, limit_id, "entered_by", "entered")
     return await store.approve_limit(asker.db, row, asker.subject, asker.now)
+
+
+async def withdraw_limit(asker: Asker, limit_id: UUID, why: str, *, manager: bool) -> Row:
+    """A limit is taken back; one that holds by a second person. Raises NotFound, AlreadyEnded, Forbidden, FourEyes."""
+    row = await found(asker, credit_limit, limit_id)
+    if row["state"] not in {"entered", "approved"}:
+        raise AlreadyEnded(f"This is {row['state']}.", field="state")
+    if row["state"] == "approved" and not manager:
+        raise Forbidden("Only a manager withdraws a limit that holds.", remedy="Ask a person with the role manager.")
+    if row["state"] == "approved" and row["entered_by"] == asker.subject:
+        raise FourEyes("Whoever entered it cannot withdraw it.", remedy="Another person has to decide.")
+    facts = {"state": "withdrawn", "withdrawn_by": asker.subject, "withdrawn_at": asker.now, "why": why}
+    return await store.change(asker.db, credit_limit, row, **facts)
 
 
 async def request_block(asker: Asker, payer: UUID, act: Act, reason: str) -> Row:

@@ -24,6 +24,41 @@ class ReviewDateInvalid(Refused):
     remedy = "Send a day after today and within a year."
 
 
+class DaysReversed(Refused):
+    """The last day is before the first."""
+
+    code = "days_reversed"
+    remedy = "Send a last day on or after the first."
+
+
+class DaysMixed(Refused):
+    """The days have all passed, or they all lie ahead."""
+
+    code = "days_mixed"
+    remedy = "Ask twice: up to yesterday, and from today on."
+
+
+class NoPeriod(Refused):
+    """The days make no period that figures can be given for."""
+
+    code = "no_period"
+    remedy = "Send first and last between 2000 and 2100, at most 366 days apart."
+
+
+class DaysOutOfReach(Refused):
+    """These days lie before 2000 or after 2100."""
+
+    code = "days_out_of_reach"
+    remedy = "Send days from 2000-01-01 to 2100-01-01."
+
+
+class DaysTooMany(Refused):
+    """These are more days than can be played at once."""
+
+    code = "days_too_many"
+    remedy = "Ask for fewer days: 186 that have passed, or 366 ahead."
+
+
 class ScopeUnknown(Refused):
     """Nothing of this scope and id is known here."""
 

@@ -10,12 +10,15 @@ from datetime import date, datetime, timedelta
 from typing import Literal, cast
 
 from services.scheduler.case import MarkState
+from services.scheduler.policy import CALLS
 
 End = Literal["proposed", "sent", "done", "failed", "stopped", "uncertain", "bounced"]
 LATER = timedelta(days=7)
 """How long a step rests that failed, bounced or was rejected; a changed contact ends the rest at once."""
 RESTS: frozenset[str] = frozenset({"rejected", "suppressed", "no_recipient", "no_contact"})
 TOMORROW: frozenset[str] = frozenset({"contact_day", "volume", "window_over"})
+BY_A_PERSON: frozenset[str] = frozenset({"task_done", "presented"})
+"""What has left is not done yet: somebody does it, or tells when the letter was presented."""
 OFTEN = 3
 """Releases of one day after which a step waits for the next day, whatever stopped it."""
 
@@ -71,14 +74,16 @@ def joined(facts: Sequence[Fact], fact: Fact) -> list[Fact]:
     return sorted([*facts, fact], key=_order)
 
 
-def standing(facts: Sequence[Fact], release: int, kind: str, released_on: date) -> Standing:
+def standing(
+    facts: Sequence[Fact], release: int, kind: str, released_on: date, completes_on: str = "accepted"
+) -> Standing:
     """What the facts say of this release; those of earlier releases only tell how often it was tried."""
     mine = {fact.end: fact for fact in facts if fact.release == release}
     for end in ("bounced", "done", "sent", "failed", "stopped", "uncertain", "proposed"):
         fact = mine.get(end)
         if fact is not None:
             return Standing(
-                state=_state(fact, kind),
+                state=_state(fact, kind, completes_on),
                 on=fact.on,
                 reason=fact.reason,
                 ended_at=None if end in ("uncertain", "proposed") else fact.at,
@@ -87,9 +92,9 @@ def standing(facts: Sequence[Fact], release: int, kind: str, released_on: date) 
     return Standing("released", released_on, "", None, None)
 
 
-def _state(fact: Fact, kind: str) -> MarkState:
+def _state(fact: Fact, kind: str, completes_on: str) -> MarkState:
     if fact.end == "sent":
-        return "opened" if kind == "task_call" else "completed"
+        return "opened" if kind in CALLS or completes_on in BY_A_PERSON else "completed"
     if fact.end == "stopped":
         return "rejected" if fact.reason == "rejected" else "stopped"
     if fact.end == "done":

@@ -114,7 +114,14 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "L'étape « {step} » attend une validation depuis le {since}.",
         "Step “{step}” has waited for approval since {since}.",
     ),
-    "task_open": ("L'appel « {step} » est à faire depuis le {since}.", "Call “{step}” has been open since {since}."),
+    "task_open": (
+        "L'étape « {step} » attend quelqu'un depuis le {since} : un appel, une visite, un courrier à présenter.",
+        "Step “{step}” has waited for somebody since {since}: a call, a visit, or a letter to be presented.",
+    ),
+    "not_delivered_yet": (
+        "« {step} » est parti le {since} et compte une fois qu'un jour ouvré a passé sans retour.",
+        "“{step}” left on {since} and counts once a working day has passed with nothing coming back.",
+    ),
     "uncertain": (
         "Nul ne sait si le dernier envoi est parti : une personne tranche.",
         "Nobody can tell whether the last message left: a person decides.",

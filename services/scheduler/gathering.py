@@ -245,6 +245,7 @@ def _mark(raw: Any, payer: Any) -> Mark:
         invoice_version=raw.invoice_version,
         withdrawn=raw.withdrawn,
         anchored=raw.anchored,
+        completes_on=raw.completes_on,
         released_at=raw.released_at,
         version_id=raw.policy_version_id,
     )

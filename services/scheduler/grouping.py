@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
+from uuid import UUID
 
 from libs.common.events.reminders import Approval, Channel
 from services.scheduler.calendar import statements_needed
@@ -174,8 +175,8 @@ def confirmed_first(case: Case, step: Step) -> bool:
     return case.approvals == "confirm" or (case.run_in is not None and not case.run_in.trusts(step.key))
 
 
-def _oldest(verdict: Verdict) -> tuple[date, str]:
-    return verdict.item.due_date, str(verdict.item.item_id)
+def _oldest(verdict: Verdict) -> tuple[date, UUID]:
+    return verdict.item.due_date, verdict.item.item_id
 
 
 def _step(verdict: Verdict) -> Step:
@@ -235,5 +236,5 @@ def _notice(step: Step, anchor: Item, rows: Sequence[Row], case: Case, ends: dat
     floor: Approval = "confirm" if step.kind in TO_PAYER and confirmed_first(case, step) else "none"
     if any(row.item.residual > row.step.confirmed_above.get(row.item.currency, row.item.residual) for row in rows):
         floor = "confirm"
-    ordered = sorted(rows, key=lambda row: (row.item.due_date, row.item.number, str(row.item.item_id)))
+    ordered = sorted(rows, key=lambda row: (row.item.due_date, row.item.number, row.item.item_id))
     return Notice(step, anchor, tuple(ordered), strictest([row.step for row in rows if row.completes], floor), ends)

@@ -4,6 +4,7 @@ The rule it protects: every silence has exactly one reason, the strongest first:
 decide, it is paused, it may be paid, its day has not come, its conditions or amounts are not met, bank data are stale.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -67,6 +68,24 @@ def day_of(case: Case, policy: Policy, calendar: Calendar, today: date) -> Day:
     return Day(case, policy, calendar, today, gap_end, fresh)
 
 
+def arriving(case: Case, calendar: Calendar, today: date) -> tuple[Case, date | None]:
+    """The case as its notices count: one that is done when delivered has only left until a working day brought
+    nothing back; and the first day on which that is over for one of them."""
+    days: list[date] = []
+
+    def stands(mark: Mark) -> Mark:
+        if mark.completes_on != "delivered" or mark.state != "completed":
+            return mark
+        over = calendar.add_business_days(mark.on, 1)
+        if today >= over:
+            return mark
+        days.append(over)
+        return replace(mark, state="left")
+
+    items = tuple(replace(item, marks=tuple(map(stands, item.marks))) if item.marks else item for item in case.items)
+    return (replace(case, items=items), min(days)) if days else (case, None)
+
+
 def deductions(day: Day) -> dict[str, int]:
     """Currency → money and credits on account that hold nothing back any more: they are deducted visibly."""
     sums: dict[str, int] = {}
@@ -85,6 +104,11 @@ def judge(item: Item, day: Day) -> list[Verdict]:
         found = _judged(item, replace(day, policy=item.own.policy))
         return [_unsaid(verdict, day) for verdict in found] if item.own.policy.shadow and not day.shadow else found
     return _judged(item, day)
+
+
+def judged(items: Sequence[Item], day: Day) -> list[Verdict]:
+    """What is to be said about each item, in their order."""
+    return [verdict for item in items for verdict in judge(item, day)]
 
 
 def _unsaid(verdict: Verdict, day: Day) -> Verdict:
@@ -246,7 +270,7 @@ def _not_met(item: Item, step: Step, day: Day) -> Reason | None:
 
 def _stale(item: Item, step: Step, day: Day) -> Reason | None:
     """Bank data must cover the last TARGET2 day, and for reminders the due date and one banking day more."""
-    if not day.case.feed_required or step.kind == "internal_notice":
+    if not day.case.feed_required or step.kind in ("internal_notice", "hand_over"):
         return None
     covered = day.case.covered_to
     if covered is None:
@@ -256,7 +280,12 @@ def _stale(item: Item, step: Step, day: Day) -> Reason | None:
 
 
 def _waiting(mark: Mark) -> Reason:
-    codes = {"proposed": "awaiting_approval", "uncertain": "uncertain", "opened": "task_open"}
+    codes = {
+        "proposed": "awaiting_approval",
+        "uncertain": "uncertain",
+        "opened": "task_open",
+        "left": "not_delivered_yet",
+    }
     return Reason(codes.get(mark.state, "in_flight"), {"since": mark.on, "step": mark.step_key})
 
 
@@ -295,10 +324,11 @@ def _on_promises(item: Item, day: Day) -> list[Verdict]:
 def _asides(item: Item, climbed: tuple[Step, ...], day: Day) -> list[Verdict]:
     """Calls and words to colleagues whose rung below is completed and the rung above is not."""
     order = day.policy.order
-    climbed = tuple(step for step in climbed if step.anchor != "promise_broken")
-    completed = [order[step.key] for step in climbed if (mark := item.mark(step.key)) and mark.state in DONE]
-    missing = [order[step.key] for step in climbed if not (mark := item.mark(step.key)) or mark.state not in DONE]
-    highest, lowest = max(completed, default=-1), min(missing, default=len(order))
+    done = {mark.step_key for mark in item.marks if mark.cycle == item.cycle and mark.state in DONE}
+    places = {order[step.key]: step.key in done for step in climbed if step.anchor != "promise_broken"}
+    missing = [place for place, is_done in places.items() if not is_done]
+    highest = max((place for place, is_done in places.items() if is_done), default=-1)
+    lowest = min(missing, default=len(order))
     found = []
     for step in day.policy.asides:
         mark = item.mark(step.key)

@@ -20,7 +20,7 @@ CONTACTS = 4
 LEAST_GAP = 3
 """Working days between two notices, whatever a policy says."""
 TEXTS = frozenset(
-    {"courtesy", "statement", "friendly", "firm", "final", "formal", "thanks", "internal", "hand_over", "call"}
+    {"courtesy", "statement", "friendly", "firm", "final", "formal", "thanks", "internal", "hand_over", "call", "visit"}
 )
 """The texts that come with the product, each in every language."""
 LANGUAGES = ("fr", "en")

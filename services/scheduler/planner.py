@@ -24,9 +24,19 @@ from services.scheduler.grouping import (
     silent_currencies,
     statement_notice,
 )
-from services.scheduler.judging import Day, day_of, deductions, expires_on, judge, silence_kept, standing
-from services.scheduler.policy import GAPPED, LADDER, Policy
+from services.scheduler.judging import (
+    Day,
+    arriving,
+    day_of,
+    deductions,
+    expires_on,
+    judged,
+    silence_kept,
+    standing,
+)
+from services.scheduler.policy import CALLS, GAPPED, LADDER, Policy
 from services.scheduler.policy_parts import Window
+from services.scheduler.sleeping import Asleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +55,28 @@ class Decision:
     shown_only: bool = False
 
 
-def decide(case: Case, policy: Policy, calendar: Calendar, now: datetime) -> Decision:
-    """The one decision that sweep, plan and explain share. Pure: the same facts and instant give the same answer."""
-    day = day_of(case, policy, calendar, calendar.today(now))
-    verdicts = [verdict for item in case.items for verdict in judge(item, day)]
+def decide(case: Case, policy: Policy, calendar: Calendar, now: datetime, asleep: Asleep | None = None) -> Decision:
+    """The one decision that sweep, plan and explain share. Pure: the same facts and instant give the same answer.
+
+    Whoever decides about one case again and again hands in `asleep`: the answers are the same, and come faster.
+    """
+    today = calendar.today(now)
+    case, arrives_on = arriving(case, calendar, today) if policy.awaits else (case, None)
+    day = day_of(case, policy, calendar, today)
+    verdicts = judged(case.items, day) if asleep is None else asleep.judge(case.items, day)
     deducted = deductions(day)
     if deducted:
         silent = silent_currencies(verdicts, deducted, day.today)
         verdicts = [_netted(verdict, silent) for verdict in verdicts]
     saying = _Saying(day, now, verdicts, deducted)
     gate = _what_is_ready(saying)
-    for verdict in verdicts:
-        if verdict.look_on is not None:
-            saying.look_on(verdict.look_on)
+    if arrives_on is not None:
+        saying.look_on(arrives_on)
+    days = {verdict.look_on for verdict in verdicts if verdict.look_on is not None}
+    first_ahead = min((each for each in days if each > today), default=None)
+    for each in days:
+        if each <= today or each == first_ahead:
+            saying.look_on(each)
     return Decision(
         notices=tuple(saying.notices),
         withdrawn=tuple(_withdrawn(day)),
@@ -146,13 +165,13 @@ class _Saying:
 
     def say(self, ready: Sequence[Verdict]) -> Reason | None:
         """Calls and words to colleagues first; then at most one notice to the payer. Why that waits, if it does."""
-        for kind in ("internal_notice", "task_call"):
+        for kind in ("internal_notice", "hand_over", "task_call", "task_visit"):
             for step in dict.fromkeys(verdict.step.key for verdict in ready if verdict.step and _is(verdict, kind)):
                 self.within_window([verdict for verdict in ready if verdict.step and verdict.step.key == step])
         to_payer = [verdict for verdict in ready if _is(verdict, *TO_PAYER)]
         if not to_payer:
             return None
-        if any(notice.step.kind == "task_call" for notice in self.notices):
+        if any(notice.step.kind in CALLS for notice in self.notices):
             self.look_on(self.day.gap_end)
             return Reason("call_first")
         return self.to_payer(to_payer)

@@ -14,7 +14,8 @@ from services.scheduler.case import Case, Item, Mark, MarkState
 from services.scheduler.evidence import LATER
 from services.scheduler.grouping import Notice
 from services.scheduler.planner import Decision, decide
-from services.scheduler.policy import GAPPED, Policy, Step
+from services.scheduler.policy import CALLS, GAPPED, Policy, Step
+from services.scheduler.sleeping import Asleep
 
 Outcome = Callable[[Notice, int], MarkState]
 """(a notice, how many were said before it) → what becomes of it: completed, bounced, failed."""
@@ -45,19 +46,27 @@ class Course:
     calendar: Calendar
     outcome: Outcome = arrives
     said: list[Said] = field(default_factory=list)
+    asleep: Asleep = field(default_factory=Asleep, repr=False)
+    _known: tuple[datetime, Case, Decision] | None = field(default=None, repr=False)
+    """The decision taken ahead of a look, if that comes at its instant and finds the same case."""
+
+    def _decide(self, now: datetime) -> Decision:
+        if self._known is None or self._known[0] != now or self._known[1] is not self.case:
+            self._known = (now, self.case, decide(self.case, self.policy, self.calendar, now, self.asleep))
+        return self._known[2]
 
     def play(self, start: datetime, end: datetime) -> Iterator[Said]:
         """Everything said from one instant to another, as it happens: whoever takes it may change the case between."""
         now: datetime | None = start
         while now is not None and now <= end:
-            decision = decide(self.case, self.policy, self.calendar, now)
+            decision = self._decide(now)
             for notice in decision.notices:
                 yield self._leaves(notice, now)
             now = self.after(decision, now)
 
     def look(self, now: datetime) -> tuple[list[Said], datetime | None]:
         """What leaves at an instant, and when to look again."""
-        decision = decide(self.case, self.policy, self.calendar, now)
+        decision = self._decide(now)
         left = [self._leaves(notice, now) for notice in decision.notices]
         return left, self.after(decision, now)
 
@@ -65,7 +74,7 @@ class Course:
         """When to look again after a decision that was carried out: at once if it made way for something else."""
         if not decision.notices:
             return decision.next_at
-        following = decide(self.case, self.policy, self.calendar, now)
+        following = self._decide(now)
         return now if following.notices else following.next_at
 
     def change(self, change: Callable[[Item], Item]) -> None:
@@ -93,7 +102,7 @@ class Course:
         party = self.case.party
         if outcome == "completed" and step.kind in GAPPED:
             party = replace(party, last_notice_on=today, notices=(*party.notices, today))
-        if outcome == "completed" and step.kind == "task_call":
+        if outcome == "completed" and step.kind in CALLS:
             party = replace(party, last_notice_on=today)
         thanked = today if step.kind == "acknowledge" else self.case.thanked_on
         self.case = replace(self.case, party=party, thanked_on=thanked)
@@ -123,6 +132,7 @@ def _marked(  # noqa: PLR0917 - the item, its step, and what became of it
     fresh = Mark(
         step_key=step.key, cycle=item.cycle, tone=step.tone, kind=step.kind, state=outcome, release=release, on=today,
         channel=step.channels[0], retry_on=retry, printed=item.residual, invoice_version=item.invoice_version,
+        completes_on=step.completes_on,
     )  # fmt: skip
     others = tuple(mark for mark in item.marks if (mark.step_key, mark.cycle) != (step.key, item.cycle))
     return replace(item, marks=(*others, fresh), to_thank=item.to_thank and step.kind != "acknowledge")

@@ -14,16 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from libs.common.errors import RelanceError
 from libs.common.events.debtors import ContactRole
-from libs.common.events.reminders import Approval, Channel, StepKind
+from libs.common.events.reminders import Approval, Channel, CompletesOn, CopyRole, StepKind
 from libs.common.ids import named
 from libs.common.money import Money
 from services.scheduler.condition import Condition
 from services.scheduler.errors import ConditionInvalid, PolicyInvalid
 from services.scheduler.expression import LONGEST
-from services.scheduler.policy_parts import Amounts, Budget, Cash, Conditions, Repeat, Spread, Strict, Window
+from services.scheduler.policy_parts import Amounts, Budget, Cash, Conditions, Repeat, Sender, Spread, Strict, Window
 from services.scheduler.vocabulary import FIELDS
 
-LADDER: frozenset[str] = frozenset({"reminder", "final_notice", "formal_notice"})
+LADDER: frozenset[str] = frozenset({"reminder", "letter", "final_notice", "formal_notice"})
 """Kinds that raise an item's level: each needs the one before it, and the gap."""
 CAME_BACK: dict[str, frozenset[str]] = {
     "payment_returned": frozenset({"returned", "refused_by_debtor"}),
@@ -34,9 +34,13 @@ CAME_BACK: dict[str, frozenset[str]] = {
 PROMISED: frozenset[str] = frozenset({"promise_due", "promise_broken"})
 """Anchors of steps about a payer's word: tasks around its day, and the reminder that follows when it is broken."""
 BESIDE = CAME_BACK.keys() | {"promise_broken"}
-TASKS: frozenset[str] = frozenset({"task_call", "internal_notice"})
+CALLS: frozenset[str] = frozenset({"task_call", "task_visit"})
+"""What a person says to the payer itself; open or made, it starts the gap."""
+TASKS: frozenset[str] = CALLS | {"internal_notice", "hand_over"}
 GAPPED: frozenset[str] = LADDER | {"statement"}
 """Kinds that need the gap and start it."""
+HEARD: frozenset[str] = GAPPED | CALLS
+"""Kinds after which the payer is left alone for the gap."""
 STRICTNESS: dict[str, int] = {"none": 0, "confirm": 1, "four_eyes": 2}
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -57,6 +61,9 @@ class Step(Strict):
     template: Key
     channels: Annotated[list[Channel], Field(min_length=1)] = ["email"]
     audience: Annotated[list[ContactRole], Field(min_length=1)]
+    cc: Annotated[list[CopyRole], Field(max_length=5)] = []
+    """Who gets a copy: of the payer's contacts, or its sales owner and collector."""
+    sender: Sender = Sender()
     window: Window | None = None
     conditions: Conditions = Conditions()
     when: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
@@ -68,7 +75,7 @@ class Step(Strict):
     """Above this a person confirms the notice, although `approval` is none."""
     grouping: Literal["item", "level", "account", "payer"] = "payer"
     group_level: Literal["oldest", "highest"] = "highest"
-    completes_on: Literal["accepted", "presented", "task_done"] = "accepted"
+    completes_on: CompletesOn = "accepted"
     on_failure: Literal["task", "fallback", "hold"] = "task"
     """When it did not arrive: another try and a task, the next channel, or nothing until the payer's file changes."""
     catch_up: Literal["single_then_gap", "skip", "spread"] = "single_then_gap"
@@ -120,6 +127,25 @@ class Step(Strict):
             raise ValueError("a step about a broken promise is a reminder")
         if self.on_failure == "fallback" and len(self.channels) < 2:
             raise ValueError("a fallback needs a second channel")
+        return self
+
+    @model_validator(mode="after")
+    def _ways(self) -> "Step":
+        on_paper = set(self.channels) == {"letter"}
+        if self.kind == "letter" and not on_paper:
+            raise ValueError("a letter leaves on paper: write channels: [letter]")
+        if self.kind == "letter" and (self.approval == "none" or self.tone > 4):
+            raise ValueError("a letter needs the approval confirm or four_eyes and a tone up to 4")
+        if self.kind in ("task_visit", "hand_over") and self.channels != ["call_task"]:
+            raise ValueError(f"{self.kind} is a person's task: write channels: [call_task]")
+        if self.completes_on == "presented" and not (on_paper and self.kind in LADDER):
+            raise ValueError("only a reminder on paper is presented: write channels: [letter], or another completes_on")
+        if self.completes_on == "delivered" and (self.kind not in LADDER or "email" not in self.channels):
+            raise ValueError("only a reminder by e-mail is delivered: write another completes_on")
+        if self.completes_on == "task_done" and self.kind not in CALLS | {"hand_over"}:
+            raise ValueError("only a call, a visit or a hand-over is done by a person: write another completes_on")
+        if (self.cc or self.sender != Sender()) and (self.kind in TASKS or "email" not in self.channels):
+            raise ValueError("only an e-mail to the payer has copies and a sender: leave cc and sender out")
         return self
 
     @cached_property
@@ -223,6 +249,11 @@ class Policy(Strict):
         """Whether any condition needs to know how the payer pays."""
         asked = [step.condition.fields for step in self.steps if step.condition is not None]
         return any(name.startswith("profile.") for fields in asked for name in fields)
+
+    @cached_property
+    def awaits(self) -> bool:
+        """Whether a step is done only when nothing came back for a working day."""
+        return any(step.completes_on == "delivered" for step in self.steps)
 
     @cached_property
     def spreads(self) -> bool:

@@ -59,6 +59,14 @@ class Conditions(Strict):
     unanswered_emails: Annotated[int, Field(ge=0, le=9)] = 0
 
 
+class Sender(Strict):
+    """Whose address a mail comes from and who gets the answer. A collector outside of the company's domain, or none,
+    leaves both to the mailbox."""
+
+    by: Literal["mailbox", "collector"] = "mailbox"
+    reply_to: Literal["mailbox", "collector"] = "mailbox"
+
+
 class Repeat(Strict):
     """A statement comes again: every so many months, so many times at most."""
 

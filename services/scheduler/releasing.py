@@ -11,7 +11,15 @@ from typing import Any, Literal, cast
 from uuid import UUID
 
 from libs.common import ids
-from libs.common.events.reminders import CaseBody, CaseClosed, CaseEscalated, Line, ReminderDue, ReminderWithdrawn
+from libs.common.events.reminders import (
+    CaseBody,
+    CaseClosed,
+    CaseEscalated,
+    Line,
+    ReminderDue,
+    ReminderWithdrawn,
+    SentBy,
+)
 from libs.common.money import Money
 from services.scheduler import balancing, thanking
 from services.scheduler.case import NOTICES, Case
@@ -92,6 +100,9 @@ def reminder_due(situation: Situation, notice: Notice, lines: list[Line], deduct
         deductions=[Money(minor, currency) for currency, minor in sorted(deducted.items()) if currency in currencies],
         channels=list(notice.channels),
         audience=list(step.audience),
+        cc=list(step.cc),
+        sender=SentBy(by=step.sender.by, reply_to=step.sender.reply_to),
+        completes_on=step.completes_on,
         template=step.template,
         language=cast(Literal["fr", "en"], situation.language),
         approval=notice.approval,
@@ -147,6 +158,7 @@ def _occurrences(situation: Situation, notice: Notice, due: ReminderDue, now: da
             "currency": row.item.currency,
             "invoice_version": line.invoice_version,
             "anchored": row.item is notice.anchor,
+            "completes_on": notice.step.completes_on,
         }
         for row, line in zip(notice.rows, due.lines, strict=True)
         if line.completes

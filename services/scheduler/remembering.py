@@ -114,7 +114,7 @@ def _marks(rows: Iterable[Any], zones: Mapping[Pair, Calendar], at: datetime) ->
             if not release:
                 continue
         zone = zones.get((row.tenant_id, row.entity_id)) or calendar("FR", "Europe/Paris")
-        then = standing(known, release, row.kind, zone.today(row.released_at))
+        then = standing(known, release, row.kind, zone.today(row.released_at), row.completes_on)
         changes = {"state": then.state, "on_date": then.on, "retry_on": then.retry_on, "ended_at": then.ended_at}
         found.append(_like(row, release=release, **changes))
     return found

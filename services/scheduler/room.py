@@ -1,8 +1,9 @@
 """What the scheduler's doors work with, wired once in `app.py`."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
@@ -31,6 +32,8 @@ class Room:
     peers: Peers
     wake: Callable[[], None]
     """There is a case to be looked at: the sweep need not wait for its next turn."""
+    rehearsing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a version is played for everybody: that takes all processors, so one at a time."""
 
     @asynccontextmanager
     async def asking(self, caller: Caller) -> AsyncIterator[Asker]:

@@ -20,8 +20,8 @@ from services.scheduler.evidence import LATER
 from services.scheduler.gathering import gather
 from services.scheduler.grouping import Notice
 from services.scheduler.planner import decide
-from services.scheduler.playing import Course, play_together
-from services.scheduler.policy import GAPPED, LADDER, PolicyVersion, Step
+from services.scheduler.playing import Course, Said, play_together
+from services.scheduler.policy import GAPPED, HEARD, LADDER, PolicyVersion, Step
 from services.scheduler.running_in import base
 from services.scheduler.situation import Row, Situation
 from services.scheduler.store import simulations as store
@@ -84,8 +84,13 @@ def _contact(row: Row, case: Case, notice: Notice, on: date, settled: Mapping[UU
         listed=len(notice.rows),
         paid_already=notice.step.kind != "acknowledge"
         and all(item.item_id in settled and settled[item.item_id] <= on for item in items),
-        disputed=any(pause.kind == "dispute" for item in items for pause in item.pauses),
+        disputed=disputed(notice),
     )
+
+
+def disputed(notice: Notice) -> bool:
+    """Whether something whose step ends with it is disputed in part."""
+    return any(pause.kind == "dispute" for row in notice.rows if row.completes for pause in row.item.pauses)
 
 
 # The days ahead
@@ -115,16 +120,22 @@ def _on(situation: Situation, version: PolicyVersion) -> Situation:
 
 def ahead(situations: Sequence[Situation], version: PolicyVersion, start: datetime, end: datetime) -> list[Contact]:
     """What would be said between two instants if everything arrives and nobody pays; parties with all their cases."""
+    found = said_ahead(situations, version, start, end)
+    return sorted((_contact(row, case, said.notice, said.on, {}) for row, case, said in found), key=_order)
+
+
+def said_ahead(
+    situations: Sequence[Situation], version: PolicyVersion, start: datetime, end: datetime
+) -> Iterator[tuple[Row, Case, Said]]:
+    """The same, party by party, as it is said."""
     together: dict[tuple[UUID, UUID], list[Situation]] = {}
     for each in situations:
         together.setdefault((each.case.tenant_id, each.case.party.party_id), []).append(each)
-    found: list[Contact] = []
     for party in together.values():
         rows = {each.case.case_id: each.row for each in party}
         courses = [Course(replace(each.case, feed_required=False), version.policy, each.calendar) for each in party]
         for course, said in play_together(courses, start, end):
-            found.append(_contact(rows[course.case.case_id], course.case, said.notice, said.on, {}))
-    return sorted(found, key=_order)
+            yield rows[course.case.case_id], course.case, said
 
 
 def _order(contact: Contact) -> tuple[date, str, str]:
@@ -149,7 +160,7 @@ class _Heard:
 
     def and_before(self, rows: Sequence[Any]) -> "_Heard":
         """With what another system said by then."""
-        days = [row.said_on for row in rows if not row.bounced and row.kind in GAPPED | {"task_call"}]
+        days = [row.said_on for row in rows if not row.bounced and row.kind in HEARD]
         said = [row.said_on for row in rows if not row.bounced and row.kind in GAPPED]
         last = max((day for day in (self.last, *days) if day is not None), default=None)
         return _Heard(last, tuple(sorted((*self.notices, *said))))
@@ -221,7 +232,7 @@ class Replay:
                 kept.marks[row.item.item_id] = (*others, fresh)
         if notice.step.kind == "acknowledge":
             kept.thanked_on = today
-        if not bounced and notice.step.kind in GAPPED | {"task_call"}:
+        if not bounced and notice.step.kind in HEARD:
             heard.last = on
         if not bounced and notice.step.kind in GAPPED:
             heard.notices = (*heard.notices, on)

@@ -7,7 +7,7 @@ ladders of its items; each repetition is an occurrence of its own, so none is sa
 from datetime import date
 
 from services.scheduler.calendar import Calendar, months_after
-from services.scheduler.case import DONE, IN_FLIGHT, Case, Item, Mark
+from services.scheduler.case import DONE, Case, Item, Mark
 from services.scheduler.policy import Policy, Step
 
 
@@ -38,10 +38,5 @@ def _day(step: Step, start: date, last: date | None, case: Case, calendar: Calen
     """Counted from the proposal, then from the last statement; a statement about other items counts for all."""
     months = step.repeat.months if step.repeat else 1
     on = calendar.step_day(start, step.offset, step.unit) if last is None else months_after(last, months)
-    stated = [
-        mark.on
-        for other in case.items
-        for mark in other.marks
-        if mark.kind == "statement" and mark.state in DONE | IN_FLIGHT
-    ]
-    return calendar.moved(max([on, *(months_after(day, months) for day in stated)]))
+    stated = case.stated_on
+    return calendar.moved(on if stated is None else max(on, months_after(stated, months)))

@@ -61,7 +61,9 @@ def _earned(item: Item, case: Case) -> Reason | None:
     thanks = [mark.on for mark in item.marks if mark.kind == "acknowledge" and mark.cycle < item.cycle]
     before = max(thanks, default=None)
     reminders = [mark for mark in item.marks if mark.kind in LADDER and (before is None or mark.on > before)]
-    if case.escalated or any(mark.kind == "formal_notice" and mark.state == "completed" for mark in reminders):
+    if case.escalated or any(
+        mark.kind == "formal_notice" and mark.state in ("opened", "completed") for mark in reminders
+    ):
         return Reason("escalated")
     if any(mark.state == "completed" for mark in reminders):
         return None

@@ -66,7 +66,7 @@ def _states(item: "Item", *states: str) -> int:
 
 
 def _calls(item: "Item", day: "Day") -> int:
-    return sum(mark.kind == "task_call" and mark.state == "completed" for mark in item.marks)
+    return sum(mark.kind in ("task_call", "task_visit") and mark.state == "completed" for mark in item.marks)
 
 
 def _of_profile(name: str) -> Read:
@@ -154,7 +154,7 @@ def _deliveries() -> list[Fact]:
               "e-mails reçus et sans réponse", "e-mails that arrived and nobody answered"),
         _fact("deliveries.bounced", "number", lambda i, d: _states(i, "bounced", "failed"), "envois revenus",
               "sendings that came back"),
-        _fact("deliveries.calls", "number", _calls, "appels faits", "calls that were made"),
+        _fact("deliveries.calls", "number", _calls, "appels et visites faits", "calls and visits that were made"),
         _fact("deliveries.recent", "number", _recent, "messages au tiers sur 30 jours",
               "notices to the party in 30 days", timed=True),
         _fact("deliveries.since_last", "days", _since_last, "jours depuis le dernier message",

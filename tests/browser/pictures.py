@@ -1,6 +1,6 @@
 """`make screenshots`: the pictures of the README, taken of the running demo by a headless Chromium.
 
-Light and dark, French, 1,280 × 800, in 256 colours, the rare ones kept; a picture above 200 kB is refused, because
+Light and dark, French, 1,440 × 900, in 256 colours, the rare ones kept; a picture above 200 kB is refused, because
 everybody who clones gets it.
 """
 
@@ -70,7 +70,7 @@ async def main() -> None:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         for theme in ("light", "dark"):
             context = await browser.new_context(
-                viewport={"width": 1280, "height": 800},
+                viewport={"width": 1440, "height": 900},
                 color_scheme="dark" if theme == "dark" else "light",
                 locale="fr-FR",
                 reduced_motion="reduce",

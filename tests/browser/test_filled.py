@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from playwright.async_api import Browser
+from sqlalchemy import select
 
 from libs.common.db import Database
 from libs.common.events import event
@@ -14,9 +15,14 @@ from libs.common.events.payments import PaymentReceived
 from libs.common.ids import uuid7
 from libs.common.money import Money
 from libs.common.settings import Settings
+from services.console.store import customers
+from services.console.store.ledger import open_now
+from services.console.tables import read_model as model
 from tests.browser.conftest import Site, look
 from tests.browser.test_pages import sideways, violations
+from tests.integration.console import credited
 from tests.integration.console.conftest import NOW, Console
+from tests.integration.console.credited import FILE
 from tests.integration.console.history import History
 from tests.integration.console.owners import Asked, Owners, owners
 from tests.integration.console.test_charges_sheet import PROOF, account
@@ -35,6 +41,15 @@ PAGES = [
     "/calendars?year=2026",
     "/invoices/{invoice}/charges",
     "/payments?state=left",
+    "/credit?mine=no",
+    "/credit/requests",
+    "/credit/deadlines",
+    "/credit/insolvencies",
+    "/credit/messages",
+    "/hand-over/files",
+    f"/hand-over/files/{FILE}",
+    "/customers/{debtor}",
+    "/customers/{debtor}/credit",
     "/policies",
     f"/policies/{VERSION}/check",
     f"/policies/{VERSION}/simulate?first=2026-01-05&last=2026-01-30&against={OTHER}",
@@ -133,7 +148,13 @@ async def filled(console: Console, settings: Settings, site: Site) -> AsyncItera
                 played.says["GET", f"/v1/items/{one}/charges"] = account()
                 played.says["GET", f"/v1/items/{one}/charges/proof"] = PROOF
         await _payment(console, played, history)
-        yield replace(site, email=email, tenant=tenant, invoice=invoice)
+        async with room.database.transaction(tenant) as db:
+            item = model.item
+            owing = select(item.c.debtor_id, item.c.item_id).where(item.c.tenant_id == tenant, open_now())
+            debtor, one_item = (await db.execute(owing.order_by(item.c.item_id).limit(1))).one()
+            payer = (await customers.one(db, tenant, debtor))["payer_id"] or debtor
+        credited.filled(played, payer, one_item)
+        yield replace(site, email=email, tenant=tenant, invoice=invoice, debtor=debtor)
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "fr"), ("dark", "en")])
@@ -145,7 +166,7 @@ async def test_pages_with_rows_of_their_owners_are_without_fault(
     await looking.sign_in(filled)
     faults = []
     for path in PAGES:
-        shown = await looking.page.goto(filled.url + path.format(invoice=filled.invoice))
+        shown = await looking.page.goto(filled.url + path.format(invoice=filled.invoice, debtor=filled.debtor))
         assert shown is not None
         assert shown.status == 200, path
         assert await looking.page.locator(".note.care[role=status]").count() == 0, f"{path}: its owner is away"

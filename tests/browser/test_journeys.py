@@ -3,6 +3,7 @@
 A click counts, a key pressed counts, typing does not. The limits are the design's.
 """
 
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -177,6 +178,38 @@ async def test_one_match_is_one_key(hand: Hand, site: Site, served: Owners, furn
     assert hand.count == 1
     [asked] = served.did(f"/v1/payments/{furnished.payment}/allocations")
     assert [each["item_id"] for each in asked.body["allocations"]] == [str(furnished.item)]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720)])
+async def test_the_workbenchs_pane_stays_in_sight_and_no_field_lies_under_its_foot(
+    hand: Hand, site: Site, furnished: Furnished, width: int, height: int
+) -> None:
+    page = hand.page
+    await page.set_viewport_size({"width": width, "height": height})
+    await page.goto(f"{site.url}/payments?line={furnished.payment}&find=F000")
+    assert await page.locator(".pane-body .parts tbody tr").count() > 10
+    pane = page.locator(".bench .pane")
+    for down in (0, 300, 0):
+        await page.evaluate(f"window.scrollTo(0, {down})")
+        box = await pane.bounding_box()
+        assert box is not None and box["y"] >= 0
+        assert box["y"] + box["height"] <= height, f"the foot is out of sight at {down}: {box}"
+    boxes = "(all) => all.map((one) => one.getBoundingClientRect().toJSON())"
+    parts = await pane.locator(":scope > *").evaluate_all(boxes)
+    assert all(above["bottom"] <= below["top"] + 1 for above, below in itertools.pairwise(parts)), parts
+    scrolls = "(each) => each.scrollHeight > each.clientHeight"
+    assert await page.locator(".pane-body").evaluate(scrolls), "what is longer than the pane scrolls in it"
+    assert await page.evaluate(COVERED) == []
+
+
+COVERED = """() => [...document.querySelectorAll(".bench .pane :is(input:not([type=hidden]), select, button, a)")]
+  .filter((each) => {
+    each.focus()
+    const { left, top, width, height } = each.getBoundingClientRect()
+    const there = document.elementFromPoint(left + width / 2, top + height / 2)
+    return !there || !(each.contains(there) || there.contains(each) && there.closest("label"))
+  }).map((each) => each.outerHTML.slice(0, 120))"""
+"""The fields of the pane that something covers, or that lie outside of it, once they were reached by the keyboard."""
 
 
 async def test_from_a_cell_of_the_balance_to_the_document_are_three_clicks(

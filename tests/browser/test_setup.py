@@ -84,6 +84,35 @@ async def test_every_set_up_page_is_without_fault(
     await looking.context.close()
 
 
+@pytest.mark.parametrize(("theme", "language"), [("light", "fr"), ("dark", "en")])
+async def test_a_step_is_changed_checked_and_played_in_the_form(
+    chromium: Browser, site: Site, pages: list[str], theme: str, language: str
+) -> None:
+    looking = await look(chromium, theme=theme, language=language)
+    await looking.sign_in(site)
+    page = looking.page
+    await page.goto(site.url + next(path for path in pages if path.endswith("/edit")))
+    await page.locator("details.more summary").nth(2).click()
+    await page.select_option("select[name='term:3'] >> nth=0", "item.overdue")
+    await page.fill("input[name='value:3'] >> nth=0", "dix")
+    await page.click("button[value=check]")
+    flaw = page.locator("#flaw-3-when")
+    assert await flaw.is_visible(), "the details of a step with a mistake are open"
+    faults = await violations(looking)
+    await page.evaluate("document.querySelectorAll('details.more').forEach((each) => { each.open = true })")
+    for width in (1440, 390, 320):
+        await page.set_viewport_size({"width": width, "height": 900})
+        assert await sideways(looking) == 0, f"{width} {await wide(looking)}"
+    faults += await violations(looking)
+    await page.fill("input[name='value:3'] >> nth=0", "12")
+    await page.click("button[value=play]")
+    await page.locator(".tiles").first.wait_for()
+    faults += await violations(looking)
+    assert faults == [], "\n".join(faults)
+    assert looking.complaints == []
+    await looking.context.close()
+
+
 async def test_a_text_is_shown_while_it_is_written_and_the_way_back_stays_one_step(
     chromium: Browser, site: Site, pages: list[str]
 ) -> None:

@@ -26,7 +26,6 @@ from tests.contract.walking import Seen, operations
 PUBLISHED = Path(__file__).parents[2] / "docs" / "openapi.json"
 SETTINGS = settings(
     max_examples=int(os.environ.get("RELANCE_CONTRACT_EXAMPLES", "8")),
-    deadline=None,
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],

@@ -76,7 +76,8 @@ async def agree(world: World, screen: httpx.AsyncClient) -> None:
     open_total = sum(told(each, "residual") for each in owed)
     overdue = sum(told(each, "residual") for each in owed if date.fromisoformat(each["due_date"]) < world.today)
     aged, invoices = await file(screen, "/aged-balance.xlsx"), await file(screen, "/invoices.xlsx?state=open")
-    ages = [name for name in aged[0] if name not in ("Devise", "Encours") and isinstance(aged[0][name], int | float)]
+    beside = ("Devise", "Encours", "À valoir")
+    ages = [name for name in aged[0] if name not in beside and isinstance(aged[0][name], int | float)]
     assert added(aged, "Encours") == added(invoices, "Solde") == open_total
     assert sum(added(aged, name) for name in ages) == open_total
     assert open_total - added(aged, "Non échu") == overdue

@@ -24,7 +24,7 @@ GAP_DAYS = 5
 ENDS = {"ReminderSent", "ReminderFailed", "ReminderStopped", "ReminderUncertain"}
 PLUMBING = {
     "outbox", "outbox_archive", "relay_mark", "inbox", "dead_letter", "parked", "parked_key", "breaker",
-    "idempotency_key", "webhook_seen", "webhook_refused", "permit_lease", "alembic_version",
+    "idempotency_key", "webhook_seen", "webhook_refused", "permit_lease", "audit_mark", "alembic_version",
 }  # fmt: skip
 
 
@@ -205,7 +205,7 @@ async def doubtful(living: Living, tenant: UUID) -> int:
 
 
 async def checksums(settings: Settings) -> dict[str, str]:
-    """Table of a service → a digest of its rows. Tables of the bus and the doors are not business."""
+    """Table of a service → a digest of its rows. Bus, doors and the auditor's place are not business."""
     names = await asked(
         settings,
         "select schemaname, tablename from pg_tables t where schemaname = any(:schemas)"

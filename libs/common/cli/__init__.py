@@ -29,6 +29,8 @@ NOUNS = (
     "match",
     "explain",
     "charges",
+    "credit",
+    "recovery",
     "policy",
     "past_reminders",
     "webhook",

@@ -111,7 +111,12 @@ class Client:
 
     def text(self, service: str, path: str) -> str:
         """The answer of a GET as text."""
-        return str(self.request("GET", service, path, as_text=True))
+        return self.content(service, path).decode()
+
+    def content(self, service: str, path: str) -> bytes:
+        """The answer of a GET as bytes."""
+        found: bytes = self.request("GET", service, path, as_bytes=True)
+        return found
 
     def request(self, method: str, service: str, path: str, **more: Any) -> Any:
         """Any request. Raises the error that the service answered, or Unavailable if none answered."""
@@ -119,8 +124,8 @@ class Client:
         return answered(method, self._settings.urls[service] + path, service, headers=headers, **more)
 
 
-def answered(method: str, url: str, service: str, *, as_text: bool = False, **more: Any) -> Any:
-    """One request without credentials of its own: for signed webhooks. Returns JSON or text, or None without a body."""
+def answered(method: str, url: str, service: str, *, as_bytes: bool = False, **more: Any) -> Any:
+    """One request without credentials of its own: for signed webhooks. Returns JSON or bytes; None without a body."""
     try:
         response = httpx.request(method, url, timeout=_SECONDS, **more)
     except httpx.TransportError as error:
@@ -130,8 +135,8 @@ def answered(method: str, url: str, service: str, *, as_text: bool = False, **mo
         ) from None
     if response.is_error:
         raise refusal(response)
-    if as_text:
-        return response.text
+    if as_bytes:
+        return response.content
     return response.json() if response.content else None
 
 

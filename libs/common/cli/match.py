@@ -1,6 +1,6 @@
-"""`relance match`: measure the matcher on files whose truth is known, and make such files.
+"""`relance match`: measure the matcher on files whose truth is known, make such files, and calibrate it for a tenant.
 
-The matcher is measured in a database of its own: on the server of the stack that runs, else on an embedded one.
+It is measured in a database of its own: on the server of the stack that runs, else on an embedded one.
 """
 
 import asyncio
@@ -9,20 +9,29 @@ from collections.abc import Coroutine
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
+from libs.common.cli.client import ApiKey, Client
 from libs.common.cli.output import AsJson, answer_json, answer_rows, say
 from libs.common.cli.stack import progress
+from libs.common.cli.tenant import Tenant, administrator
 from libs.common.errors import RelanceError
 from libs.common.settings import Settings
 
-app = typer.Typer(name="match", help="Measure the matcher, and make worlds to measure it on.", no_args_is_help=True)
+app = typer.Typer(
+    name="match", help="Measure the matcher, make worlds to measure it on, calibrate it.", no_args_is_help=True
+)
 
 _ENGINE = "services.payment_matching.evaluation"
 _WORLDS = "services.payment_matching.worlds"
 _File = {"exists": True, "dir_okay": False, "readable": True}
 _CLASS = ["kind", "payments", "auto", "auto_share", "wrong", "top_1", "top_3"]
+MATCHING = "payment_matching"
+PATH = "/v1/matching/calibrations"
+_CALIBRATION = ["state", "outcomes", "error", "least_odds", "why", "made_by", "made_at", "calibration_id"]
+_HELD = ["reason", "payments", "alone", "alone_wrong"]
 
 
 @app.command("evaluate")
@@ -32,6 +41,7 @@ def evaluate(  # noqa: PLR0917 - options, never given by place
     truth: Annotated[Path, typer.Option(help="truth.jsonl: what each payment paid.", **_File)],
     identities: Annotated[Path | None, typer.Option(help="identities.jsonl: known accounts.", **_File)] = None,
     learn: Annotated[bool, typer.Option("--learn", help="A clerk posts each truth after it was decided.")] = False,
+    processes: Annotated[int, typer.Option(help="Matchers that share the payments.", min=1, max=16)] = 1,
     out: Annotated[Path | None, typer.Option(help="Write every decision to this file.", dir_okay=False)] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,7 +51,8 @@ def evaluate(  # noqa: PLR0917 - options, never given by place
         say(f"{files.untold} payments have no line of truth: they are taken to pay no item.")
     report = import_module(f"{_ENGINE}.report")
     with progress() as tell:
-        found, kept = asyncio.run(_stoppable(report.evaluate(Settings.from_env(), files, tell, learn=learn)))
+        work = report.evaluate(Settings.from_env(), files, tell, learn=learn, processes=processes)
+        found, kept = asyncio.run(_stoppable(work))
     if out is not None:
         report.write_decisions(out, files, kept)
     if as_json:
@@ -50,6 +61,7 @@ def evaluate(  # noqa: PLR0917 - options, never given by place
     rows = [{"figure": what, "value": value} for what, value in report.table(found)]
     answer_rows(rows, as_json=False, columns=["figure", "value"])
     answer_rows([_class(row) for row in found["classes"]], as_json=False, columns=_CLASS)
+    answer_rows(found["held"], as_json=False, columns=_HELD)
 
 
 async def _stoppable(work: Coroutine[Any, Any, Any]) -> Any:
@@ -93,3 +105,58 @@ def worlds(as_json: AsJson = False) -> None:
     """The sets of knobs, and what each knob is in them."""
     rows = import_module(f"{_WORLDS}.knobs").described()
     answer_rows(rows, as_json=as_json, columns=list(rows[0]))
+
+
+# What the machine learned of a tenant
+
+
+def _client(api_key: str | None) -> Client:
+    return Client.with_key(Settings.from_env(), api_key)
+
+
+def _told(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        answer_json(found)
+        return
+    least = found["least_odds"]
+    say(f"{found['outcomes']} outcomes; error of the product's own curve: {_share(found['own_error'])}.")
+    say("No threshold holds the machine back." if least is None else f"Below log-odds of {least} a person decides.")
+    rows = [row | {"error": _share(row["error"])} for row in found["calibrations"]]
+    answer_rows(rows, as_json=False, columns=_CALIBRATION)
+
+
+def _share(error: float | None) -> str:
+    return "-" if error is None else f"{100 * error:.1f} %"
+
+
+@app.command("calibrations")
+def calibrations(*, api_key: ApiKey = None, as_json: AsJson = False) -> None:
+    """What acts, what is watched in shadow, and what acted before, each with its error on what is known now."""
+    _told(_client(api_key).get(MATCHING, PATH), as_json=as_json)
+
+
+@app.command("calibrate")
+def calibrate(
+    why: Annotated[str, typer.Argument(help="For the record.")],
+    *,
+    least_odds: Annotated[float | None, typer.Option(help="Log-odds below which a person decides.")] = None,
+    api_key: ApiKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a calibration of what came of the machine's proposals. It is watched in shadow and acts on nothing."""
+    body = {"why": why} | ({} if least_odds is None else {"least_odds": least_odds})
+    _told(_client(api_key).post(MATCHING, PATH, body), as_json=as_json)
+
+
+@app.command("activate")
+def activate(calibration: UUID, *, tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Let a calibration that is in shadow act; for whoever holds the service secret, others ask a manager."""
+    client, _ = administrator(tenant)
+    _told(client.post(MATCHING, f"{PATH}/{calibration}/activate"), as_json=as_json)
+
+
+@app.command("rollback")
+def rollback(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """What acted before acts again, with its threshold: also after errors have raised it. As `activate`."""
+    client, _ = administrator(tenant)
+    _told(client.post(MATCHING, f"{PATH}/rollback"), as_json=as_json)

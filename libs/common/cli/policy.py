@@ -236,12 +236,19 @@ def simulate(  # noqa: PLR0917 - options, never given by place
     against: Annotated[str | None, typer.Option(help="Another version; of past days what was sent.")] = None,
     entity: Annotated[UUID | None, typer.Option(help="Cases of this entity only.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write every contact to this file (CSV).", dir_okay=False)] = None,
+    totals: Annotated[bool, typer.Option("--totals", help="Of days ahead: only counts, on all processors.")] = False,
     as_json: AsJson = False,
     api_key: ApiKey = None,
 ) -> None:
     """What a version would have said, or would say: notices by step, calls a day, and what is otherwise."""
     client = _client(api_key)
     told: dict[str, Any] = {"first": first, "last": last, "entity_id": str(entity) if entity else None}
+    if totals:
+        if against or out:
+            raise typer.BadParameter("Totals are of one version, without its contacts.", param_hint="--totals")
+        path = f"/v1/policies/{_version(client, version)['version_id']}/simulations/totals"
+        _figures(client.post(SERVICE, path, told), as_json)
+        return
     told["against"] = _version(client, against)["version_id"] if against else None
     path = f"/v1/policies/{_version(client, version)['version_id']}/simulations"
     pages = _pages(client, path, told)
@@ -252,6 +259,13 @@ def simulate(  # noqa: PLR0917 - options, never given by place
     found |= _added([page["summary"] for page in pages]) | _added([page["agreement"] or {} for page in pages])
     if as_json:
         answer_json({**found, "contacts": contacts})
+        return
+    _figures(found, as_json=False)
+
+
+def _figures(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        answer_json(found)
         return
     answer_rows([{"figure": k, "value": v} for k, v in found.items()], as_json=False, columns=["figure", "value"])
 

@@ -147,9 +147,9 @@ class Play:
         await asyncio.gather(*(self._deal_with(task, day) for task in listed["tasks"]))
 
     async def _deal_with(self, task: dict[str, Any], day: date) -> None:
-        if task["kind"] == "call":
+        if task["kind"] in ("call", "visit"):
             await self._call(task, day)
-        elif task["kind"] in ("reply", "internal_notice") or task["title"].startswith("Poster"):
+        elif task["kind"] in ("reply", "internal_notice", "hand_over", "post", "presentation"):
             await self._done(task, "done")
 
     async def _call(self, task: dict[str, Any], day: date) -> None:

@@ -140,7 +140,7 @@ class TaskBody(Body):
     case_id: UUID
     payer_id: UUID
     task_id: UUID
-    kind: Literal["call", "reply", "contact", "internal_notice"]
+    kind: Literal["call", "visit", "post", "presentation", "hand_over", "reply", "contact", "internal_notice"]
 
     @property
     def subject(self) -> UUID:
@@ -163,5 +163,9 @@ class TaskDone(TaskBody):
 
     reminder_id: UUID | None = None
     covers: list[Covered] = []
-    outcome: Literal["reached", "no_answer", "wrong_number", "promise", "dispute", "done"]
+    outcome: Literal[
+        "reached", "no_answer", "wrong_number", "promise", "dispute", "done", "presented", "refused", "unclaimed",
+        "unknown_address",
+    ]  # fmt: skip
+    """Of a registered letter: presented, refused and unclaimed are a presentation, an unknown address is none."""
     done_on: date

@@ -8,10 +8,15 @@ from libs.common.events.debtors import ContactRole
 from libs.common.events.envelope import Amount, Body, Part
 
 StepKind = Literal[
-    "pre_due", "reminder", "final_notice", "formal_notice", "task_call", "internal_notice", "acknowledge", "statement"
-]
+    "pre_due", "reminder", "final_notice", "formal_notice", "letter", "task_call", "task_visit", "internal_notice",
+    "hand_over", "acknowledge", "statement",
+]  # fmt: skip
 Channel = Literal["email", "call_task", "letter"]
 Approval = Literal["none", "confirm", "four_eyes"]
+CopyRole = ContactRole | Literal["sales_owner", "collector"]
+"""Who gets a copy: contacts of the payer, or the two of the house who look after it."""
+CompletesOn = Literal["accepted", "delivered", "presented", "task_done"]
+"""When a step is done: it left, nothing came back for a working day, it was presented, or a person did it."""
 HoldScope = Literal["item", "case", "debtor", "payer", "party", "group", "entity", "tenant"]
 HoldKind = Literal["manual", "promise", "plan", "dispute", "reply", "exclusion", "recovery", "insolvency"]
 
@@ -72,6 +77,13 @@ class ChargesStated(Part):
     provisional: bool = False
 
 
+class SentBy(Part):
+    """Whose name a mail carries and who gets the answer: the company's mailbox, or the payer's collector."""
+
+    by: Literal["mailbox", "collector"] = "mailbox"
+    reply_to: Literal["mailbox", "collector"] = "mailbox"
+
+
 class ReminderDue(CaseBody):
     """One notice is due now: who, which items, in which tone, by which channels, and who must approve it."""
 
@@ -87,6 +99,10 @@ class ReminderDue(CaseBody):
     charges: ChargesStated | None = None
     channels: list[Channel]
     audience: list[ContactRole]
+    cc: list[CopyRole] = []
+    """Who gets a copy of the first mail of the notice."""
+    sender: SentBy = SentBy()
+    completes_on: CompletesOn = "accepted"
     template: str
     language: Literal["fr", "en"]
     approval: Approval

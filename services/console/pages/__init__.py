@@ -9,11 +9,16 @@ commands, forms         calling the owner of what a button changes; what people 
 signing                 signing in and out, language and theme
 copies                  the invoice copies behind the link of a mail
 today, approving        the morning's queue, and approving it
+seconding               what of the payments waits for a second person
 acting, why             what people do about a customer; why something was said or not
 customers invoices interest balance dso forecast measures payments plans silence handing tieout team reports
                         finding operations
+owned                   lists that the scheduler keeps
+credit, credit_file, credit_sheets, insurance, telling, recovering
+                        credit control: accounts and requests, one customer's, insurers and courts, whom it is told,
+                        recovery files
                         the pages of the work
-policies, rehearsing, drafting, ladder, templates, calendars, imports, integrations, accounts, journal
+policies, rehearsing, shadowing, drafting, ladder, templates, calendars, imports, integrations, accounts, journal
                         the pages of the set-up
 deeds                   what people do through the console, for the audit
 """
@@ -29,6 +34,9 @@ from services.console.pages import (
     balance,
     calendars,
     copies,
+    credit,
+    credit_file,
+    credit_sheets,
     customers,
     drafting,
     dso,
@@ -37,6 +45,7 @@ from services.console.pages import (
     forecast,
     handing,
     imports,
+    insurance,
     integrations,
     interest,
     invoices,
@@ -50,11 +59,15 @@ from services.console.pages import (
     plans,
     policies,
     portfolios,
+    recovering,
     rehearsing,
     reports,
+    seconding,
+    shadowing,
     signing,
     silence,
     team,
+    telling,
     templates,
     tieout,
     today,
@@ -72,6 +85,7 @@ def listings() -> Sequence[lists.Listing]:
         silence.DISPUTED,
         silence.HOLDS,
         handing.LISTING,
+        credit.LISTING,
     )
 
 
@@ -94,15 +108,23 @@ def routers() -> list[APIRouter]:
         payments,
         plans,
         matching,
+        seconding,
         tieout,
         team,
         reports,
         portfolios,
         silence,
+        credit,
+        credit_file,
+        credit_sheets,
+        insurance,
+        telling,
+        recovering,
         finding,
         keys,
         policies,
         rehearsing,
+        shadowing,
         drafting,
         templates,
         calendars,
@@ -112,5 +134,6 @@ def routers() -> list[APIRouter]:
         journal,
         operations,
     )
+    files = (each for each in listings() if each is not credit.LISTING)  # that one asks its owner first
     plain = (customers.LISTING, invoices.LISTING, handing.LISTING)
-    return [*(room.routes for room in (*rooms, operations)), lists.routes_of(*plain), excel.routes_of(*listings())]
+    return [*(room.routes for room in (*rooms, operations)), lists.routes_of(*plain), excel.routes_of(*files)]

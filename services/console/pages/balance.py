@@ -1,6 +1,6 @@
 """The aged balance at any date, from the cell to the invoices behind it; each as a page and as an Excel file."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from libs.common import directory
 from libs.common.clock import today
 from libs.common.errors import RelanceError
-from libs.common.money import exponent
+from libs.common.money import Money, exponent
 from services.console.pages.asking import Narrowed, Number, Words, address, day_of, in_words, paging
 from services.console.pages.excel import CHUNK, Cell, Row, excel_of, headed
 from services.console.pages.guard import PageRoute, may
@@ -20,7 +20,7 @@ from services.console.pages.shell import shown
 from services.console.pages.web import ZONE, Texts, web_of
 from services.console.people.lookup import Person
 from services.console.room import here
-from services.console.store import balance, customers, past, work
+from services.console.store import balance, crediting, customers, past, work
 from services.console.store.ledger import BUCKETS, PAGE, Chosen
 from services.console.store.slices import MOST
 
@@ -46,10 +46,14 @@ async def aged_balance(
         day = await day_asked(request, db, person, on)
         found = await balance.aged(db, person.tenant_id, day, chosen, page=page)
         collectors = await customers.collectors(db, person.tenant_id)
+        theirs = await _credits(db, person, day, found)
+        credit = await crediting.of_all(db, person.tenant_id, chosen) if day.how == "now" else {}
     facts: dict[str, Any] = {
         "balance": found,
         "day": day.day,
         "how": day.how,
+        "credit": credit,
+        "credits": theirs,
         "today": today(room.clock, ZONE),
         "chosen": chosen,
         "collectors": collectors,
@@ -59,6 +63,15 @@ async def aged_balance(
         "export": _export(request),
     }
     return await shown(request, "balance.html", person, **facts)
+
+
+async def _credits(
+    db: AsyncConnection, person: Person, day: past.Day, found: balance.Balance
+) -> Mapping[tuple[UUID, str], Money]:
+    """What the customers of a page have to their credit now; nobody kept what it was on a day gone by."""
+    if day.how != "now" or not found.lines:
+        return {}
+    return await crediting.of_these(db, person.tenant_id, {line.debtor_id for line in found.lines})
 
 
 def _drill(request: Request, **cell: Any) -> str:
@@ -90,7 +103,8 @@ async def aged_balance_file(request: Request, person: Reader, chosen: Narrowed, 
         day = await day_asked(request, db, person, on)
         ages = [(t(f"age.{index}"), "money") for index in range(BUCKETS)]
         names = [(t("customer"), "name"), (t("customer.number"), "text"), (t("filter.profile"), "text")]
-        columns = [*names, (t("excel.currency"), "number"), (t("operations.outstanding"), "money"), *ages]
+        credit = (t("customer.credit"), "money")
+        columns = [*names, (t("excel.currency"), "number"), (t("operations.outstanding"), "money"), *ages, credit]
         as_of = await work.as_of(db, person.tenant_id)
         filters = await _filters(t, db, person, day, chosen)
         sheet = headed(t, t("nav.balance"), filters, columns, as_of=as_of)
@@ -98,7 +112,8 @@ async def aged_balance_file(request: Request, person: Reader, chosen: Narrowed, 
         async def rows() -> AsyncIterator[Sequence[Row]]:
             for page in range(1, MOST // CHUNK + 1):
                 found = await balance.aged(db, person.tenant_id, day, chosen, page=page, size=CHUNK)
-                yield [_row(t, line) for line in found.lines]
+                theirs = await _credits(db, person, day, found)
+                yield [[*_row(t, line), theirs.get((line.debtor_id, line.currency))] for line in found.lines]
                 if len(found.lines) < CHUNK:
                     return
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from libs.common.clock import today
 from libs.common.money import totals
+from services.console.pages import credit_file
 from services.console.pages.acting import proposals
 from services.console.pages.asking import limits
 from services.console.pages.guard import PageRoute, allows, may
@@ -93,6 +94,7 @@ async def customer_file(request: Request, person: Reader, debtor_id: UUID) -> Re
     overdue = facts["sums"][0]["overdue"] if facts["sums"] else None
     of_all = [each["overdue"] for each in (*facts["sums"], *facts["paid_for"])]
     facts |= proposals(request, overdue) | {
+        "credit": await credit_file.card(room, person, payer) if allows(person, "reminders:read") else None,
         "lines": merged(t, lines, noted),
         "together": [amount for amount in totals(of_all).values() if amount.minor],
         "pinned": [each for each in noted if each["pinned"]],

@@ -13,7 +13,7 @@ from services.console.audit import Deed
 from services.console.people.lookup import Person
 from services.console.room import Room
 
-LOOKS = ("/preview", "/check", "/look", "/lookups", "/simulations", "/lint")
+LOOKS = ("/preview", "/check", "/look", "/lookups", "/simulations", "/lint", "/worth")
 KEPT = ("kind", "outcome", "review_on", "promised_for", "amount", "count", "code", "scope", "scope_id", "item_id")
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SINGULAR = {"policies": "policy", "deliveries": "delivery", "cases": "case"}

@@ -1,11 +1,15 @@
-"""The ladder of a policy as a form: steps are added, moved by their day and taken away, checked, and kept as a draft.
+"""The ladder of a policy as a form: steps are added, moved by their day, changed and taken away, then kept as a draft.
 
-A version never changes: what is saved is the next draft of its name, which somebody else activates. What the form does
-not show of a step, its conditions say, goes over from the version that was opened. Nothing is kept between two looks:
-the form holds all of it.
+A version never changes: what is saved is the next draft of its name, which somebody else activates. Before that the
+form is checked and played as it was typed, beside the active version. Nothing is kept between two looks: the form
+holds all of it, and what it does not show of a step goes over from the version that was opened.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,57 +18,75 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from libs.common.errors import RelanceError
-from services.console.pages import forms
-from services.console.pages.commands import Told, ask, done, key_of, once
-from services.console.pages.guard import PageRoute, Posted, may
-from services.console.pages.policies import OWNER, drawn, pruned, step_name, versions
+from libs.common.clock import today
+from libs.common.errors import RelanceError, Unavailable
+from services.console.pages import steps
+from services.console.pages.commands import Told, ask, done, key_of, once, said_or_refused
+from services.console.pages.guard import PageRoute, Posted, allows, may
+from services.console.pages.policies import BACK, OWNER, active_of, drawn, pruned, step_name, versions
+from services.console.pages.rehearsing import PARTIES, by_step, played_by
 from services.console.pages.shell import shown
-from services.console.pages.web import Texts, web_of
+from services.console.pages.terms import SIGNS, terms_of, unread
+from services.console.pages.web import ZONE, Texts, web_of
 from services.console.people.lookup import Person
 from services.console.room import Room, here
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Writer = Annotated[Person, Depends(may("reminders:write"))]
-KINDS = (
-    "pre_due", "reminder", "final_notice", "formal_notice", "task_call", "internal_notice", "acknowledge", "statement",
-)  # fmt: skip
-CHANNELS = ("email", "letter", "call_task")
-APPROVALS = ("none", "confirm", "four_eyes")
-UNITS = ("calendar", "business")
-TASKS: Mapping[str, Any] = {"channels": ["call_task"], "completes_on": "task_done"}
-NEW: Mapping[str, Any] = {
-    "kind": "reminder", "tone": 2, "anchor": "due_date", "unit": "calendar", "channels": ["email"],
-    "audience": ["accounts_payable"], "approval": "confirm",
-}  # fmt: skip
-"""What a step is at first."""
-MOST = 40
-Step = dict[str, Any]
+NEWS = 12
+"""Contacts of the typed ladder alone that stand below its figures."""
+_STEP = re.compile(r"steps\[(\d+)\](?:\.(\w+))?")
+
+
+@dataclass
+class Drawn:
+    """What the form is drawn with beside what was typed."""
+
+    fields: list[dict[str, Any]]
+    """Every field that a condition may name, with its kind and what it is."""
+    found: dict[str, Any] | None = None
+    refusal: Mapping[str, Any] = field(default_factory=dict)
+    played: dict[str, Any] | None = None
+    beside: dict[str, Any] | None = None
+    """The version that the typed ladder is played beside; None for what was really sent."""
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        return {each["name"]: each["kind"] for each in self.fields}
+
+
+async def _opened(room: Room, person: Person, version_id: UUID) -> tuple[dict[str, Any], Drawn]:
+    version = await ask(room, person, OWNER, "GET", f"/v1/policies/{version_id}")
+    told = await ask(room, person, OWNER, "GET", "/v1/policies/fields")
+    return version, Drawn(told["items"])
 
 
 @routes.get("/policies/{version_id}/edit")
 async def edit(request: Request, person: Writer, version_id: UUID) -> Response:
     """The ladder of a version, ready to be changed."""
-    version = await ask(here(request), person, OWNER, "GET", f"/v1/policies/{version_id}")
-    return await _page(request, person, version, version["policy"])
+    version, form = await _opened(here(request), person, version_id)
+    return await _page(request, person, version, version["policy"], form)
 
 
 @routes.post("/policies/{version_id}/edit")
 async def redraw(request: Request, person: Writer, form: Posted, version_id: UUID) -> Response:
-    """Another look at the ladder as it was typed: with a step more or less, with what the linter finds, or saved."""
+    """Another look at the ladder as it was typed: with a step more or less, checked, played over the past, or saved."""
     room = here(request)
-    version = await ask(room, person, OWNER, "GET", f"/v1/policies/{version_id}")
-    policy, act = _read(form, version["policy"]), str(form.get("do") or "")
-    if act == "add" and len(policy["steps"]) < MOST:
-        policy["steps"] = _with_another(policy["steps"])
+    version, drawn_with = await _opened(room, person, version_id)
+    policy, act = steps.read(form, version["policy"], drawn_with.kinds), str(form.get("do") or "")
+    if act == "add" and len(policy["steps"]) < steps.MOST:
+        policy["steps"] = steps.with_another(policy["steps"])
     if act == "save":
-        return await _saved(request, person, form, version, policy)
-    found = await _checked(room, person, policy) if act == "check" else None
-    return await _page(request, person, version, policy, found=found)
+        return await _saved(request, person, form, version, policy, drawn_with)
+    if act == "check":
+        drawn_with.found = await _checked(room, person, policy)
+    if act == "play" and allows(person, "payments:read"):
+        await _play(room, person, version, policy, drawn_with)
+    return await _page(request, person, version, policy, drawn_with)
 
 
-async def _saved(
-    request: Request, person: Person, form: FormData, version: dict[str, Any], policy: dict[str, Any]
+async def _saved(  # noqa: PLR0917 - who typed what into which form
+    request: Request, person: Person, form: FormData, version: dict[str, Any], policy: dict[str, Any], drawn_with: Drawn
 ) -> Response:
     """On to the new draft; or the form again, with what keeps it from being one."""
     room = here(request)
@@ -72,8 +94,9 @@ async def _saved(
         body = {"policy": pruned(policy)}
         made = await ask(room, person, OWNER, "POST", "/v1/policies", json=body, headers=once(key_of(form)))
     except RelanceError as refused:
-        found = await _checked(room, person, policy)
-        return await _page(request, person, version, policy, found=found, refusal=refused.problem())
+        drawn_with.found = await _checked(room, person, policy)
+        drawn_with.refusal = refused.problem()
+        return await _page(request, person, version, policy, drawn_with)
     told = Told("done.policy.draft", {"name": made["name"], "number": made["number"]})
     return done(request, form, told, to=f"/policies/{made['version_id']}")
 
@@ -85,97 +108,104 @@ async def _checked(room: Room, person: Person, policy: dict[str, Any]) -> dict[s
     return found
 
 
-def _read(form: FormData, base: dict[str, Any]) -> dict[str, Any]:
-    """The policy as it was typed, without the step that is to go. Raises FieldInvalid."""
-    known = {step["key"]: step for step in base["steps"]}
-    gone = str(form.get("do") or "").removeprefix("remove:")
-    steps = [_step(form, str(row), known) for row in form.getlist("row")[:MOST] if str(row) != gone]
-    budget = {"notices": _number(form, "notices", 1, 100), "days": _number(form, "days", 1, 366)}
-    return base | {"gap_days": _number(form, "gap_days", 1, 30), "budget": budget, "steps": _sorted(steps)}
-
-
-def _step(form: FormData, row: str, known: Mapping[str, Step]) -> Step:
-    before = known.get(str(form.get(f"from:{row}") or ""), NEW)
-    step = dict(before) | {
-        "key": forms.needed(form, f"key:{row}", most=60),
-        "kind": forms.one_of(form, f"kind:{row}", KINDS),
-        "tone": _number(form, f"tone:{row}", 0, 5),
-        "offset": _number(form, f"offset:{row}", -60, 720),
-        "unit": forms.one_of(form, f"unit:{row}", UNITS),
-        "approval": forms.one_of(form, f"approval:{row}", APPROVALS),
-        "template": forms.needed(form, f"template:{row}", most=60),
+async def _play(room: Room, person: Person, version: dict[str, Any], policy: dict[str, Any], drawn_with: Drawn) -> None:
+    """What the ladder as it was typed would have said over the last days, beside the active version of its name."""
+    day = today(room.clock, ZONE)
+    drawn_with.beside = active_of(await versions(room, person), version["name"])
+    body = {
+        "first": (day - BACK).isoformat(),
+        "last": (day - timedelta(days=1)).isoformat(),
+        "limit": PARTIES,
+        "policy": pruned(policy),
     }
-    channel = forms.one_of(form, f"channel:{row}", CHANNELS)
-    if channel != before["channels"][0]:
-        step["channels"] = [channel]
-    if step["kind"] == "task_call" and step["kind"] != before["kind"]:
-        step |= TASKS
-    return step
-
-
-def _number(form: FormData, name: str, least: int, most: int) -> int:
-    typed = forms.needed(form, name, most=5).replace("\u2212", "-")
+    body |= {"against": drawn_with.beside["version_id"]} if drawn_with.beside else {}
     try:
-        found = int(typed)
-    except ValueError:
-        raise forms.FieldInvalid("This is no whole number.", field=name) from None
-    if not least <= found <= most:
-        raise forms.FieldInvalid(f"Between {least} and {most}.", field=name)
-    return found
-
-
-def _sorted(steps: Sequence[Step]) -> list[Step]:
-    """Steps that have a day after the due date in the order of their days; the others where they were."""
-    dated = iter(sorted(filter(_dated, steps), key=lambda step: step["offset"]))
-    return [next(dated) if _dated(step) else step for step in steps]
-
-
-def _dated(step: Step) -> bool:
-    """Whether it stands on the axis of days after the due date; a thank-you counts from the payment."""
-    return bool(step["anchor"] == "due_date" and step["kind"] != "acknowledge")
-
-
-def _with_another(steps: Sequence[Step]) -> list[Step]:
-    """And a step some days after the last reminder, as firm as that, under a key that nobody has."""
-    reminders = [place for place, step in enumerate(steps) if _dated(step) and step["kind"] == "reminder"]
-    place = reminders[-1] if reminders else -1
-    like = steps[place] if reminders else {"offset": 0, "tone": NEW["tone"], "template": "friendly"}
-    keys = {step["key"] for step in steps}
-    key = next(f"step_{number}" for number in range(len(steps) + 1, 2 * MOST + 2) if f"step_{number}" not in keys)
-    facts = {"key": key, "offset": min(720, like["offset"] + 5), "tone": like["tone"], "template": like["template"]}
-    return _sorted([*steps[: place + 1], {**NEW, **facts}, *steps[place + 1 :]])
+        asked = played_by(room, person, UUID(version["version_id"]), body, only="here", most=NEWS)
+        drawn_with.played, drawn_with.refusal = await said_or_refused(asked)
+    except Unavailable as away:
+        drawn_with.refusal = away.problem()
+    if drawn_with.refusal.get("code") == "policy_invalid":
+        drawn_with.found = await _checked(room, person, policy)
 
 
 async def _page(
-    request: Request,
-    person: Person,
-    version: dict[str, Any],
-    policy: dict[str, Any],
-    *,
-    found: dict[str, Any] | None = None,
-    refusal: Mapping[str, Any] | None = None,
+    request: Request, person: Person, version: dict[str, Any], policy: dict[str, Any], drawn_with: Drawn
 ) -> Response:
     room, t = here(request), web_of(request).texts_for(request, person)
     texts = {step["template"] for each in await versions(room, person) for step in each["policy"]["steps"]}
+    named = {step["key"]: step_name(t, step) for step in policy["steps"]}
+    refusal = drawn_with.refusal
+    found = _reworded(t, drawn_with.found, policy, drawn_with) if drawn_with.found else None
     facts: dict[str, Any] = {
         "version": version,
         "policy": policy,
         "ladder": drawn(t, policy),
         "origins": {step["key"] for step in version["policy"]["steps"]},
-        "step_name": lambda step: step_name(t, step),
+        "step_name": lambda step: step_name(t, {"key": step.get("step"), **step}),
         "texts": sorted(texts | {step["template"] for step in policy["steps"]}),
-        "kinds": KINDS,
-        "channels": CHANNELS,
-        "approvals": APPROVALS,
-        "units": UNITS,
+        "words": steps,
+        "currencies": steps.currencies(policy),
+        "signs": SIGNS,
+        "terms": {step["key"]: terms_of(step["when"], drawn_with.kinds) for step in policy["steps"]},
+        "fields": drawn_with.fields,
+        "kinds": drawn_with.kinds,
         "found": _told(t, found) if found else None,
+        "flaws": _flaws(t, found) if found else {},
         "refusal": refusal,
-        "full": len(policy["steps"]) >= MOST,
+        "played": drawn_with.played,
+        "beside": drawn_with.beside,
+        "by_step": by_step(t, drawn_with.played, named) if drawn_with.played else [],
+        "back": BACK.days,
+        "may_play": allows(person, "payments:read"),
+        "full": len(policy["steps"]) >= steps.MOST,
     }
-    return await shown(request, "drafting.html", person, 422 if refusal else 200, **facts)
+    return await shown(request, "drafting.html", person, int(refusal.get("status") or 200), **facts)
+
+
+def _reworded(t: Texts, found: dict[str, Any], policy: dict[str, Any], drawn_with: Drawn) -> dict[str, Any]:
+    """The findings, those of a condition's syntax in the words of the rows in which it was typed."""
+    told = []
+    for each in found["findings"]:
+        place = _STEP.match(each["field"] or "")
+        row = int(place[1]) if place and place[2] == "when" and each["severity"] == "error" else len(policy["steps"])
+        wrong = [line for step in policy["steps"][row : row + 1] for line in _unread(t, step["when"], drawn_with)]
+        said = {"told": " ".join(wrong), "remedy": t("draft.unread.remedy")}
+        told.append(each | {t.language: said} if wrong else each)
+    return found | {"findings": told}
+
+
+def _unread(t: Texts, when: str | None, drawn_with: Drawn) -> list[str]:
+    """What is wrong with the rows of a condition, row by row."""
+    known = {each["name"]: each for each in drawn_with.fields}
+    rows = [(each, known[each.field]) for each in terms_of(when, drawn_with.kinds) or []]
+    return [
+        t(
+            f"draft.unread.{fact['kind']}",
+            value=term.value,
+            field=fact[t.language],
+            values=", ".join(fact["values"]),
+        )
+        for term, fact in rows
+        if unread(term, fact["kind"], fact["values"])
+    ]
 
 
 def _told(t: Texts, found: dict[str, Any]) -> dict[str, Any]:
-    """Findings in the reader's language, errors first."""
+    """Findings in the reader's language, errors first, each with the row it is about."""
     lines = sorted(found["findings"], key=lambda each: (each["severity"], each["rule"]))
-    return {"clean": found["clean"], "lines": [{**each, "said": each[t.language]} for each in lines]}
+    places = [_STEP.match(each["field"] or "") for each in lines]
+    told = [
+        {**each, "said": each[t.language], "row": int(place[1]) + 1 if place else None}
+        for each, place in zip(lines, places, strict=True)
+    ]
+    return {"clean": found["clean"], "lines": told}
+
+
+def _flaws(t: Texts, found: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """Findings by the field at which they are told: `3.offset`, `3.` for a step as a whole, `window` for all steps."""
+    by_field: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for each in found["findings"]:
+        place = _STEP.match(each["field"] or "")
+        at = f"{int(place[1]) + 1}.{place[2] or ''}" if place else re.split(r"[.\[]", each["field"] or "")[0]
+        by_field[at].append({"severity": each["severity"], "told": each[t.language]["told"]})
+    return dict(by_field)

@@ -181,6 +181,8 @@ async def exported(request: Request, person: Person, listing: Listing) -> Respon
         async def rows() -> AsyncIterator[Sequence[Row]]:
             for offset in range(0, MOST, CHUNK):
                 found = await listing.read(db, replace(question, limit=CHUNK, offset=offset))
+                if listing.told_whole and listing.tell is not None:
+                    await listing.tell(room, person, found.lines)
                 yield [with_currency([plain(t, column, line) for column in columns]) for line in found.lines]
                 if len(found.lines) < CHUNK:
                     return
@@ -209,8 +211,15 @@ def _plain_letters(text: str) -> str:
 
 
 def _kind(column: Column) -> str:
-    kinds = {"day": "date", "moment": "moment", "customer": "name", "days": "number", "late": "number"}
-    same = {"money": "money", "owing": "money", "number": "number", "items": "number"}
+    kinds = {
+        "day": "date",
+        "moment": "moment",
+        "customer": "name",
+        "days": "number",
+        "late": "number",
+        "used": "number",
+    }
+    same = {"money": "money", "owing": "money", "limit": "money", "number": "number", "items": "number"}
     return (kinds | same).get(column.kind, "text")
 
 

@@ -15,6 +15,7 @@ LISTING = Listing(
     order="sent",
     none="handing.none",
     sums="invoices.owing",
+    template="handing.html",
     profiles=False,
     choices=(Choice("state", "invoice.status", store.STATES, words="handing."),),
     columns=(

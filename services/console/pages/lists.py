@@ -46,7 +46,7 @@ from services.console.store import customers
 from services.console.store.ledger import PAGE
 from services.console.store.slices import Found, Question, Read
 
-RIGHT = ("money", "owing", "days", "late", "number", "items")
+RIGHT = ("money", "owing", "days", "late", "number", "items", "limit", "used")
 DOWN_FIRST = (*RIGHT, "ages")
 """Kinds whose heading sorts the largest first when it is pressed."""
 
@@ -114,6 +114,8 @@ class Listing:
     """Whether its count is read from the sales that are kept."""
     tell: Tell | None = None
     """Adds to the lines of one page what only their owner knows."""
+    told_whole: bool = False
+    """Whether its files say that too."""
 
     def sheet(self) -> list[Column]:
         """The columns of a file: those of the page, and those that stand below others."""

@@ -1,10 +1,11 @@
 """Matching by hand: a payment given to items, in whole or in parts, left on account, or taken back again; with what
 of an item is written off beside it, within the bounds that its owner sets.
 
-Each is payment_matching's command; what of a payment is left is shown when the page comes back.
+Each is payment_matching's command; what of a payment is left is shown when the page comes back. Where it answers that a
+second person is needed, nothing is done yet and the page says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -33,7 +34,7 @@ WRITTEN_OFF = ("discount", "fee", "rounding", "withholding", "other")
 """What a small rest may be written off as. Whether it is small enough, payment_matching says."""
 
 
-async def _heard(room: Room, person: Person, payment_id: UUID, told: dict[str, Any]) -> None:
+async def shown_left(room: Room, person: Person, payment_id: UUID, told: dict[str, Any]) -> None:
     """Wait until the read model shows what is left of a payment now."""
     payment = model.payment
     left = (
@@ -75,6 +76,12 @@ async def _match(
     return told
 
 
+def _waits(told: dict[str, Any], before: Collection[Any]) -> bool:
+    """Whether it waits for a second person: then no line was made beyond those of before."""
+    lines = [*told.get("allocations", []), *told.get("write_offs", [])]
+    return bool(told.get("proposal_id")) and all(each["allocation_id"] in before for each in lines)
+
+
 @routes.post("/payments/{payment_id}/match")
 async def match(request: Request, person: Treasurer, form: Posted, payment_id: UUID) -> Response:
     """Give it to these items: a suggestion as it is, or the parts that a person typed."""
@@ -82,8 +89,10 @@ async def match(request: Request, person: Treasurer, form: Posted, payment_id: U
     body = {"allocations": _parts(form), "credits": _credits(form)}
     told = await _match(room, person, payment_id, body, once(key_of(form)))
     before = set(form.getlist("had"))
+    if _waits(told, before):
+        return done(request, form, Told("done.proposed"))
     new = [each["allocation_id"] for each in told.get("allocations", []) if each["allocation_id"] not in before]
-    await _heard(room, person, payment_id, told)
+    await shown_left(room, person, payment_id, told)
     undo = f"/payments/{payment_id}/unmatch?" + "&".join(f"id={each}" for each in new) if new else ""
     off = [from_wire(each["amount"]) for each in told.get("write_offs", []) if each["allocation_id"] not in before]
     if not off:
@@ -106,7 +115,7 @@ async def unmatch(
     for each in ids:
         path = f"/v1/payments/{payment_id}/allocations/{each}"
         told = await ask(room, person, OWNER, "DELETE", path, headers=once(key_of(form), each))
-    await _heard(room, person, payment_id, told)
+    await shown_left(room, person, payment_id, told)
     return done(request, form, Told("done.unmatched"))
 
 
@@ -119,7 +128,7 @@ async def on_account(request: Request, person: Treasurer, form: Posted, payment_
         raise forms.FieldMissing("Choose whose it is.", field="debtor")
     path, body = f"/v1/payments/{payment_id}/account", {"debtor_id": str(debtor[0])}
     told = await ask(room, person, OWNER, "POST", path, json=body, headers=once(key_of(form)))
-    await _heard(room, person, payment_id, told)
+    await shown_left(room, person, payment_id, told)
     return done(request, form, Told("done.on_account", {}, f"/payments/{payment_id}/retry"))
 
 
@@ -136,7 +145,7 @@ async def retry(request: Request, person: Treasurer, form: Posted, payment_id: U
     """Let the machine look at it again."""
     room = here(request)
     told = await ask(room, person, OWNER, "POST", f"/v1/payments/{payment_id}/retry", headers=once(key_of(form)))
-    await _heard(room, person, payment_id, told)
+    await shown_left(room, person, payment_id, told)
     return done(request, form, Told("done.retried"))
 
 
@@ -151,15 +160,23 @@ async def accept_equals(request: Request, person: Treasurer, form: Posted) -> Re
         wanted.setdefault(payment, []).append(part)
     if not wanted or len(wanted) > MOST:
         raise NothingChosen(field="pair")
-    refused, told = 0, {}
+    given: dict[UUID, dict[str, Any]] = {}
+    refused, waits = 0, 0
     for payment, parts in wanted.items():
         try:
             told = await _match(room, person, payment, {"allocations": parts}, once(key_of(form), payment))
         except PeerRefused:
             refused += 1
-    await _heard(room, person, list(wanted)[-1], told)
-    facts = {"count": len(wanted) - refused, "refused": refused}
-    return done(request, form, Told("done.equals" if not refused else "done.equals.some", facts))
+            continue
+        if told.get("proposal_id") and from_wire(told["unapplied"]).minor:  # done, such a one leaves nothing
+            waits += 1
+        else:
+            given[payment] = told
+    for payment, told in list(given.items())[-1:]:
+        await shown_left(room, person, payment, told)
+    facts = {"count": len(given), "waits": waits, "refused": refused}
+    text = "done.equals.waits" if waits else "done.equals.some" if refused else "done.equals"
+    return done(request, form, Told(text, facts))
 
 
 def _pair(text: str) -> Sequence[Any]:

@@ -1,7 +1,8 @@
 """The payments workbench: the statement's lines left, what each is meant for right, with the running remainder.
 
 Who paid and the bank's text are payment_matching's to tell; so are its suggestions and every match. A match is one
-key: Enter takes the likeliest suggestion and the next line opens.
+key: Enter takes the likeliest suggestion and the next line opens. What waits for a second person is decided before
+anything else is done with its payment.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from starlette.responses import Response
 
 from libs.common.errors import RelanceError
 from libs.common.money import from_wire, totals
+from services.console.pages import seconding
 from services.console.pages.asking import Words
 from services.console.pages.commands import ask
 from services.console.pages.guard import PageRoute, allows, may
@@ -55,6 +57,7 @@ async def tell(room: Room, person: Person, lines: Sequence[Any]) -> None:
         line["who"] = line["name"] or told["payer_name"]
         line["words"] = told["remittance"] or ""
         line["told"], line["best"] = told, best
+        line["waits"] = told.get("proposal_id")
         line["equal"] = is_equal(line, best, owing)
         line["share"] = round(100 * best["share"]) if best else None
 
@@ -126,8 +129,12 @@ async def workbench(request: Request, person: Reader, find: Words = "") -> Respo
     lines, opened = list(found.found.lines), found.opened
     place = lines.index(opened) if opened else 0
     beside = lines[place + 1 : place + 2] or lines[max(0, place - 1) : place]
+    waiting, more_waits = await seconding.waiting(room, person)
+    waits = None
+    if opened is not None and opened["waits"]:
+        waits = await seconding.of_payment(room, person, opened["waits"], waiting)
     items, suggestions = [], []
-    if opened is not None and opened["shown_state"] in ("left", "account"):
+    if opened is not None and opened["shown_state"] in ("left", "account") and waits is None:
         async with room.database.transaction(tenant) as db:
             items = await store.candidates(db, tenant, opened, find.strip())
         suggestions = await _suggestions(request, person, opened)
@@ -136,7 +143,10 @@ async def workbench(request: Request, person: Reader, find: Words = "") -> Respo
         "items": items,
         "find": find,
         "suggestions": suggestions,
-        "equals": [line for line in lines if line["equal"] and line["shown_state"] == "left"],
+        "equals": [line for line in lines if line["equal"] and line["shown_state"] == "left" and not line["waits"]],
+        "waits": waits,
+        "waiting": [line for line in waiting if line != waits],
+        "more_waits": more_waits,
         "may_match": allows(person, "payments:write"),
         "offs": WRITTEN_OFF,
         "next_line": found.address(line=beside[0]["payment_id"] if beside else None, find=None),

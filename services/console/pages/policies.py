@@ -3,7 +3,10 @@
 Versions are the scheduler's and asked for when a page is drawn. Which policy an entity uses is the directory's.
 """
 
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import yaml
@@ -11,13 +14,15 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from libs.common.calls import PeerRefused
+from libs.common.clock import today
 from services.console.directory import entities
 from services.console.pages import forms
 from services.console.pages.commands import Told, ask, done, key_of, once
 from services.console.pages.guard import PageRoute, Posted, allows, may
 from services.console.pages.ladder import Ladder, ladder
 from services.console.pages.shell import shown
-from services.console.pages.web import Texts, web_of
+from services.console.pages.web import ZONE, Texts, web_of
 from services.console.people.lookup import Person
 from services.console.room import Room, here
 from services.console.store import people
@@ -28,6 +33,10 @@ Writer = Annotated[Person, Depends(may("reminders:write"))]
 Administrator = Annotated[Person, Depends(may("directory:admin"))]
 OWNER = "scheduler"
 MOST = 100_000
+BACK = timedelta(days=60)
+"""How far a ladder is played over the past before it is used."""
+SAID = 10
+"""Mistakes that a refused text is told with."""
 WAITING = ("draft", "checked", "approved")
 ACTS = ("check", "approve", "activate")
 """What is still to be done with a version in each of these states, and after it."""
@@ -44,6 +53,11 @@ async def versions(room: Room, person: Person) -> list[dict[str, Any]]:
         cursor = told["next"]
         if cursor is None:
             return sorted(found, key=lambda each: (each["name"], -each["number"]))
+
+
+def active_of(known: Sequence[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    """The active version of a policy, if it has one."""
+    return next((each for each in known if each["name"] == name and each["state"] == "active"), None)
 
 
 def drawn(t: Texts, policy: dict[str, Any]) -> Ladder:
@@ -71,6 +85,7 @@ async def policy_list(request: Request, person: Reader) -> Response:
         "drafts": [each for each in found if each["state"] in WAITING],
         "names": names,
         "may_choose": allows(person, "directory:admin"),
+        "may_compare": allows(person, "payments:read"),
         "may_activate": allows(person, "notices:approve"),
         "slugs": [each["name"] for each in active],
     }
@@ -86,6 +101,7 @@ async def one_policy(request: Request, person: Reader, version_id: UUID) -> Resp
     async with room.database.transaction(person.tenant_id) as db:
         actors = [each[name] for each in others for name in ("author", "activated_by") if each[name]]
         names = await people.names(db, person.tenant_id, actors)
+    active = active_of(others, found["name"])
     facts: dict[str, Any] = {
         "version": found,
         "policy": found["policy"],
@@ -97,9 +113,19 @@ async def one_policy(request: Request, person: Reader, version_id: UUID) -> Resp
         "may_activate": allows(person, "notices:approve"),
         "may_simulate": allows(person, "payments:read"),
         "mine": found["author"] == person.actor,
+        "active": active,
+        "rehearsal": _rehearsal(found, active, today(room.clock, ZONE)),
         "yaml": _yaml(found["policy"]),
     }
     return await shown(request, "policy.html", person, **facts)
+
+
+def _rehearsal(version: dict[str, Any], active: dict[str, Any] | None, day: date) -> str:
+    """The words of the address that plays what waits to be activated beside what is active; none for anything else."""
+    if active is None or version["state"] not in WAITING:
+        return ""
+    words = {"first": day - BACK, "last": day - timedelta(days=1), "against": active["version_id"]}
+    return f"?{urlencode(words)}"
 
 
 def _yaml(policy: dict[str, Any]) -> str:
@@ -117,9 +143,23 @@ def pruned(policy: dict[str, Any]) -> dict[str, Any]:
 async def write_draft(request: Request, person: Writer, form: Posted) -> Response:
     """Keep a text as the next draft of its name; every mistake is told with its place."""
     body = {"yaml": forms.needed(form, "yaml", most=MOST)}
-    made = await ask(here(request), person, OWNER, "POST", "/v1/policies", json=body, headers=once(key_of(form)))
+    room, t = here(request), web_of(request).texts_for(request, person)
+    try:
+        made = await ask(room, person, OWNER, "POST", "/v1/policies", json=body, headers=once(key_of(form)))
+    except PeerRefused as refused:
+        if refused.answer.get("code") == "policy_invalid":
+            found = await ask(room, person, OWNER, "POST", "/v1/policies/lint", json=body)
+            refused.answer["sentences"] = [_sentence(each, t.language) for each in found["findings"][:SAID]]
+        raise
     told = Told("done.policy.draft", {"name": made["name"], "number": made["number"]})
     return done(request, form, told, to=f"/policies/{made['version_id']}")
+
+
+def _sentence(finding: dict[str, Any], language: str) -> str:
+    """A finding of the linter as one line: its place, what is wrong, what to do."""
+    said = finding[language]
+    place = finding["step"] or finding["field"]
+    return " ".join(filter(None, (f"{place} :" if place else "", said["told"], said["remedy"])))
 
 
 @routes.post("/policies/{version_id}/activate")

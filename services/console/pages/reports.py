@@ -62,6 +62,8 @@ REPORTS: Sequence[tuple[str, Sequence[Report]]] = (
             Report("customers", "/customers.xlsx", "/customers", "debtors:read", always=EVERYBODYS),
             Report("invoices", "/invoices.xlsx", "/invoices", "invoices:read", always=EVERYBODYS),
             Report("forecast", "/forecast.xlsx", "/forecast", "payments:read"),
+            Report("credit", "/credit.xlsx", "/credit", "payments:read", always=EVERYBODYS),
+            Report("deadlines", "/credit/deadlines.xlsx", "/credit/deadlines", "payments:read", ()),
         ),
     ),
     (
@@ -83,6 +85,7 @@ REPORTS: Sequence[tuple[str, Sequence[Report]]] = (
             Report("disputes", "/disputes.xlsx", "/disputes", "reminders:read", always=(("state", "all"), *EVERYBODYS)),
             Report("holds", "/holds.xlsx", "/holds", "reminders:read", always=EVERYBODYS),
             Report("handing", "/hand-over.xlsx", "/hand-over", "reminders:read", always=EVERYBODYS),
+            Report("recovery", "/hand-over/files.xlsx", "/hand-over/files", "payments:read", ()),
         ),
     ),
     (

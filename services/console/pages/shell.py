@@ -50,6 +50,7 @@ NAVIGATION: Sequence[tuple[str, Sequence[Page]]] = (
             Page("/plans", "clock", "nav.plans", "reminders:read", key="a"),
             Page("/disputes", "disputes", "nav.disputes", "reminders:read", key="d"),
             Page("/holds", "holds", "nav.holds", "reminders:read", key="h"),
+            Page("/credit", "stop", "nav.credit", "payments:read", key="g"),
             Page("/hand-over", "out", "nav.handing", "reminders:read", key="y"),
         ),
     ),

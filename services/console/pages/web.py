@@ -215,6 +215,7 @@ class Web:
         language where we have the words."""
         told = error.problem()
         facts = {name: told.get(name) or "" for name in ("code", "detail", "remedy", "field")}
+        facts["sentences"] = told.get("sentences") or []  # the owner's sentences in the reader's language
         template = "_refused.html" if bare else "refusal.html"
         return self.page(request, template, person, int(told["status"]), back=back, **facts)
 

@@ -48,7 +48,7 @@ def mark(prefix: str, metadata: MetaData) -> Table:
 
 
 def owing(prefix: str, metadata: MetaData) -> Table:
-    """`due_date` is the earliest of those that are open, `owed` the sum of all that is open."""
+    """`due_date` is the earliest of the items that are open, `owed` the sum of all that is open, `parts` how many."""
     found = _table(
         prefix,
         metadata,
@@ -60,11 +60,13 @@ def owing(prefix: str, metadata: MetaData) -> Table:
         _day("issue_date"),
         _day("due_date"),
         _minor("owed"),
+        _count("parts"),
     )
     Index(f"{found.name}_by_due", found.c.tenant_id, found.c.due_date, found.c.invoice_id)
     Index(f"{found.name}_by_issue", found.c.tenant_id, found.c.issue_date, found.c.invoice_id)
     Index(f"{found.name}_by_amount", found.c.tenant_id, found.c.owed, found.c.invoice_id)
     Index(f"{found.name}_of_debtor", found.c.tenant_id, found.c.debtor_id, found.c.invoice_id)
+    Index(f"{found.name}_in_parts", found.c.tenant_id, found.c.invoice_id, postgresql_where=text("parts > 1"))
     return found
 
 

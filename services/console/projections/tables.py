@@ -101,6 +101,7 @@ class ReadModel:
             _flag("erased"),
         )
         self._index(self.debtor, "payer", "tenant_id", "payer_id")
+        self._index(self.debtor, "collector", "tenant_id", "collector")
 
     def _ledger(self) -> None:
         self.invoice = self._table(

@@ -6,7 +6,20 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Uuid, and_, cast, func, null, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Uuid,
+    and_,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
@@ -53,41 +66,56 @@ async def aged(
 
     Today's is read from the accounts: settle them before.
     """
-    narrowed = chosen.debtors()
-    per = (_kept(tenant_id, narrowed) if on.how == "now" else _counted(tenant_id, on, narrowed)).cte("per")
-    customers = func.count(per.c.debtor_id.distinct())
-    summed = [func.sum(per.c[name]).label(name) for name in _SUMS]
-    nobody = [cast(null(), Uuid).label(name) for name in ("debtor_id", "entity_id")]
-    totals = select(*nobody, per.c.currency, *summed, customers.label("customers")).group_by(per.c.currency)
-    number = select(customers).scalar_subquery()
-    order = (per.c.total.desc(), per.c.debtor_id, per.c.currency)
-    one_page = select(per, number.label("customers")).order_by(*order).limit(size).offset((page - 1) * size)
-    both = union_all(totals, select(one_page.subquery("one_page"))).subquery("both")
+    asked = _now if on.how == "now" else _then
+    both = asked(tenant_id, on, chosen.debtors(), size, (page - 1) * size).subquery("both")
     debtor = model.debtor
     names = (debtor.c.name, debtor.c.external_id, debtor.c.profile)
     of_line = and_(debtor.c.tenant_id == tenant_id, debtor.c.debtor_id == both.c.debtor_id)
     rows = list(await db.execute(select(both, *names).select_from(both.outerjoin(debtor, of_line))))
     lines = sorted((row for row in rows if row.debtor_id), key=lambda row: (-row.total, row.debtor_id.hex))
     sums = sorted((row for row in rows if not row.debtor_id), key=lambda row: -row.total)
-    count = lines[0].customers if lines else await db.scalar(select(number)) if sums else 0
-    return Balance([_aged(row) for row in sums], [_customer(row) for row in lines], int(count or 0))
+    return Balance([_aged(row) for row in sums], [_customer(row) for row in lines], sums[0].customers if sums else 0)
 
 
 _SUMS = ("total", *AGES, "items")
+Narrowed = Sequence[ColumnElement[bool]]
 
 
-def _kept(tenant_id: UUID, narrowed: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    """What every customer owes now, a line a currency, from the accounts."""
+def _nobody() -> list[ColumnElement[Any]]:
+    """What stands for the customer where all of them are added up."""
+    return [cast(null(), Uuid).label(name) for name in ("debtor_id", "entity_id")]
+
+
+def _now(tenant_id: UUID, _: Day, narrowed: Narrowed, size: int, offset: int) -> CompoundSelect[Any]:
+    """The totals, and the lines of a page, from the accounts: which they are is found by their sums alone."""
     account = model.account
+    source = account.join(model.debtor, of_debtor(account)) if narrowed else account
+    mine = (account.c.tenant_id == tenant_id, *narrowed)
+    sums = [cast(func.sum(account.c[name]), BigInteger).label(name) for name in _SUMS]
+    number = select(func.count(account.c.debtor_id.distinct())).select_from(source).where(*mine).scalar_subquery()
+    totals = select(*_nobody(), account.c.currency, *sums, number.label("customers")).select_from(source).where(*mine)
     keys = (account.c.debtor_id, account.c.entity_id, account.c.currency)
-    asked = select(*keys, *(cast(func.sum(account.c[name]), BigInteger).label(name) for name in _SUMS))
-    if narrowed:
-        asked = asked.select_from(account.join(model.debtor, of_debtor(account)))
-    return asked.where(account.c.tenant_id == tenant_id, *narrowed).group_by(*keys)
+    total = func.sum(account.c.total)
+    which = select(*keys).select_from(source).where(*mine).group_by(*keys)
+    cut = which.order_by(total.desc(), *keys[::2]).limit(size).offset(offset).subquery("cut")
+    same = and_(account.c.tenant_id == tenant_id, *(each == cut.c[each.name] for each in keys))
+    lines = select(*keys, *sums, literal(0)).select_from(cut.join(account, same)).group_by(*keys)
+    return union_all(totals.group_by(account.c.currency), lines)
+
+
+def _then(tenant_id: UUID, on: Day, narrowed: Narrowed, size: int, offset: int) -> CompoundSelect[Any]:
+    """The same of a day gone by, whose items are looked through once."""
+    per = _counted(tenant_id, on, narrowed).cte("per")
+    number = select(func.count(per.c.debtor_id.distinct())).scalar_subquery()
+    sums = [cast(func.sum(per.c[name]), BigInteger).label(name) for name in _SUMS]
+    totals = select(*_nobody(), per.c.currency, *sums, number.label("customers")).group_by(per.c.currency)
+    order = (per.c.total.desc(), per.c.debtor_id, per.c.currency)
+    one_page = select(per, literal(0)).order_by(*order).limit(size).offset(offset)
+    return union_all(totals, select(one_page.subquery("one_page")))
 
 
 def _counted(tenant_id: UUID, on: Day, narrowed: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    """The same of a day gone by, from the items."""
+    """What every customer owed on a day gone by, a line a currency, from the items."""
     items = on.items(tenant_id).subquery("owing")
     keys = (items.c.debtor_id, items.c.entity_id, items.c.currency)
     sums = (func.sum(items.c.owed).label("total"), *buckets(items, on.day), func.count().label("items"))

@@ -3,14 +3,15 @@
 It lowers what is owed by no item: it stands beside the outstanding amount, and only the net is less.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Subquery, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
+from services.console.store.ledger import Chosen, of_debtor
 from services.console.tables import read_model as model
 
 
@@ -40,3 +41,35 @@ async def to_their_credit(db: AsyncConnection, tenant_id: UUID, debtor_id: UUID)
     for currency, minor in await db.execute(asked.group_by(payment.c.currency)):
         found[currency] = found.get(currency, Money.zero(currency)) + Money(int(minor), currency)
     return found
+
+
+def _left(tenant_id: UUID) -> Subquery:
+    """Everything that is to somebody's credit, a line a credit note or payment; money that nobody is named for is not
+    in it."""
+    credit, payment = model.credit, model.payment
+    left = func.coalesce(credit.c.unapplied, credit.c.amount)
+    notes = select(credit.c.tenant_id, credit.c.debtor_id, credit.c.currency, left.label("left")).where(
+        credit.c.tenant_id == tenant_id, credit.c.currency.is_not(None), left != 0
+    )
+    facts = (payment.c.tenant_id, payment.c.payer_id, payment.c.currency, payment.c.unapplied)
+    mine = (payment.c.tenant_id == tenant_id, payment.c.payer_id.is_not(None))
+    money = select(*facts).where(*mine, payment.c.unapplied != 0, payment.c.state != "reversed")
+    return union_all(notes, money).subquery("parts")
+
+
+async def of_all(db: AsyncConnection, tenant_id: UUID, chosen: Chosen) -> Mapping[str, Money]:
+    """By currency: what all customers that match have to their credit."""
+    parts = _left(tenant_id)
+    asked = select(parts.c.currency, func.sum(parts.c.left)).group_by(parts.c.currency)
+    if narrowed := chosen.debtors():
+        asked = asked.select_from(parts.join(model.debtor, of_debtor(parts))).where(*narrowed)
+    return {currency: Money(int(minor), currency) for currency, minor in await db.execute(asked)}
+
+
+async def of_these(db: AsyncConnection, tenant_id: UUID, debtors: Collection[UUID]) -> Mapping[tuple[UUID, str], Money]:
+    """(customer, currency) → what it has to its credit, of these customers."""
+    parts = _left(tenant_id)
+    keys = (parts.c.debtor_id, parts.c.currency)
+    asked = select(*keys, func.sum(parts.c.left)).where(parts.c.debtor_id.in_(list(debtors))).group_by(*keys)
+    rows = await db.execute(asked)
+    return {(debtor, currency): Money(int(minor), currency) for debtor, currency, minor in rows}

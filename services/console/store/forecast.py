@@ -14,6 +14,7 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Date,
+    FromClause,
     Integer,
     Numeric,
     Select,
@@ -31,6 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
 from services.console.store.kept import NOBODY
+from services.console.store.ledger import open_now, owed
 from services.console.tables import read_model as model
 
 LOOKED_BACK = timedelta(days=180)
@@ -134,17 +136,28 @@ async def expected(
 
 def _by_week(tenant_id: UUID, day: date, delay: int, entity: UUID | None) -> Any:
     """Open items by the week in which they are expected, and by that in which they fall due."""
-    item, habit = model.item, model.habit
-    of_debtor = and_(habit.c.tenant_id == item.c.tenant_id, habit.c.debtor_id == item.c.debtor_id)
-    owed = func.coalesce(item.c.residual, item.c.amount)
-    mine = [item.c.tenant_id == tenant_id, ~item.c.gone, owed != 0, item.c.due_date.is_not(None)]
-    if entity is not None:
-        mine.append(item.c.entity_id == entity)
-    likely = type_coerce(item.c.due_date + func.coalesce(habit.c.delay, delay), Date).label("likely")
-    sums = (func.sum(owed).label("owed"), func.count().label("items"))
-    days = select(item.c.currency, item.c.due_date, likely, *sums).select_from(item.outerjoin(habit, of_debtor))
-    lines = days.where(*mine).group_by(item.c.currency, item.c.due_date, likely).cte("lines")
+    lines = union_all(*_by_day(tenant_id, delay, entity)).cte("lines")
     return union_all(_grouped("expected", lines, lines.c.likely, day), _grouped("due", lines, lines.c.due_date, day))
+
+
+def _by_day(tenant_id: UUID, delay: int, entity: UUID | None) -> tuple[Select[Any], Select[Any]]:
+    """Open items by due date and likely day: an invoice that has one of them says all about it; only those of the
+    others are looked up."""
+    item, owing, habit = model.item, model.owing, model.habit
+    of_invoice = and_(item.c.tenant_id == owing.c.tenant_id, item.c.invoice_id == owing.c.invoice_id)
+    alive = (open_now(), item.c.due_date.is_not(None))
+    mine = [owing.c.tenant_id == tenant_id] + ([owing.c.entity_id == entity] if entity is not None else [])
+    of_debtor = and_(habit.c.tenant_id == tenant_id, habit.c.debtor_id == owing.c.debtor_id)
+
+    def days(source: FromClause, due: ColumnElement[date], minor: ColumnElement[int]) -> Select[Any]:
+        likely = type_coerce(due + func.coalesce(habit.c.delay, delay), Date).label("likely")
+        sums = (func.sum(minor).label("owed"), func.count().label("items"))
+        asked = select(owing.c.currency, due.label("due_date"), likely, *sums)
+        return asked.select_from(source.outerjoin(habit, of_debtor)).group_by(owing.c.currency, due, likely)
+
+    one = days(owing, owing.c.due_date, owing.c.owed).where(*mine, owing.c.parts == 1)
+    more = days(owing.join(item, of_invoice), item.c.due_date, owed()).where(*mine, owing.c.parts > 1, *alive)
+    return one, more
 
 
 def _grouped(kind: str, lines: CTE, on: ColumnElement[date], day: date) -> Select[Any]:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, union
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
@@ -38,12 +38,11 @@ async def listed(db: AsyncConnection, question: Question) -> Found:
 
 def _open_ones(question: Question) -> Select[Any]:
     """The ids of those that owe, in order; cut before anything is looked up about them."""
-    invoice, debtor, owing = model.invoice, model.debtor, model.owing
+    invoice, debtor, owing = model.invoice, model.debtor, _sought(model.owing, question)
     both = _joined(owing, question)
     ways: dict[str, ColumnElement[Any]] = {"due": owing.c.due_date, "left": owing.c.owed, "issued": owing.c.issue_date}
     if question.order in ("number", "amount"):
-        of_invoice = and_(invoice.c.tenant_id == owing.c.tenant_id, invoice.c.invoice_id == owing.c.invoice_id)
-        both = both.join(invoice, of_invoice)
+        both = both.join(invoice, _of_invoice(owing))
         ways |= {"number": invoice.c.number_key, "amount": invoice.c.payable}
     elif question.order == "customer" and both is owing:
         both = owing.join(debtor, _of(owing))
@@ -68,21 +67,30 @@ def _mine(table: Any, question: Question) -> list[ColumnElement[bool]]:
     found = [table.c.tenant_id == question.tenant_id, *replace(chosen, entity=None, words="").debtors()]
     if chosen.entity is not None:
         found.append(table.c.entity_id == chosen.entity)
-    if chosen.words:
-        found.append(_meant(table, question.tenant_id, chosen.words))
     if question.picks["state"] == "overdue":
         found.append(table.c.due_date < day)
     return found
 
 
-def _meant(table: Any, tenant_id: UUID, words: str) -> ColumnElement[bool]:
-    """Of a customer whose name holds the words, or with a number that begins with them."""
+def _sought(table: Any, question: Question) -> Any:
+    """The table; where words are looked for, its rows of customers whose name holds them, and the other ones with a
+    number that begins with them: each found by an index of its own."""
+    words, tenant_id = question.chosen.words, question.tenant_id
+    if not words:
+        return table
     invoice, debtor = model.invoice, model.debtor
+    mine = table.c.tenant_id == tenant_id
     whose = select(debtor.c.debtor_id).where(debtor.c.tenant_id == tenant_id, named(words))
-    which = select(invoice.c.invoice_id).where(invoice.c.tenant_id == tenant_id, numbered(words))
-    theirs = select(table.c.invoice_id).where(table.c.tenant_id == tenant_id, table.c.debtor_id.in_(whose))
-    meant: ColumnElement[bool] = table.c.invoice_id.in_(union(theirs, which))
-    return meant
+    theirs = select(table).where(mine, table.c.debtor_id.in_(whose))
+    both = table if table is invoice else table.join(invoice, _of_invoice(table))
+    others = select(table).select_from(both.outerjoin(debtor, _of(table)))
+    others = others.where(mine, invoice.c.tenant_id == tenant_id, numbered(words))
+    return union_all(theirs, others.where(~func.coalesce(named(words), false()))).subquery(f"sought_{table.name}")
+
+
+def _of_invoice(table: Any) -> ColumnElement[bool]:
+    invoice = model.invoice
+    return and_(invoice.c.tenant_id == table.c.tenant_id, invoice.c.invoice_id == table.c.invoice_id)
 
 
 def _placed(question: Question, asked: Select[Any], ways: Mapping[str, Any], last: Any) -> Select[Any]:
@@ -92,7 +100,7 @@ def _placed(question: Question, asked: Select[Any], ways: Mapping[str, Any], las
 
 def _owing(question: Question) -> Select[Any]:
     """How many owe and how much, by currency: from the accounts, except where numbers are looked for."""
-    account, owing = model.account, model.owing
+    account, owing = model.account, _sought(model.owing, question)
     late = question.picks["state"] == "overdue"
     if question.chosen.words:
         asked = select(owing.c.currency, func.count(), func.sum(owing.c.owed)).select_from(_joined(owing, question))
@@ -105,7 +113,7 @@ def _owing(question: Question) -> Select[Any]:
 
 def _others(question: Question) -> Select[Any]:
     """The ids of those that are paid or cancelled, or of all; by their date of issue where they owe nothing."""
-    invoice, debtor = model.invoice, model.debtor
+    invoice, debtor = _sought(model.invoice, question), model.debtor
     both = _joined(invoice, question)
     if question.order == "customer" and both is invoice:
         both = invoice.join(debtor, _of(invoice))
@@ -115,12 +123,12 @@ def _others(question: Question) -> Select[Any]:
         "amount": invoice.c.payable,
         **dict.fromkeys(("issued", "due", "left"), invoice.c.issue_date),
     }
-    asked = select(invoice.c.invoice_id).select_from(both).where(*_mine(invoice, question), *_state(question))
+    asked = select(invoice.c.invoice_id).select_from(both).where(*_mine(invoice, question), *_state(invoice, question))
     return _placed(question, asked, ways, invoice.c.invoice_id)
 
 
-def _state(question: Question) -> list[ColumnElement[bool]]:
-    invoice, owing, state = model.invoice, model.owing, question.picks["state"]
+def _state(invoice: Any, question: Question) -> list[ColumnElement[bool]]:
+    owing, state = model.owing, question.picks["state"]
     told = invoice.c.issue_date.is_not(None)
     if state == "cancelled":
         return [told, invoice.c.cancelled]
@@ -132,11 +140,12 @@ def _state(question: Question) -> list[ColumnElement[bool]]:
 
 def _counted(question: Question) -> Select[Any]:
     """How many there are, by currency, and what they owe."""
-    invoice, sale, account, state = model.invoice, model.sale, model.account, question.picks["state"]
+    sale, account, state = model.sale, model.account, question.picks["state"]
     chosen, tenant_id = question.chosen, question.tenant_id
     if replace(chosen, entity=None) != Chosen():
+        invoice = _sought(model.invoice, question)
         asked = select(invoice.c.currency, func.count(), literal(0)).select_from(_joined(invoice, question))
-        return asked.where(*_mine(invoice, question), *_state(question)).group_by(invoice.c.currency)
+        return asked.where(*_mine(invoice, question), *_state(invoice, question)).group_by(invoice.c.currency)
     mine = [sale.c.tenant_id == tenant_id, sale.c.currency != NOTHING]
     owes = [account.c.tenant_id == tenant_id, account.c.currency == sale.c.currency]
     if chosen.entity is not None:

@@ -94,7 +94,7 @@ async def _owing(db: AsyncConnection, model: ReadModel, tenant_id: UUID, invoice
     await db.execute(insert(owing).from_select(_OWING, asked))
 
 
-_OWING = ["tenant_id", "invoice_id", "entity_id", "debtor_id", "currency", "issue_date", "due_date", "owed"]
+_OWING = ["tenant_id", "invoice_id", "entity_id", "debtor_id", "currency", "issue_date", "due_date", "owed", "parts"]
 
 
 def _per_invoice(model: ReadModel) -> Select[Any]:
@@ -102,7 +102,7 @@ def _per_invoice(model: ReadModel) -> Select[Any]:
     alive, owed = _open(model)
     same = (item.c.entity_id, item.c.debtor_id, item.c.currency, item.c.issue_date)
     facts = [func.any_value(each) for each in same]  # an invoice's items agree on them
-    per = select(item.c.tenant_id, item.c.invoice_id, *facts, func.min(item.c.due_date), func.sum(owed))
+    per = select(item.c.tenant_id, item.c.invoice_id, *facts, func.min(item.c.due_date), func.sum(owed), func.count())
     return per.where(alive).group_by(item.c.tenant_id, item.c.invoice_id)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CompoundSelect, and_, func, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Join, and_, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
@@ -91,11 +91,8 @@ async def candidates(
     Words are a customer, an invoice number, or an amount. Items of exactly the amount come first.
     """
     item, invoice, debtor = model.item, model.invoice, model.debtor
-    of_invoice = and_(invoice.c.tenant_id == item.c.tenant_id, invoice.c.invoice_id == item.c.invoice_id)
-    of_debtor = and_(debtor.c.tenant_id == item.c.tenant_id, debtor.c.debtor_id == item.c.debtor_id)
-    both = item.join(invoice, of_invoice).outerjoin(debtor, of_debtor)
     facts = (item.c.item_id, item.c.invoice_id, item.c.due_date, item.c.currency, item.c.payer_id, item.c.debtor_id)
-    shown = select(*facts, owed().label("owed"), invoice.c.number, debtor.c.name).select_from(both)
+    shown = select(*facts, owed().label("owed"), invoice.c.number, debtor.c.name).select_from(_of_invoice())
     mine = [item.c.tenant_id == tenant_id, ~item.c.gone, owed() > 0, item.c.currency == payment["currency"]]
     if words:
         mine.append(item.c.item_id.in_(_meant(tenant_id, words)))
@@ -106,6 +103,22 @@ async def candidates(
     exact = (owed() == payment["unapplied"]).desc()
     rows = await db.execute(shown.where(*mine).order_by(exact, item.c.due_date, item.c.item_id).limit(most))
     return [dict(row._mapping) | {"money": Money(row.owed, row.currency)} for row in rows]
+
+
+def _of_invoice() -> Join:
+    """Items with their invoice, and their customer if it is known."""
+    item, invoice, debtor = model.item, model.invoice, model.debtor
+    of_invoice = and_(invoice.c.tenant_id == item.c.tenant_id, invoice.c.invoice_id == item.c.invoice_id)
+    of_debtor = and_(debtor.c.tenant_id == item.c.tenant_id, debtor.c.debtor_id == item.c.debtor_id)
+    return item.join(invoice, of_invoice).outerjoin(debtor, of_debtor)
+
+
+async def invoices_of(db: AsyncConnection, tenant_id: UUID, items: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Item → invoice_id and number of its invoice, and the name of its customer; unknown items are left out."""
+    item = model.item
+    facts = select(item.c.item_id, item.c.invoice_id, model.invoice.c.number, model.debtor.c.name)
+    asked = facts.select_from(_of_invoice()).where(item.c.tenant_id == tenant_id, item.c.item_id.in_(list(items)))
+    return {row.item_id: dict(row._mapping) for row in await db.execute(asked)} if items else {}
 
 
 def _meant(tenant_id: UUID, words: str) -> CompoundSelect[Any]:

@@ -33,8 +33,9 @@ def _with_owed(lines: Any) -> Any:
     of_payer = and_(account.c.tenant_id == lines.c.tenant_id, account.c.payer_id == lines.c.payer_id)
     keys = [column for column in lines.c if column.name != "tenant_id"]
     late = func.sum(account.c.total - account.c.b0).label("overdue")
-    sums = (late, func.min(account.c.oldest).label("oldest"), func.sum(account.c["items"]).label("item_count"))
-    per = select(*keys, account.c.currency, *sums, func.sum(account.c.total).label("total"))
+    counts = func.sum(account.c["items"]).label("item_count"), func.sum(account.c.late_items).label("late_count")
+    sums = late, func.sum(account.c.total).label("total"), func.min(account.c.oldest).label("oldest")
+    per = select(*keys, account.c.currency, *sums, *counts)
     grouped = per.select_from(lines.outerjoin(account, of_payer)).group_by(*keys, account.c.currency).subquery("per")
     order = (grouped.c.item_count.desc().nulls_last(), grouped.c.total.desc().nulls_last(), grouped.c.currency)
     place = func.row_number().over(partition_by=grouped.c.id, order_by=order).label("place")

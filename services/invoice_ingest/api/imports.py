@@ -56,13 +56,13 @@ async def import_table(
     told = await room.tables.rows(await file.read(), _mapping(mapping))
     outcomes: list[Outcome] = []
     for start in range(0, len(told), AT_ONCE):
-        offers = []
+        lines = []
         for _, line in told[start : start + AT_ONCE]:
             read = line if isinstance(line, RelanceError) else read_line(line, CanonicalInvoice)
             if isinstance(read, CanonicalInvoice):
                 read = read.model_copy(update={"entity_id": entity.entity_id, "source": source})
-            offers.append(await offered(room, caller, read, take_over))
-        outcomes += await merged(room, offers, dry_run)
+            lines.append(read)
+        outcomes += await merged(room, await offered(room, caller, lines, take_over), dry_run)
     run = {
         "tenant_id": caller.tenant_id,
         "import_id": uuid7(),

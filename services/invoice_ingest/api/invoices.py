@@ -1,5 +1,6 @@
 """Invoices: one, many, read, cancelled, let out of take-over."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from libs.common.auth import Caller, requires
+from libs.common.directory import Entity
 from libs.common.errors import NotFound, RelanceError
 from libs.common.http import Wire, inline
 from libs.common.paging import Cursor, Limit, cursor, cut, place
@@ -68,23 +70,38 @@ async def take_invoices(
     """Take up to 10,000 invoices and credit notes, as a JSON array or as NDJSON: a line per line, in order."""
     outcomes: list[Outcome] = []
     async for told in read_lines(await raw_lines(request), CanonicalInvoice, AT_ONCE):
-        offers = [await offered(room, caller, each, take_over) for each in told]
-        outcomes += await merged(room, offers, dry_run)
+        outcomes += await merged(room, await offered(room, caller, told, take_over), dry_run)
     return answers.many(outcomes, dry_run=dry_run)
 
 
 async def offered(
-    room: Room, caller: Caller, told: CanonicalInvoice | RelanceError, take_over: bool
-) -> Offer | Outcome:
-    """The offer that a line makes, or its refusal."""
+    room: Room, caller: Caller, told: Sequence[CanonicalInvoice | RelanceError], take_over: bool
+) -> list[Offer | Outcome]:
+    """The offers that lines make, or their refusals, in order; each entity is looked up once."""
+    named = {each.entity_id for each in told if isinstance(each, CanonicalInvoice)}
+    homes = {each: await _home(room, caller, each) for each in named}
+    return [
+        Outcome("refused", None, problem=each)
+        if isinstance(each, RelanceError)
+        else _offer(each, homes[each.entity_id], take_over)
+        for each in told
+    ]
+
+
+async def _home(room: Room, caller: Caller, named: UUID | None) -> tuple[Entity, date] | RelanceError:
+    """The entity with its business date, or why it is none of the caller's."""
     try:
-        if isinstance(told, RelanceError):
-            raise told
-        entity = await room.entity(caller.tenant_id, told.entity_id)
-        return room.offer(entity, told, told.source or API, take_over=take_over)
+        entity = await room.entity(caller.tenant_id, named)
     except RelanceError as refused:
-        known = None if isinstance(told, RelanceError) else told.external_id or told.number
-        return Outcome("refused", known, problem=refused)
+        return refused
+    return entity, room.today(entity)
+
+
+def _offer(told: CanonicalInvoice, home: tuple[Entity, date] | RelanceError, take_over: bool) -> Offer | Outcome:
+    if isinstance(home, RelanceError):
+        return Outcome("refused", told.external_id or told.number, problem=home)
+    entity, today = home
+    return Offer(entity.tenant_id, entity.entity_id, told.source or API, told, today, take_over=take_over)
 
 
 async def merged(room: Room, told: list[Offer | Outcome], dry_run: bool) -> list[Outcome]:

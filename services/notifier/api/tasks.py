@@ -1,19 +1,19 @@
 """Tasks: listed, and done with what came of them."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from libs.common import outbox, permits
+from libs.common import permits
 from libs.common.auth import Caller
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, Refused
 from libs.common.http import Prose, Wire
 from libs.common.paging import Cursor, Limit
 from libs.common.permits import Scope
-from services.notifier import said, superseding, tasking
+from services.notifier import posting, said, superseding, tasking
 from services.notifier.errors import NotOpen
 from services.notifier.room import Room
 from services.notifier.said import Outcome, TaskKind
@@ -59,10 +59,16 @@ class Tasks(BaseModel):
 
 
 class Done(Wire):
-    """What came of it. A promise or a dispute is only noted here; the scheduler is told by its own routes."""
+    """What came of it. A promise or a dispute is only noted here; the scheduler is told by its own routes.
+
+    A registered letter is `presented`, `refused` or `unclaimed`, all of them a presentation, or its address is an
+    `unknown_address`, which is none.
+    """
 
     outcome: Outcome
     remark: Prose | None = None
+    on: date | None = None
+    """The day on which it was done or presented; today if it is left out."""
 
 
 class Call(Done):
@@ -141,10 +147,14 @@ async def _finished(db: Any, room: Room, caller: Caller, row: Any, asked: Done) 
     """Close a task that is locked and open."""
     tenant, now = caller.tenant_id, room.clock.now()
     today = await room.today(db, tenant, row.entity_id)
-    closed = await tasking.close(db, row, asked.outcome, by=caller.subject, at=now, done_on=today, remark=asked.remark)
+    _check(row, asked, today)
+    done_on = asked.on or today
+    closed = await tasking.close(
+        db, row, asked.outcome, by=caller.subject, at=now, done_on=done_on, remark=asked.remark
+    )
     if row.message_id is not None:
         await mail.mark_read(db, tenant, row.message_id, now)
-    await _posted(db, row, now)
+    await posting.followed(db, row, asked.outcome, now, today)
     if asked.outcome in STOPPING:
         waiting = await notices.open_where(db, notice.c.case_id, {(tenant, row.case_id)})
         await superseding.stop(db, waiting, now, asked.outcome)
@@ -157,12 +167,14 @@ async def _silent(room: Room, row: Any, asked: Done) -> None:
         await permits.stopping(room.database, Scope(row.tenant_id, debtor_ids=[row.payer_id]))
 
 
-async def _posted(db: Any, row: Any, now: datetime) -> None:
-    """A letter whose posting this task was has left now."""
-    about = await notices.one(db, row.tenant_id, row.notice_id, locked=True) if row.notice_id else None
-    if about is None or about.channel != "letter" or about.state != "ready":
-        return
-    lines = (await notices.lines(db, {(row.tenant_id, row.notice_id)}))[row.notice_id]
-    changed = await notices.change(db, row.tenant_id, row.notice_id, state="sent", sent_at=now)
-    told = said.sent(changed, lines, now, delivery_id=row.task_id, channel="letter", sent_at=now)
-    await outbox.record(db, told)
+def _check(row: Any, asked: Done, today: date) -> None:
+    """The outcome fits the task, and its day has come. Raises Refused."""
+    if asked.outcome in said.OF_A_LETTER and row.kind != "presentation":
+        detail = f"{asked.outcome} is an outcome of a registered letter; this task is a {row.kind}."
+        raise Refused(detail, field="outcome", remedy="Write done, or what came of the call or visit.")
+    if row.kind == "presentation" and asked.outcome not in said.OF_A_LETTER | {"done"}:
+        detail = f"{asked.outcome} is no outcome of a registered letter."
+        raise Refused(detail, field="outcome", remedy="Write presented, refused, unclaimed or unknown_address.")
+    if asked.on is not None and not row.opened_at.date() - timedelta(days=1) <= asked.on <= today:
+        detail = f"{asked.on} is not between the day the task was opened and today."
+        raise Refused(detail, field="on", remedy="Write the day on which it happened, or leave it out for today.")

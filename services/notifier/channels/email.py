@@ -48,6 +48,7 @@ class Envelope:
     language: str
     at: datetime
     thread: Sequence[str] = ()
+    cc: Sequence[str] = ()
 
 
 def message_id(delivery_id: UUID, sender: str) -> str:
@@ -68,7 +69,7 @@ def build(envelope: Envelope, rendered: Rendered, files: Sequence[File], approve
     shown = [rendered.subject, envelope.sender_name, rendered.text, plain(rendered.html)]
     guard.check_ibans([*shown, *(file.words for file in files)], approved)
     head = raw[: raw.index(b"\r\n\r\n") + 4]
-    guard.check_message(BytesHeaderParser(policy=policy.compat32).parsebytes(head), envelope.recipient)
+    guard.check_message(BytesHeaderParser(policy=policy.compat32).parsebytes(head), envelope.recipient, envelope.cc)
     return raw
 
 
@@ -78,6 +79,8 @@ def _head(envelope: Envelope, subject: str) -> Iterator[tuple[str, str]]:
     name = guard.check_header_value(envelope.sender_name, "From")
     yield "From", formataddr((str(Header(name, "utf-8").encode(maxlinelen=0)) if not name.isascii() else name, sender))
     yield "To", recipient
+    if envelope.cc:
+        yield "Cc", ",\n ".join(guard.address(each, field="cc") for each in envelope.cc)
     yield "Reply-To", guard.address(envelope.reply_to)
     yield "Subject", _folded(guard.check_header_value(subject, "Subject"))
     yield "Date", format_datetime(envelope.at)

@@ -7,7 +7,7 @@ as one of four outcomes; only silence after the final dot is `unknown`.
 
 import asyncio
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -106,11 +106,20 @@ class Wire:
         if self.settings.sending == "catcher" and peer and ipaddress.ip_address(peer[0]).is_global:
             raise WrongDoor
 
-    async def offer(self, sender: str, recipient: str) -> None:
-        """MAIL and RCPT. Raises Stopped when one is refused or the line is lost; nothing has left then."""
+    async def offer(self, sender: str, recipient: str, copies: Sequence[str] = ()) -> None:
+        """MAIL and RCPT. Raises Stopped when one is refused or the line is lost; nothing has left then.
+
+        A copy that the server refuses is left out: the notice is for its recipient.
+        """
         client = self._open_client("sender")
         await self._ask("sender", b"MAIL", b"FROM:<" + sender.encode("ascii") + b">")
         await self._ask("recipient", b"RCPT", b"TO:<" + recipient.encode("ascii") + b">")
+        for copy in copies:
+            try:
+                await self._ask("recipient", b"RCPT", b"TO:<" + copy.encode("ascii") + b">")
+            except Stopped as stopped:
+                if stopped.outcome.kind != "refused" or stopped.outcome.code == 421:
+                    raise
         if not client.is_connected:
             raise Stopped(Outcome("unsent", "recipient", text="connection lost"))
 
@@ -124,7 +133,7 @@ class Wire:
         `may` is asked when the bytes are ready, right before they are written. `dotting` is called just before the dot
         is written: up to it the server may not take the message.
         """
-        told = PERIOD_REGEX.sub(b"..", normalize_message_line_endings(raw))
+        told = _stuffed(raw)
         protocol = self._protocol()
         if protocol is None:
             return Outcome("unsent", "data", text="connection lost")
@@ -216,6 +225,14 @@ class Wire:
             await asyncio.sleep(DRAIN_LOOK_SECONDS)
         if not protocol.is_connected:
             raise ConnectionResetError("connection lost before the final dot")
+
+
+def _stuffed(raw: bytes) -> bytes:
+    """As DATA takes it (RFC 5321, 4.5.2): CRLF at every line's end, a dot before every line's first dot."""
+    ends = raw.count(b"\r\n")
+    if raw.count(b"\r") != ends or raw.count(b"\n") != ends or not raw.endswith(b"\r\n"):
+        raw = normalize_message_line_endings(raw)
+    return PERIOD_REGEX.sub(b"..", raw) if b"\n." in raw or raw.startswith(b".") else raw
 
 
 def _unsent(phase: Phase, error: BaseException) -> Outcome:

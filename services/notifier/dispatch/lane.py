@@ -4,6 +4,7 @@ Every step up to the final dot can be taken back; after it only an answer of the
 the logbook is always a step ahead of what the mail server hears, and told at once what the mail server said.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -38,39 +39,52 @@ class Sharing:
 
 
 class Lane:
-    """Carries jobs over its wire. `refused` deals with those that may not leave."""
+    """Carries jobs over its wire, one at a time: while the end of one is put on record the next is on its way.
+    `refused` deals with those that may not leave."""
 
     def __init__(self, wire: Wire, sharing: Sharing, refused: Refused) -> None:
         self.wire = wire
         self.sharing = sharing
         self.refused = refused
+        self._turn = asyncio.Lock()
 
     async def carry(self, job: Job, slot: Slot) -> None:
         """One mail from RCPT to its outcome on record; `slot` tells how far it came if this process dies."""
-        began = time.perf_counter()
+        async with self._turn:
+            began = time.perf_counter()
+            try:
+                outcome = await self._spoken(job, slot)
+            except Exception:
+                self.wire.drop()
+                raise
+            SMTP_SECONDS.observe(time.perf_counter() - began)
+        if outcome is not None:
+            await self.end(job, slot, outcome)
+        elif job.permit is not None:
+            await self.refused(job, job.permit)
+
+    async def _spoken(self, job: Job, slot: Slot) -> Outcome | None:
+        """How the conversation ended; None when the permit did not let it go on."""
         try:
             if not self.wire.usable:
                 await self.wire.close()
                 await self.wire.open()
-            await self.wire.offer(job.return_path, job.claim.recipient)
+            await self.wire.offer(job.return_path, job.claim.recipient, job.claim.copies)
         except Stopped as stopped:
-            await self._ended(job, stopped.outcome)
             await self._clear()
-            return
+            return stopped.outcome
         job.permit = await self.sharing.permits.add(job)
         if job.permit.answer != "yes" or job.lost:
             await self._clear()
-            await self.refused(job, job.permit)
-            return
-        await self.end(job, slot, await self._send(job, job.permit, slot))
-        SMTP_SECONDS.observe(time.perf_counter() - began)
+            return None
+        return await self._send(job, job.permit, slot)
 
     async def end(self, job: Job, slot: Slot, outcome: Outcome) -> None:
         """Put the outcome of what was on the wire on record."""
         slot.end(outcome)
         if outcome.kind == "accepted":
             crash_point("dispatch.accepted")
-        await self._ended(job, outcome)
+        await self.sharing.outcomes.add((job, outcome))
         slot.clear()
 
     async def _send(self, job: Job, permit: Permit, slot: Slot) -> Outcome:
@@ -102,9 +116,6 @@ class Lane:
                 raise
             log.warning("wire.commit_unknown", error=type(error).__name__, delivery=str(job.claim.delivery_id))
             return False
-
-    async def _ended(self, job: Job, outcome: Outcome) -> None:
-        await self.sharing.outcomes.add((job, outcome))
 
     async def _clear(self) -> None:
         if self.wire.usable:

@@ -50,7 +50,7 @@ class Left:
 
 
 class Slot:
-    """One lane's line. The first byte says whether the rest is true, so it is written last and cleared first."""
+    """One mail's line. The first byte says whether the rest is true, so it is written last and cleared first."""
 
     def __init__(self, memory: mmap.mmap, at: int) -> None:
         self._memory = memory
@@ -73,8 +73,10 @@ class Slot:
         self._memory[self._at] = _DOTTED
 
     def end(self, outcome: Outcome) -> None:
-        """As soon as it is known how it ended."""
+        """As soon as it is known how it ended; nothing if it never came to DATA."""
         memory, at = self._memory, self._at
+        if memory[at] == _EMPTY:
+            return
         text = outcome.text.encode()[:_TEXT]
         told = _END.pack(_KINDS.index(outcome.kind), _PHASES.index(outcome.phase), outcome.code, len(text)) + text
         memory[at + _END_AT : at + _END_AT + len(told)] = told

@@ -31,6 +31,8 @@ from services.notifier.store.deliveries import Claim
 
 LANES = 40
 """Connections to the mail server; most take 50 from one client. More lanes make larger rounds, not more load each."""
+CREW = 2
+"""Mails of one lane at once: one in conversation, one whose end is put on record."""
 RENEW_SECONDS = 10.0
 EXPIRE_SECONDS = 5.0
 REST = 0.5
@@ -80,9 +82,9 @@ class Dispatcher:
     async def run(self, pulse: Pulse) -> None:
         """Send until the process stops; then finish what is in the lanes and give the rest back."""
         self._pulse = pulse
-        book = Logbook.open(self.logbooks, len(self.lanes))
-        lanes = zip(self.lanes, book.slots, strict=True)
-        running = [asyncio.create_task(self._lane(lane, slot)) for lane, slot in lanes]
+        book = Logbook.open(self.logbooks, CREW * len(self.lanes))
+        crew = zip(CREW * self.lanes, book.slots, strict=True)
+        running = [asyncio.create_task(self._lane(lane, slot)) for lane, slot in crew]
         running.append(asyncio.create_task(self.recorder.releasing()))
         try:
             failed = 0
@@ -126,7 +128,7 @@ class Dispatcher:
 
     async def feed(self) -> bool:
         """Claim as much as the lanes can take soon; answers whether there was anything."""
-        room = 2 * len(self.lanes) - len(self.in_hand)
+        room = (CREW + 1) * len(self.lanes) - len(self.in_hand)
         if room < len(self.lanes) // 2 or not room:
             return False
         async with self.database.transaction() as db:
@@ -197,7 +199,7 @@ class Dispatcher:
             finally:
                 del self.in_hand[job.claim.delivery_id]
                 self._done.set()
-            if len(self.in_hand) <= len(self.lanes):
+            if len(self.in_hand) <= CREW * len(self.lanes):
                 self._pulse.nudge()
 
     async def _failed(self, lane: Lane, slot: Slot, job: Job, error: Exception) -> None:
@@ -205,10 +207,8 @@ class Dispatcher:
         if is_transient(error):
             # Nothing was sent: whatever passes after the body is an outcome, not an error.
             log.warning("lane.interrupted", error=type(error).__name__, delivery=str(job.claim.delivery_id))
-            await lane.wire.close()
             await self._give_back([job.claim], BACK_SECONDS)
             return
-        lane.wire.drop()
         log.error("lane.failed", delivery=str(job.claim.delivery_id), exc_info=error)
         self.aside.judge(error)
         if job.begun:

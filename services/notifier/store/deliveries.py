@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, Column, Update, and_, bindparam, func, insert, or_, select, text, union, update
+from sqlalchemy import CTE, Column, Select, Update, and_, bindparam, func, insert, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -18,6 +18,11 @@ from services.notifier.tables import delivery, delivery_line, notice
 
 CLAIM_SECONDS = 60
 _CLAIM = text(f"interval '{CLAIM_SECONDS} seconds'")
+
+
+def copies(cc: str) -> list[str]:
+    """The addresses of a delivery that get a copy."""
+    return [each for each in cc.split(",") if each]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +37,19 @@ class Claim:
     contact_id: UUID | None
     kind: str
     recipient: str
+    cc: str
     sender: str
+    reply_to: str | None
     debtor_version: int
     fence: int
     raw: bytes | None
     tries: int
     asks: int
+
+    @property
+    def copies(self) -> list[str]:
+        """The addresses that get a copy."""
+        return copies(self.cc)
 
 
 def seconds_of(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -67,11 +79,15 @@ async def add(db: AsyncConnection, rows: Sequence[Mapping[str, Any]], lines: Seq
         )
 
 
+@cache
+def _of_notices() -> Select[Any]:
+    shown = [column for column in delivery.c if column.name != "raw"]
+    return select(*shown).join(pairs(), of_pairs(delivery.c.notice_id)).order_by(delivery.c.delivery_id)
+
+
 async def of_notices(db: AsyncConnection, asked: Collection[Pair]) -> list[Any]:
     """The deliveries of these notices, without their bytes."""
-    shown = [column for column in delivery.c if column.name != "raw"]
-    query = select(*shown).join(pairs(), of_pairs(delivery.c.notice_id)).order_by(delivery.c.delivery_id)
-    return list(await db.execute(query, parameters(asked)))
+    return list(await db.execute(_of_notices(), parameters(asked)))
 
 
 async def release_proposed(db: AsyncConnection, asked: Collection[Pair]) -> None:
@@ -340,20 +356,21 @@ async def read_by_payer(db: AsyncConnection, asked: Collection[Pair], version: M
         await db.execute(changing.values(debtor_version=version[tenant, notice_id]))
 
 
+@cache
+def _threads() -> Select[Any]:
+    shown = (
+        delivery.c.tenant_id, delivery.c.case_id, delivery.c.recipient, delivery.c.delivery_id, delivery.c.sender
+    )  # fmt: skip
+    sent = select(*shown).join(pairs(), of_pairs(delivery.c.case_id)).where(delivery.c.state == "sent")
+    return sent.order_by(delivery.c.sent_at.desc())
+
+
 async def threads(db: AsyncConnection, claims: Sequence[Claim]) -> dict[UUID, tuple[UUID, str]]:
     """Claimed delivery → the first mail that left to this recipient in this case, and its sender."""
     asked = {(each.tenant_id, each.case_id) for each in claims}
-    query = (
-        select(
-            delivery.c.tenant_id, delivery.c.case_id, delivery.c.recipient, delivery.c.delivery_id, delivery.c.sender
-        )
-        .join(pairs(), of_pairs(delivery.c.case_id))
-        .where(delivery.c.state == "sent")
-        .order_by(delivery.c.sent_at.desc())
-    )
     first = {
         (row.tenant_id, row.case_id, row.recipient): (row.delivery_id, row.sender)
-        for row in await db.execute(query, parameters(asked))
+        for row in await db.execute(_threads(), parameters(asked))
     }
     keys = {each.delivery_id: (each.tenant_id, each.case_id, each.recipient) for each in claims}
     return {delivery_id: first[key] for delivery_id, key in keys.items() if key in first}

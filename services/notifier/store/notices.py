@@ -7,7 +7,21 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Update, and_, cast, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Date,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as put
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,7 +43,7 @@ async def add(
 ) -> set[UUID]:
     """Add notices with what they print; one whose reminder and rendition are there already is left. Answers the new."""
     adding = put(notice).on_conflict_do_nothing().returning(notice.c.notice_id)
-    new = set((await db.scalars(adding.values(list(notices)))).all())
+    new = set((await db.scalars(adding, list(notices))).all())
     for table, rows in ((notice_line, lines), (notice_deduction, deductions)):
         fresh = [row for row in rows if row["notice_id"] in new]
         if fresh:
@@ -105,16 +119,20 @@ async def deductions(db: AsyncConnection, asked: Collection[Pair]) -> dict[UUID,
     return found
 
 
-async def lock(db: AsyncConnection, asked: Collection[Pair], states: Sequence[str] = OPEN) -> list[Any]:
-    """Those of these notices that stand in one of `states`, locked in the order of their ids."""
-    query = (
+@cache
+def _locking() -> Select[Any]:
+    return (
         select(*SLIM)
         .join(pairs(), of_pairs(notice.c.notice_id))
-        .where(notice.c.state == func.any(list(states)))
+        .where(notice.c.state == func.any(bindparam("states", type_=ARRAY(Text))))
         .order_by(notice.c.tenant_id, notice.c.notice_id)
         .with_for_update(of=notice)
     )
-    return list(await db.execute(query, parameters(asked))) if asked else []
+
+
+async def lock(db: AsyncConnection, asked: Collection[Pair], states: Sequence[str] = OPEN) -> list[Any]:
+    """Those of these notices that stand in one of `states`, locked in the order of their ids."""
+    return list(await db.execute(_locking(), parameters(asked) | {"states": list(states)})) if asked else []
 
 
 async def one(db: AsyncConnection, tenant: UUID, notice_id: UUID, *, locked: bool = False) -> Any | None:
@@ -123,16 +141,20 @@ async def one(db: AsyncConnection, tenant: UUID, notice_id: UUID, *, locked: boo
     return (await db.execute(query.with_for_update() if locked else query)).one_or_none()
 
 
-async def claim_due(db: AsyncConnection, most: int) -> list[Any]:
-    """Notices waiting to be written, locked for this transaction; other processes take others."""
-    query = (
+@cache
+def _due() -> Select[Any]:
+    return (
         select(notice)
         .where(notice.c.state == "due", notice.c.next_try_at <= func.clock_timestamp())
         .order_by(notice.c.next_try_at)
-        .limit(most)
+        .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
     )
-    return list(await db.execute(query))
+
+
+async def claim_due(db: AsyncConnection, most: int) -> list[Any]:
+    """Notices waiting to be written, locked for this transaction; other processes take others."""
+    return list(await db.execute(_due(), {"most": most}))
 
 
 async def later(db: AsyncConnection, tenant: UUID, notice_id: UUID, seconds: float) -> None:

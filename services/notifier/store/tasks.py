@@ -44,14 +44,14 @@ async def open_contact_task(db: AsyncConnection, tenant: UUID, case_id: UUID) ->
 
 
 async def open_calls_about(db: AsyncConnection, items: Collection[Pair]) -> list[Any]:
-    """Open call tasks whose notice has a line with one of these items, locked."""
+    """Open calls, visits and proposals whose notice has a line with one of these items, locked."""
     about = select(notice_line.c.notice_id).join(pairs(), of_pairs(notice_line.c.item_id))
     query = (
         select(task)
         .where(
             task.c.tenant_id == func.any(bindparam("call_tenants", type_=ARRAY(Uuid))),
             task.c.state == "open",
-            task.c.kind == "call",
+            task.c.kind.in_(("call", "visit", "hand_over")),
             task.c.notice_id.in_(about),
         )
         .order_by(task.c.task_id)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, case, func, select, update
+from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,26 +25,35 @@ def day_of(instant: datetime) -> date:
     return instant.astimezone(ZONE).date()
 
 
+_MINE = and_(day_volume.c.tenant_id == bindparam("tenant"), day_volume.c.day == bindparam("on"))
+_DAY = select(day_volume).where(_MINE)
+_SUM = day_volume.c.sent + bindparam("more", type_=day_volume.c.sent.type)
+_OVER = and_(day_volume.c.stopped_at.is_(None), day_volume.c.most <= _SUM)
+_NOW = bindparam("at", type_=day_volume.c.stopped_at.type)
+_COUNT = (
+    update(day_volume)
+    .where(_MINE)
+    .values(sent=_SUM, stopped_at=case((_OVER, _NOW), else_=day_volume.c.stopped_at))
+    .returning(day_volume.c.stopped_at)
+)
+
+
 async def today(db: AsyncConnection, tenant: UUID, day: date, floor: int) -> Any:
     """The tenant's row of that day, made if it is the first look."""
-    mine = (day_volume.c.tenant_id == tenant, day_volume.c.day == day)
-    found = (await db.execute(select(day_volume).where(*mine))).one_or_none()
+    asked = {"tenant": tenant, "on": day}
+    found = (await db.execute(_DAY, asked)).one_or_none()
     if found is not None:
         return found
     before = (day_volume.c.day < day, day_volume.c.day >= day - timedelta(days=DAYS))
     busiest = await db.scalar(select(func.max(day_volume.c.sent)).where(day_volume.c.tenant_id == tenant, *before))
     most = max(floor, TIMES * (busiest or 0))
     await db.execute(insert(day_volume).values(tenant_id=tenant, day=day, most=most).on_conflict_do_nothing())
-    return (await db.execute(select(day_volume).where(*mine))).one()
+    return (await db.execute(_DAY, asked)).one()
 
 
 async def count(db: AsyncConnection, tenant: UUID, day: date, mails: int, at: datetime) -> bool:
     """Add what leaves now to a day that was looked at; True when this passed the bound and stopped the tenant."""
-    more = day_volume.c.sent + mails
-    over = and_(day_volume.c.stopped_at.is_(None), more >= day_volume.c.most)
-    change = update(day_volume).where(day_volume.c.tenant_id == tenant, day_volume.c.day == day)
-    told = change.values(sent=more, stopped_at=case((over, at), else_=day_volume.c.stopped_at))
-    stopped = await db.scalar(told.returning(day_volume.c.stopped_at))
+    stopped = await db.scalar(_COUNT, {"tenant": tenant, "on": day, "more": mails, "at": at})
     return bool(stopped == at)
 
 

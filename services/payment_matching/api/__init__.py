@@ -2,9 +2,22 @@
 
 from fastapi import APIRouter
 
-from services.payment_matching.api import items, ledger, lookups, payments, settlements, statements, webhooks
+from services.payment_matching.api import (
+    calibrations,
+    items,
+    ledger,
+    lookups,
+    payments,
+    proposals,
+    settlements,
+    statements,
+    webhooks,
+)
 
 
 def routers() -> list[APIRouter]:
     """The routes of all nouns."""
-    return [noun.routes for noun in (payments, webhooks, statements, ledger, items, settlements, lookups)]
+    return [
+        noun.routes
+        for noun in (payments, webhooks, statements, ledger, items, settlements, proposals, calibrations, lookups)
+    ]

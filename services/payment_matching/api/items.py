@@ -3,13 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
 from libs.common.http import Wire
 from libs.common.paging import Cursor, Limit, cursor, cut, place
-from services.payment_matching import deciding
+from services.payment_matching import deciding, proposing
 from services.payment_matching.api import wire
 from services.payment_matching.api.payments import Here, Reads, Writes
 from services.payment_matching.store import lists
@@ -55,16 +55,25 @@ async def read_item(item_id: UUID, caller: Reads, room: Here) -> wire.ItemOut:
 
 
 @routes.post("/v1/open-items/{item_id}/write-offs", status_code=201)
-async def write_off(item_id: UUID, told: wire.WriteOffIn, caller: Writes, room: Here) -> wire.WrittenOff:
-    """Write off what it still owes, within what the kind allows: it is settled, and the ERP is told to book it."""
+async def write_off(
+    item_id: UUID, told: wire.WriteOffIn, caller: Writes, room: Here, response: Response
+) -> wire.WrittenOff:
+    """Write off what it still owes, within what the kind allows: it is settled, and the ERP is told to book it.
 
-    async def work(db: AsyncConnection) -> UUID:
+    202 where it takes a second person.
+    """
+
+    async def work(db: AsyncConnection) -> tuple[UUID, bool]:
         decision = deciding.OfItem(caller.tenant_id, item_id, caller.subject)
-        return await deciding.write_off(db, room.clock.now(), decision, told.kind)
+        return await proposing.write_off(db, room.clock.now(), decision, told.kind)
 
-    made = await room.commit(work, caller.tenant_id)
-    await room.stopped(caller.tenant_id, [item_id])
-    return wire.WrittenOff(write_off_id=made, item=await read_item(item_id, caller, room))
+    made, done = await room.commit(work, caller.tenant_id)
+    if done:
+        await room.stopped(caller.tenant_id, [item_id])
+    else:
+        response.status_code = 202
+    line, waits = (made, None) if done else (None, made)
+    return wire.WrittenOff(write_off_id=line, proposal_id=waits, item=await read_item(item_id, caller, room))
 
 
 @routes.delete("/v1/open-items/{item_id}/write-offs/{write_off_id}")

@@ -11,7 +11,7 @@ from libs.common.errors import Refused
 from libs.common.http import Wire
 from services.payment_matching.api import wire
 from services.payment_matching.api.payments import Here
-from services.payment_matching.store import lists
+from services.payment_matching.store import lists, proposals
 
 routes = APIRouter(tags=["internal"])
 MOST = 100
@@ -37,7 +37,7 @@ class Found(BaseModel):
 
 @routes.post("/internal/v1/lookups")
 async def look_up(asked: Asked, caller: Annotated[Caller, Depends(requires_service())], room: Here) -> Found:
-    """Payments with payer, text and allocations; items; the likeliest suggestion of a payment."""
+    """Payments with payer, text, allocations and what of them waits; items; the likeliest suggestion of a payment."""
     if len(asked.payments) + len(asked.items) + len(asked.suggestions) > 2 * MOST:
         raise Refused(f"At most {2 * MOST} ids a call.", field="body", remedy="Ask in several calls.")
     tenant = caller.tenant_id
@@ -45,11 +45,15 @@ async def look_up(asked: Asked, caller: Annotated[Caller, Depends(requires_servi
         rows = await lists.some_payments(db, tenant, asked.payments)
         names = await lists.external_ids(db, tenant, asked.payments)
         given = await lists.allocations(db, tenant, asked.payments)
+        waits = await proposals.waiting(db, tenant, asked.payments)
         best = await lists.first_suggestions(db, tenant, asked.suggestions)
         meant = {item for row in best for item in row.items}
         items = await lists.some_items(db, tenant, {*asked.items, *meant})
     payments = {
-        row.payment_id: wire.payment(row, names.get(row.payment_id), given.get(row.payment_id, ())) for row in rows
+        row.payment_id: wire.payment(
+            row, names.get(row.payment_id), given.get(row.payment_id, ()), waits.get(row.payment_id)
+        )
+        for row in rows
     }
     return Found(
         payments=payments,

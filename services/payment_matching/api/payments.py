@@ -13,13 +13,13 @@ from libs.common.auth import Caller, requires
 from libs.common.errors import NotFound, Refused, RelanceError, TooLarge
 from libs.common.http import Wire, inline, parsed, read_json, unfit
 from libs.common.paging import Cursor, Limit, cursor, cut, place
-from services.payment_matching import deciding, returning
+from services.payment_matching import deciding, proposing, returning
 from services.payment_matching.allocation import Line
 from services.payment_matching.api import wire
 from services.payment_matching.errors import PaymentConflict
 from services.payment_matching.receiving import NewPayment
 from services.payment_matching.room import Room, here
-from services.payment_matching.store import lists
+from services.payment_matching.store import lists, proposals
 from services.payment_matching.store.payments import Taken
 
 routes = APIRouter(tags=["payments"])
@@ -140,8 +140,12 @@ async def list_payments(caller: Reads, room: Here, wanted: Annotated[Filters, Qu
         rows, last = cut(found, wanted.limit)
         names = await lists.external_ids(db, caller.tenant_id, [row.payment_id for row in rows])
         given = await lists.allocations(db, caller.tenant_id, [row.payment_id for row in rows])
-    shown = [wire.payment(row, names.get(row.payment_id), given.get(row.payment_id, ())) for row in rows]
-    return wire.PaymentPage(payments=shown, next=cursor(room.settings, "payments", last.seq) if last else None)
+        waits = await proposals.waiting(db, caller.tenant_id, [row.payment_id for row in rows])
+    told = [
+        wire.payment(row, names.get(row.payment_id), given.get(row.payment_id, ()), waits.get(row.payment_id))
+        for row in rows
+    ]
+    return wire.PaymentPage(payments=told, next=cursor(room.settings, "payments", last.seq) if last else None)
 
 
 @routes.get("/v1/payments/{payment_id}")
@@ -158,7 +162,8 @@ async def shown(db: AsyncConnection, tenant: UUID, payment_id: UUID) -> wire.Pay
         raise NotFound(f"There is no payment {payment_id}.")
     names = await lists.external_ids(db, tenant, [payment_id])
     given = await lists.allocations(db, tenant, [payment_id])
-    return wire.payment(rows[0], names.get(payment_id), given.get(payment_id, ()))
+    waits = await proposals.waiting(db, tenant, [payment_id])
+    return wire.payment(rows[0], names.get(payment_id), given.get(payment_id, ()), waits.get(payment_id))
 
 
 @routes.get("/v1/payments/{payment_id}/suggestions")
@@ -176,8 +181,10 @@ async def read_suggestions(
 
 
 @routes.post("/v1/payments/{payment_id}/allocations", status_code=201)
-async def allocate(payment_id: UUID, wanted: wire.AllocationsIn, caller: Writes, room: Here) -> wire.PaymentOut:
-    """Give it to items. What a person decides, the machine never changes."""
+async def allocate(
+    payment_id: UUID, wanted: wire.AllocationsIn, caller: Writes, room: Here, response: Response
+) -> wire.PaymentOut:
+    """Give it to items. What a person decides, the machine never changes. 202 where it takes a second person."""
     decision = deciding.Decision(caller.tenant_id, payment_id, caller.subject)
     lines = [
         deciding.Wanted(
@@ -191,7 +198,8 @@ async def allocate(payment_id: UUID, wanted: wire.AllocationsIn, caller: Writes,
     notes = [Line(one.credit_note_id, one.amount.minor) for one in wanted.credits]
 
     async def work(db: AsyncConnection) -> wire.PaymentOut:
-        await deciding.allocate(db, room.clock.now(), decision, lines, notes)
+        if await proposing.allocate(db, room.clock.now(), decision, lines, notes):
+            response.status_code = 202
         return await shown(db, caller.tenant_id, payment_id)
 
     found = await room.commit(work, caller.tenant_id)

@@ -213,6 +213,8 @@ class PaymentOut(BaseModel):
     allocations: list[AllocationOut] = []
     write_offs: list[AllocationOut] = []
     """What of the items was written off beside it; it falls with what the payment gave."""
+    proposal_id: UUID | None = None
+    """What waits for a second person before it is done."""
 
 
 class PaymentPage(BaseModel):
@@ -278,7 +280,9 @@ class ItemOut(BaseModel):
 class WrittenOff(BaseModel):
     """A write-off, by which it is taken back, and the item after it."""
 
-    write_off_id: UUID
+    write_off_id: UUID | None
+    proposal_id: UUID | None = None
+    """Nothing is written off yet: this waits for a second person."""
     item: ItemOut
 
 
@@ -317,7 +321,9 @@ def allocation(row: Any) -> AllocationOut:
     return AllocationOut(**facts, amount=Money(row.amount_minor, row.currency), made_at=row.made_at)
 
 
-def payment(row: Any, external_id: str | None, allocations: Sequence[Any] = ()) -> PaymentOut:
+def payment(
+    row: Any, external_id: str | None, allocations: Sequence[Any] = (), proposal: UUID | None = None
+) -> PaymentOut:
     """A row of store.lists.payments."""
     return PaymentOut(
         payment_id=row.payment_id,
@@ -337,6 +343,7 @@ def payment(row: Any, external_id: str | None, allocations: Sequence[Any] = ()) 
         account=row.account,
         allocations=[allocation(one) for one in allocations if one.kind is None],
         write_offs=[allocation(one) for one in allocations if one.kind is not None],
+        proposal_id=proposal,
     )
 
 

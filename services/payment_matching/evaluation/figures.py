@@ -7,6 +7,7 @@ and Hauskrecht, AAAI 2015), of the probability given to the best hypothesis.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,7 @@ def figures(judged: Sequence[Judged]) -> dict[str, Any]:
             "wrong_minor": _value(wrong),
         },
         "classes": [_class(kind, [one for one in judged if one.kind == kind]) for kind in _kinds(judged)],
+        "held": held(judged),
     }
 
 
@@ -100,6 +102,21 @@ def _class(kind: str, judged: Sequence[Judged]) -> dict[str, Any]:
         "top_1": _share(sum(one.among(1) for one in judged if one.payable), sum(one.payable for one in judged)),
         "top_3": _share(sum(one.among(3) for one in judged if one.payable), sum(one.payable for one in judged)),
     }
+
+
+def held(judged: Sequence[Judged]) -> list[dict[str, Any]]:
+    """What kept the machine from acting, the reason that keeps most first. `payments` pay an invoice and have it;
+    of those that have this reason and no other, `alone` would be done without it, `alone_wrong` done wrongly: their
+    best hypothesis is not the truth, or they pay no invoice at all. `nothing_fits`: no hypothesis at all."""
+    rest = [(one, one.decided.unsure or ("nothing_fits",)) for one in judged if not one.decided.auto]
+    reasons = Counter(code for one, codes in rest if one.payable for code in codes)
+    reasons.update({code: 0 for _, codes in rest for code in codes})
+    found = []
+    for code, count in sorted(reasons.items(), key=lambda it: (-it[1], it[0])):
+        alone = [one for one, codes in rest if codes == (code,) and one.decided.suggestions]
+        wrong = sum(not (one.payable and one.among(1)) for one in alone)
+        found.append({"reason": code, "payments": count, "alone": len(alone), "alone_wrong": wrong})
+    return found
 
 
 def _kinds(judged: Sequence[Judged]) -> list[str]:

@@ -4,6 +4,7 @@ Protects: what is measured is what runs: payments are received, claimed, weighed
 the service, in its micro-batches, each in the service's transaction.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +16,8 @@ from libs.common.db import Database
 from services.payment_matching import matching
 from services.payment_matching.evaluation.clerk import Clerk
 from services.payment_matching.evaluation.files import Files, PaymentLine
+from services.payment_matching.evaluation.matcher import Ids, Matcher, Tried
 from services.payment_matching.evaluation.staging import Stage
-from services.payment_matching.matching import Plan
-from services.payment_matching.scoring import Weighed
 from services.payment_matching.store import payments
 
 
@@ -45,7 +45,9 @@ class Run:
     """Of matching: look-ups, weighing, locks, writes and commits."""
     receiving: float = 0.0
     cpu: float = 0.0
-    """CPU seconds of this process while matching; the database's are not in it."""
+    """CPU seconds of the matchers; the database's are not in it."""
+    memory_mb: float = 0.0
+    """The most that any one matcher has held."""
     waits: list[float] = field(default_factory=list)
     """Of each payment: its own weighing and its share of what the batch had in common."""
     batches: list[float] = field(default_factory=list)
@@ -54,67 +56,60 @@ class Run:
 Tell = Callable[[int, int], None]
 
 
-async def run(database: Database, stage: Stage, files: Files, tell: Tell, *, learn: bool) -> Run:
+async def run(
+    database: Database, stage: Stage, files: Files, matchers: Sequence[Matcher], tell: Tell, *, learn: bool
+) -> Run:
     """Decide every payment. With `learn` each one's truth is posted after it was decided, as a clerk would."""
     kept, clerk = Run(), Clerk(database, stage, files) if learn else None
     known: dict[UUID, str] = {}
-    for start in range(0, len(files.payments), matching.BATCH):
-        lines = files.payments[start : start + matching.BATCH]
+    for start in range(0, len(files.payments), step := matching.BATCH * len(matchers)):
+        lines = files.payments[start : start + step]
         at = datetime.combine(max(line.value_date for line in lines), hour(9), UTC)
         began = time.perf_counter()
         async with database.transaction(stage.tenant) as db:
             taken = await payments.receive(db, at, [stage.payment(line) for line in lines])
         kept.receiving += time.perf_counter() - began
         known |= {one.payment_id: line.id for one, line in zip(taken, lines, strict=True)}
-        await _settle(database, stage, kept, known, at)
+        await _settle(stage, kept, known, matchers, at)
         if clerk is not None:
             await _confirm(clerk, kept, lines, {name: one for one, name in known.items()}, at)
         tell(start + len(lines), len(files.payments))
     return kept
 
 
-async def _settle(database: Database, stage: Stage, kept: Run, known: dict[UUID, str], at: datetime) -> None:
-    """Turn after turn, as the loop does, until nothing waits."""
-    while True:
-        seen: list[Plan] = []
-        began, cpu = time.perf_counter(), time.process_time()
-        async with database.transaction() as db:
-            opened = await matching.try_opened(db)
-        async with database.transaction() as db:
-            tried = await matching.try_payments(db, at, watch=seen.extend)
-        took = time.perf_counter() - began
-        kept.seconds, kept.cpu = kept.seconds + took, kept.cpu + time.process_time() - cpu
-        if not opened + tried:
-            return
-        if tried:
-            own = sum(plan.seconds for plan in seen)
-            kept.batches.append(took)
-            kept.waits += [plan.seconds + (took - own) / max(1, len(seen)) for plan in seen]
-        for plan in seen:
-            _keep(kept, stage, known[plan.claimed.payment_id], plan)
+async def _settle(stage: Stage, kept: Run, known: dict[UUID, str], matchers: Sequence[Matcher], at: datetime) -> None:
+    """Every matcher tries what waits until nothing does."""
+    began = time.perf_counter()
+    answers = await asyncio.gather(*(one.settle(at) for one in matchers))
+    kept.seconds += time.perf_counter() - began
+    for answer in answers:
+        kept.cpu += answer.cpu
+        kept.memory_mb = max(kept.memory_mb, answer.memory_mb)
+        kept.waits += answer.waits
+        kept.batches += answer.batches
+        for one in answer.tried:
+            _keep(kept, stage, known[one.payment_id], one)
 
 
-def _keep(kept: Run, stage: Stage, name: str, plan: Plan) -> None:
+def _keep(kept: Run, stage: Stage, name: str, one: Tried) -> None:
     """The first decision counts; a later one only if the machine then acted on what it had left to a person."""
     before = kept.decided.get(name)
-    if before is not None and (before.auto or plan.auto is None):
+    if before is not None and (before.auto or one.auto is None):
         return
-    best = plan.auto or (plan.shown[0] if plan.shown else None)
     kept.decided[name] = Decided(
         payment=name,
-        auto=plan.auto is not None,
-        items=_names(stage, plan.auto) if plan.auto else (),
-        suggestions=tuple(_names(stage, one) for one in plan.shown),
-        score=round(best.score, 3) if best else 0.0,
-        share=best.share if best else 0.0,
-        shape=best.hypothesis.shape if best else "none",
-        unsure=best.unsure if best else (),
+        auto=one.auto is not None,
+        items=_names(stage, one.auto or ()),
+        suggestions=tuple(_names(stage, ids) for ids in one.shown),
+        score=one.score,
+        share=one.share,
+        shape=one.shape,
+        unsure=one.unsure,
     )
 
 
-def _names(stage: Stage, one: Weighed) -> tuple[str, ...]:
-    lines = (*one.hypothesis.lines, *one.hypothesis.credits)
-    return tuple(sorted({stage.name_of[line.item_id] for line in lines}))
+def _names(stage: Stage, ids: Ids) -> tuple[str, ...]:
+    return tuple(sorted(stage.name_of[one] for one in ids))
 
 
 async def _confirm(clerk: Clerk, kept: Run, lines: Sequence[PaymentLine], ids: dict[str, UUID], at: datetime) -> None:

@@ -11,7 +11,6 @@ from sqlalchemy import text
 from libs.common.db import Database
 from libs.common.ids import named, uuid7
 from services.payment_matching.evaluation.files import Files, ItemLine, PaymentLine
-from services.payment_matching.evidence import name_key
 from services.payment_matching.receiving import NewPayment, Telling
 from services.payment_matching.store import credit_notes, debtors, items
 from services.payment_matching.store.debtors import Account, Identity
@@ -84,7 +83,7 @@ async def _people(database: Database, stage: Stage, files: Files) -> None:
         for debtor, name in chunk:
             who = stage.debtor(debtor)
             known += [Identity(stage.tenant, "iban", iban, who, "file") for iban in accounts.get(debtor, [])]
-            known += [Identity(stage.tenant, "name", key, who, "file")] if (key := name_key(name)) else []
+            known += debtors.named_so(stage.tenant, who, name)
         async with database.transaction() as db:
             await debtors.change(db, [_account(stage, debtor) for debtor, _ in chunk])
             await debtors.know(db, known)

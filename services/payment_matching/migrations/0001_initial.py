@@ -6,7 +6,7 @@ from alembic import op
 from sqlalchemy import Table, Uuid, text
 
 from libs.common.migrate import create_all
-from services.payment_matching import tables, tables_learned, tables_ledger  # noqa: F401 - they fill the metadata
+from services.payment_matching import tables, tables_decided, tables_learned, tables_ledger  # noqa: F401 - they fill the metadata
 from services.payment_matching.tables_columns import matching
 
 revision = "0001"

@@ -1,30 +1,38 @@
 """What may be paid by what: Postgres is the index. Four look-ups for a micro-batch, whatever its size.
 
 The rule it protects: bounded work. A key that very many items have says nothing and is cut at 21 hits, a payer's list
-at 200 items; what is cut is counted as frequent, never as rare.
+at 200 items, that of all the payers of one payment at 1,000; what is cut is counted as frequent, never as rare.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.payment_matching.evidence import Item, KeyKind
-from services.payment_matching.store.debtors import CONFIRMED_FROM
+from services.payment_matching.store.debtors import CONFIRMED_FROM, IdentityKind
 
 HITS = 21
 LIKE_AMOUNT = 6
 OF_PAYER = 200
 NOTES_OF_PAYER = 20
 
+# Of each, by its amount: as an anti-join, the planner would read all money that is left of anybody.
 _CLAIM = text("""
-    select p.tenant_id, p.payment_id, p.seq, p.entity_id, p.currency, p.unapplied_minor, p.value_on, p.remittance,
-           p.structured, p.end_to_end_id, p.payer_name, p.payer_iban, p.debtor_id, p.payer_id, p.by_person, p.told
-      from payment p where p.pending order by p.seq limit :most for update skip locked
+    with held as (
+        select p.tenant_id, p.payment_id, p.seq, p.entity_id, p.currency, p.unapplied_minor, p.value_on, p.remittance,
+               p.structured, p.end_to_end_id, p.payer_name, p.payer_iban, p.debtor_id, p.payer_id, p.by_person, p.told
+          from payment p where p.pending order by p.seq limit :most for update skip locked)
+    select h.* from held h
+     where (select true from payment o
+             where o.tenant_id = h.tenant_id and o.currency = h.currency and o.unapplied_minor = h.unapplied_minor
+               and o.unapplied_minor > 0 and o.pending and o.seq < h.seq and o.seq <> all (array(select seq from held))
+             limit 1) is null
+     order by h.seq
 """)
 _HITS = text("""
     select g.ord, k.key, k.kind, k.item_id, k.credit
@@ -35,11 +43,11 @@ _HITS = text("""
             where i.tenant_id = g.tenant_id and i.key = s.key limit :hits) k
 """)
 _PAYERS = text("""
-    select g.ord, d.payer_id, p.kind, p.source, p.times
+    select g.ord, d.payer_id, p.kind, p.source, p.times, p.whole
       from unnest(cast(:ords as int[]), cast(:tenants as uuid[]), cast(:kinds as text[]), cast(:values as text[]))
            as g(ord, tenant_id, kind, value)
      cross join lateral (
-           select i.debtor_id, i.kind, i.source, i.times from payer_identity i
+           select i.debtor_id, i.kind, i.source, i.times, i.whole from payer_identity i
             where i.tenant_id = g.tenant_id and i.kind = g.kind and i.value = g.value
             order by i.times desc, i.debtor_id limit :hits) p
      cross join lateral (
@@ -67,11 +75,12 @@ _ITEMS = text(f"""
 """)  # noqa: S608 - the pieces are our own constants
 _OF_PAYERS = text(f"""
     select {_ITEM.replace(" o.", " i.").replace("o.tenant_id", "i.tenant_id", 1)}
-      from unnest(cast(:tenants as uuid[]), cast(:payers as uuid[])) as g(tenant_id, payer_id)
+      from unnest(cast(:tenants as uuid[]), cast(:payers as uuid[]), cast(:most as int[]))
+           as g(tenant_id, payer_id, most)
      cross join lateral (
            select * from open_item o
             where o.tenant_id = g.tenant_id and o.payer_id = g.payer_id and o.residual_minor > 0
-            order by o.due_on, o.item_id limit :most) i
+            order by o.due_on, o.item_id limit g.most) i
 """)  # noqa: S608 - the pieces are our own constants
 _NOTES_OF_PAYERS = text("""
     select c.tenant_id, c.credit_note_id, c.credit_note_id, c.entity_id, c.debtor_id, c.payer_id, c.number, c.currency,
@@ -123,13 +132,16 @@ class PayerHit:
 
     ord: int
     payer_id: UUID
-    kind: Literal["iban", "name"]
+    kind: IdentityKind
     confirmed: bool
     times: int
+    whole: str | None
+    """Of a name: with its legal form."""
 
 
 async def claim(db: AsyncConnection, most: int) -> list[Claimed]:
-    """The payments that wait longest, locked; what another process holds is passed over."""
+    """The payments that wait longest, locked; what another process holds is passed over, and so is money that is as
+    much: of two payments of one debt the first is tried first, and the second is seen to be a duplicate."""
     return [Claimed(*row) for row in await db.execute(_CLAIM, {"most": most})]
 
 
@@ -153,8 +165,8 @@ async def payers(db: AsyncConnection, values: Sequence[tuple[int, UUID, str, str
     told: dict[str, Any] = dict(zip(names, map(list, zip(*values, strict=True)), strict=True))
     found = await db.execute(_PAYERS, told | {"hits": HITS})
     return [
-        PayerHit(row.ord, row.payer_id, row.kind, row.source != "machine" or row.times >= CONFIRMED_FROM, row.times)
-        for row in found
+        PayerHit(ord_, payer, kind, source != "machine" or times >= CONFIRMED_FROM, times, whole)
+        for ord_, payer, kind, source, times, whole in found
     ]
 
 
@@ -177,13 +189,13 @@ async def items(db: AsyncConnection, ids: Collection[tuple[UUID, UUID]]) -> Seen
     return _seen(await db.execute(_ITEMS, {"tenants": [t for t, _ in wanted], "ids": [i for _, i in wanted]}))
 
 
-async def of_payers(db: AsyncConnection, wanted: Collection[tuple[UUID, UUID]]) -> Seen:
-    """What these payers owe, the oldest 200 items each, and the credit notes they have left."""
+async def of_payers(db: AsyncConnection, wanted: Mapping[tuple[UUID, UUID], int]) -> Seen:
+    """What these payers owe, the oldest items, so many each as is said, and the credit notes they have left."""
     if not wanted:
         return {}
-    keys = sorted(set(wanted))
+    keys = sorted(wanted)
     told = {"tenants": [t for t, _ in keys], "payers": [p for _, p in keys]}
-    found = _seen(await db.execute(_OF_PAYERS, told | {"most": OF_PAYER}))
+    found = _seen(await db.execute(_OF_PAYERS, told | {"most": [wanted[key] for key in keys]}))
     return found | _seen(await db.execute(_NOTES_OF_PAYERS, told | {"most": NOTES_OF_PAYER}))
 
 

@@ -9,9 +9,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.payment_matching.evidence import name_key, whole_name
 from services.payment_matching.store.tries import MEET
 
 Key = tuple[UUID, UUID]
+IdentityKind = Literal["iban", "name"]
 CONFIRMED_FROM = 2
 """Times that the machine must have seen an account pay for a debtor before it counts as known."""
 
@@ -74,12 +76,13 @@ _FORGET = text("""
      where p.tenant_id = g.tenant_id and p.debtor_id = g.debtor_id and (p.source = 'file' or :all)
 """)
 _KNOW = text("""
-    insert into payer_identity as p (tenant_id, kind, value, debtor_id, source, times, seen_on)
+    insert into payer_identity as p (tenant_id, kind, value, debtor_id, source, times, seen_on, whole)
     select * from unnest(cast(:tenants as uuid[]), cast(:kinds as text[]), cast(:values as text[]),
                          cast(:debtors as uuid[]), cast(:sources as text[]), cast(:times as int[]),
-                         cast(:seen as date[]))
+                         cast(:seen as date[]), cast(:wholes as text[]))
     on conflict (tenant_id, kind, value, debtor_id) do update
-       set times = p.times + excluded.times, seen_on = greatest(p.seen_on, excluded.seen_on),
+       set whole = coalesce(excluded.whole, p.whole),
+           times = p.times + excluded.times, seen_on = greatest(p.seen_on, excluded.seen_on),
            source = case when 'person' in (p.source, excluded.source) then 'person'
                          when 'file' in (p.source, excluded.source) then 'file' else p.source end
 """)
@@ -112,12 +115,20 @@ class Identity:
     """Something a payer is known by."""
 
     tenant_id: UUID
-    kind: Literal["iban", "name"]
+    kind: IdentityKind
     value: str
     debtor_id: UUID
     source: Literal["file", "person", "machine"]
     times: int = 0
     seen_on: date | None = None
+    whole: str | None = None
+    """Of a name: with its legal form."""
+
+
+def named_so(tenant: UUID, debtor: UUID, name: str | None) -> list[Identity]:
+    """What a debtor's own file says of its name, if it says any."""
+    known = Identity(tenant, "name", name_key(name), debtor, "file", whole=whole_name(name))
+    return [known] if known.value else []
 
 
 async def lock(db: AsyncConnection, debtors: Collection[Key]) -> None:
@@ -167,6 +178,7 @@ async def know(db: AsyncConnection, identities: Sequence[Identity]) -> None:
         "sources": [one.source for one in found],
         "times": [one.times for one in found],
         "seen": [one.seen_on for one in found],
+        "wholes": [one.whole for one in found],
     }
     await db.execute(_KNOW, told)
 

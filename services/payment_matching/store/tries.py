@@ -84,20 +84,21 @@ _FORGET = text("""
 """)
 _SUGGEST = text("""
     insert into suggestion (tenant_id, payment_id, rank, shape, items, amounts, credits, credit_amounts, score, share,
-                            evidence, unsure)
+                            odds, evidence, unsure)
     select g.tenant_id, g.payment_id, g.rank, g.shape,
            array(select cast(x as uuid) from jsonb_array_elements_text(cast(g.items as jsonb)) x),
            array(select cast(x as bigint) from jsonb_array_elements_text(cast(g.amounts as jsonb)) x),
            array(select cast(x as uuid) from jsonb_array_elements_text(cast(g.credits as jsonb)) x),
            array(select cast(x as bigint) from jsonb_array_elements_text(cast(g.credit_amounts as jsonb)) x),
-           g.score, g.share, cast(g.evidence as jsonb),
+           g.score, g.share, g.odds, cast(g.evidence as jsonb),
            array(select jsonb_array_elements_text(cast(g.unsure as jsonb)))
       from unnest(cast(:tenants as uuid[]), cast(:payments as uuid[]), cast(:ranks as int[]), cast(:shapes as text[]),
                   cast(:items as text[]), cast(:amounts as text[]), cast(:credits as text[]),
                   cast(:credit_amounts as text[]), cast(:scores as double precision[]),
-                  cast(:shares as double precision[]), cast(:evidence as text[]), cast(:unsure as text[]))
-           as g(tenant_id, payment_id, rank, shape, items, amounts, credits, credit_amounts, score, share, evidence,
-                unsure)
+                  cast(:shares as double precision[]), cast(:odds as double precision[]), cast(:evidence as text[]),
+                  cast(:unsure as text[]))
+           as g(tenant_id, payment_id, rank, shape, items, amounts, credits, credit_amounts, score, share, odds,
+                evidence, unsure)
 """)
 
 
@@ -158,6 +159,7 @@ async def suggest(db: AsyncConnection, shown: Sequence[tuple[UUID, UUID, int, We
         "credit_amounts": [_json([line.amount for line in one.hypothesis.credits]) for one in ones],
         "scores": [one.score for one in ones],
         "shares": [one.share for one in ones],
+        "odds": [one.odds for one in ones],
         "evidence": [_json([{"code": why.code, "facts": dict(why.facts)} for why in one.reasons]) for one in ones],
         "unsure": [_json(list(one.unsure)) for one in ones],
     }

@@ -31,6 +31,7 @@ _CLASSES: Mapping[str, float] = {
     "prepayment": 1.5,
     "on_account": 1,
     "not_receivable": 4.5,
+    "skipping": 0,
 }
 
 

@@ -141,6 +141,19 @@ def _all_due(till: Till, kind: str) -> Paid | None:
     return _paid(till, kind, debtor, items, _left(items), habit="silent") if len(items) > 1 else None
 
 
+def _skipping(till: Till, kind: str) -> Paid | None:
+    """All that is due but one or two invoices, perhaps disputed, and not a word about it."""
+    debtor = till.payer(4)
+    if debtor is None:
+        return None
+    due = [item for item in debtor.open if item.due >= -till.day]
+    if len(due) < 4:
+        return None
+    left = till.dice.sample(due, till.dice.choice((1, 1, 2)))
+    items = [item for item in due if item not in left]
+    return _paid(till, kind, debtor, items, _left(items), habit="silent")
+
+
 def _month(till: Till, kind: str) -> Paid | None:
     debtor = till.payer(3)
     if debtor is None:
@@ -286,4 +299,5 @@ _MAKERS: dict[str, Callable[[Till, str], Paid | None]] = {
     "prepayment": _prepayment,
     "on_account": _on_account,
     "not_receivable": _not_receivable,
+    "skipping": _skipping,
 }

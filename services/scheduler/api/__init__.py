@@ -11,6 +11,7 @@ from services.scheduler.api import (
     cases,
     charges,
     credit,
+    declarations,
     disputes,
     endpoints,
     findings,
@@ -28,6 +29,7 @@ from services.scheduler.api import (
     promises,
     rates,
     recovery,
+    rehearsals,
     run_ins,
     shadow,
     simulations,
@@ -37,8 +39,8 @@ from services.scheduler.api import (
 def routers() -> Sequence[APIRouter]:
     """All of them."""
     rooms = (
-        assignments, policies, policy_acts, findings, simulations, profiles, cases, items, holds, promises, plans,
-        disputes, occurrences, run_ins, calendars, lookups, rates, charges, kpis, balances, past_reminders, shadow,
-        credit, insurance, endpoints, recovery,
+        assignments, policies, policy_acts, findings, simulations, rehearsals, profiles, cases, items, holds, promises,
+        plans, disputes, occurrences, run_ins, calendars, lookups, rates, charges, kpis, balances, past_reminders,
+        shadow, credit, insurance, declarations, endpoints, recovery,
     )  # fmt: skip
     return [room.routes for room in rooms]

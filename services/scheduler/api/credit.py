@@ -12,7 +12,17 @@ from libs.common.errors import NotFound
 from libs.common.http import Line, Prose, Wire
 from libs.common.paging import Cursor, Limit, cursor, cut, place
 from services.scheduler import crediting
-from services.scheduler.api.shared import AmountIn, AmountOut, Approves, In, Reads, Writes, amount_of, only_managers
+from services.scheduler.api.shared import (
+    MANAGERS,
+    AmountIn,
+    AmountOut,
+    Approves,
+    In,
+    Reads,
+    Writes,
+    amount_of,
+    only_managers,
+)
 from services.scheduler.room import Room
 from services.scheduler.store import credit as store
 from services.scheduler.tables import credit_block, credit_limit, write_off_proposal
@@ -43,6 +53,8 @@ class AccountOut(BaseModel):
     external_id: str
     figures: list[FigureOut]
     blocked: bool
+    blocked_since: datetime | None
+    blocked_why: str | None
     advice: Act | None
 
 
@@ -64,7 +76,7 @@ class NewLimit(Wire):
 
 
 class LimitOut(BaseModel):
-    """A limit: entered by one person, approved by another, replaced by the next."""
+    """A limit: entered by one person, approved by another, replaced by the next, or withdrawn."""
 
     limit_id: UUID
     payer_id: UUID
@@ -77,7 +89,11 @@ class LimitOut(BaseModel):
     entered_at: datetime
     approved_by: str | None
     approved_at: datetime | None
-    state: Literal["entered", "approved", "replaced"]
+    withdrawn_by: str | None
+    withdrawn_at: datetime | None
+    why: str
+    """Why it was withdrawn."""
+    state: Literal["entered", "approved", "replaced", "withdrawn"]
 
 
 class LimitPage(BaseModel):
@@ -169,7 +185,9 @@ def account_out(found: crediting.Account) -> AccountOut:
     """An account as it is shown."""
     names = ("payer_id", "entity_id", "external_id", "blocked", "advice")
     figures = [FigureOut(**each) for each in found.figures()]
-    return AccountOut(figures=figures, **{name: getattr(found, name) for name in names})
+    block = found.block or {"decided_at": None, "reason": None}
+    since = {"blocked_since": block["decided_at"], "blocked_why": block["reason"]}
+    return AccountOut(figures=figures, **since, **{name: getattr(found, name) for name in names})
 
 
 def block_out(row: store.Row) -> BlockOut:
@@ -186,8 +204,14 @@ async def list_accounts(
     after: Annotated[Cursor, Query(alias="cursor")] = None,
     over: bool = False,
     blocked: bool = False,
+    payer_id: Annotated[list[UUID], Query(max_length=200)] = [],  # noqa: B006 - only read
 ) -> AccountPage:
-    """Payers that owe something, by their ids: all, those over their limit, those whose deliveries are stopped."""
+    """Payers that owe something, by their ids: all, those over their limit, those whose deliveries are stopped; or
+    those that are named, on one page, whatever they owe."""
+    if payer_id:
+        async with room.asking(caller) as asker:
+            named = await crediting.accounts(asker, payer_id)
+        return AccountPage(items=[account_out(each) for each in named.values()], next=None)
     start = place(room.settings, "credit-accounts", after)
     async with room.asking(caller) as asker:
         last_seen = start[0] if start else None
@@ -229,6 +253,14 @@ async def approve_limit(limit_id: UUID, caller: Approves, room: In) -> LimitOut:
         return LimitOut.model_validate(_with_amount(LimitOut, await crediting.approve_limit(asker, limit_id)))
 
 
+@routes.post("/limits/{limit_id}/withdraw")
+async def withdraw_limit(limit_id: UUID, told: Decision, caller: Writes, room: In) -> LimitOut:
+    """Take a limit back: one that waits by anybody, one that holds by a manager who has not entered it."""
+    async with room.asking(caller) as asker:
+        row = await crediting.withdraw_limit(asker, limit_id, told.why, manager=bool(caller.roles & MANAGERS))
+    return LimitOut.model_validate(_with_amount(LimitOut, row))
+
+
 @routes.get("/limits")
 async def list_limits(
     *,
@@ -237,9 +269,9 @@ async def list_limits(
     limit: Limit = 50,
     after: Annotated[Cursor, Query(alias="cursor")] = None,
     payer_id: UUID | None = None,
-    state: Literal["entered", "approved", "replaced"] | None = None,
+    state: Literal["entered", "approved", "replaced", "withdrawn"] | None = None,
 ) -> LimitPage:
-    """Every limit that was ever entered, with who entered and who approved it."""
+    """Every limit that was ever entered, with who entered, approved and withdrew it."""
     rows, more = await _page(room, caller, credit_limit, (limit, after), payer_id=payer_id, state=state)
     return LimitPage(items=[_with_amount(LimitOut, row) for row in rows], next=more)
 

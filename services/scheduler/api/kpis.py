@@ -16,6 +16,7 @@ from libs.common.errors import Refused
 from services.scheduler import measuring
 from services.scheduler.api.shared import AmountOut, In, Reads, amount_of
 from services.scheduler.calendar import Calendar
+from services.scheduler.errors import NoPeriod
 from services.scheduler.kpis.collecting import effectiveness, share
 from services.scheduler.measuring import Asked
 from services.scheduler.room import Room
@@ -139,10 +140,9 @@ def period(
     first: Annotated[date, Query(description="The first day.")],
     last: Annotated[date, Query(description="The last day.")],
 ) -> Period:
-    """Raises Refused for a period that ends before it begins, or is longer than a year."""
-    remedy = "Send first and last between 2000 and 2100, at most 366 days apart."
+    """Raises NoPeriod when it ends before it begins, or is longer than a year."""
     if not 2000 <= first.year <= 2100 or not first <= last <= first + LONGEST:
-        raise Refused(f"{first} to {last} is no period.", field="last", remedy=remedy)
+        raise NoPeriod(f"{first} to {last} is no period.", field="last")
     return Period(first=first, last=last)
 
 

@@ -12,9 +12,11 @@ from libs.common.http import Wire
 from libs.common.paging import Cursor, Limit, cursor, cut, place
 from services.scheduler import policy_diff, policy_file
 from services.scheduler.api.shared import In, Reads, Writes
+from services.scheduler.condition import Kind
 from services.scheduler.policy import Policy, check, parse, version_id_of
 from services.scheduler.store import policies as store
 from services.scheduler.versioning import State
+from services.scheduler.vocabulary import FIELDS
 
 routes = APIRouter(prefix="/v1/policies", tags=["policies"])
 Against = Annotated[UUID | None, Query(description="Another version; the one numbered before it if it is left out.")]
@@ -64,6 +66,22 @@ class PolicyPage(BaseModel):
 
     items: list[PolicyOut]
     next: str | None
+
+
+class FieldOut(BaseModel):
+    """What a condition may ask for; `values` are all the texts it can be, none when it can be any."""
+
+    name: str
+    kind: Kind
+    fr: str
+    en: str
+    values: list[str]
+
+
+class FieldList(BaseModel):
+    """Every field that the condition of a step may name."""
+
+    items: list[FieldOut]
 
 
 class ChangeOut(BaseModel):
@@ -128,6 +146,13 @@ async def write_policy(told: NewPolicy, caller: Writes, room: In) -> PolicyOut:
 async def show_schema(caller: Reads) -> dict[str, Any]:
     """The JSON Schema of policy files."""
     return policy_file.schema()
+
+
+@routes.get("/fields")
+async def list_fields(caller: Reads) -> FieldList:
+    """The fields of conditions, with what they are in both languages."""
+    names = FieldOut.model_fields
+    return FieldList(items=[FieldOut(**{name: getattr(fact, name) for name in names}) for fact in FIELDS.values()])
 
 
 @routes.get("/{version_id}")

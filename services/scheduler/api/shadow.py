@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from libs.common.errors import Refused
 from libs.common.paging import Cursor, Limit, cursor, cut, place
 from services.scheduler.api.shared import In, Reads
+from services.scheduler.errors import NoPeriod
 from services.scheduler.policy import LADDER
 from services.scheduler.shadowing import Compared, Found, Said, compare, counts
 from services.scheduler.store import importing as past
@@ -69,7 +70,7 @@ async def compare_shadow(
 ) -> ShadowAnswer:
     """What would have been said beside what was, item by item."""
     if not timedelta(0) <= last - first <= LONGEST:
-        raise Refused("A period is a year at most.", field="last", remedy="Ask for a last day up to a year later.")
+        raise NoPeriod("A period is a year at most.", field="last")
     start = place(room.settings, "shadow", after)
     asked = (caller.tenant_id, entity_id, first, last, MOST + 1)
     async with room.database.transaction(caller.tenant_id) as db:

@@ -13,14 +13,14 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from libs.common.errors import Refused
 from libs.common.http import Wire
 from libs.common.paging import cursor, place
 from services.scheduler.api.policies import one
 from services.scheduler.api.shared import AmountOut, In, Reads, amount_of
 from services.scheduler.case import NOTICES
+from services.scheduler.errors import DaysMixed, DaysOutOfReach, DaysReversed, DaysTooMany
 from services.scheduler.playing import most_within
-from services.scheduler.policy import GAPPED, PolicyVersion, check
+from services.scheduler.policy import CALLS, GAPPED, PolicyVersion, check
 from services.scheduler.room import Room
 from services.scheduler.simulating import Contact, Sent, ahead, replayed, situations_now, speaking
 from services.scheduler.store import simulations as store
@@ -28,6 +28,7 @@ from services.scheduler.store.zones import calendar
 
 routes = APIRouter(prefix="/v1/policies", tags=["policies"])
 LONGEST = {"past": timedelta(days=186), "ahead": timedelta(days=366)}
+EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
 Mode = Literal["past", "ahead"]
 TABLE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {}}}}}
 COLUMNS = ("date", "case_id", "payer_id", "step", "kind", "tone", "channel", "approval", "items", "lines", "asked",
@@ -37,10 +38,12 @@ COLUMNS = ("date", "case_id", "payer_id", "step", "kind", "tone", "channel", "ap
 class Simulate(Wire):
     """Days that have all passed, or that all lie ahead; `against` another version, else what was really sent."""
 
-    first: Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
-    last: Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
+    first: date
+    last: date
     entity_id: UUID | None = None
     against: UUID | None = None
+    policy: dict[str, Any] | None = None
+    """Played instead of the version: the same ladder as somebody changes it, which nobody keeps yet."""
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     """Parties a call; `next` goes on with the others."""
     cursor: Annotated[str, Field(max_length=1_000)] | None = None
@@ -156,7 +159,7 @@ async def _played(version_id: UUID, told: Simulate, tenant: UUID, room: Room) ->
     now = room.clock.now()
     start = place(room.settings, "simulation", told.cursor)
     async with room.database.transaction(tenant) as db:
-        version = await _version(db, tenant, version_id)
+        version = _instead(await _version(db, tenant, version_id), told.policy)
         other = await _version(db, tenant, told.against) if told.against is not None else None
         mode = _mode(told, now)
         rows, last = await store.parties(db, tenant, start[0] if start else None, told.entity_id, told.limit)
@@ -192,14 +195,21 @@ async def _version(db: Any, tenant: UUID, version_id: UUID) -> PolicyVersion:
     return speaking(PolicyVersion(version_id=row["version_id"], number=row["number"], policy=check(row["body"])))
 
 
+def _instead(version: PolicyVersion, policy: dict[str, Any] | None) -> PolicyVersion:
+    """The version, or what is played in its place. Raises PolicyInvalid with the place of every error."""
+    return version if policy is None else speaking(version.model_copy(update={"policy": check(policy)}))
+
+
 def _mode(told: Simulate, now: datetime) -> Mode:
     mode: Mode = "past" if told.last < now.date() else "ahead"
+    if beyond := [name for name, day in (("first", told.first), ("last", told.last)) if not EARLIEST <= day <= LATEST]:
+        raise DaysOutOfReach(field=beyond[0])
     if told.last < told.first:
-        raise Refused("The last day is before the first.", field="last")
+        raise DaysReversed(field="last")
     if mode == "ahead" and told.first < now.date():
-        raise Refused("The days have all passed, or they all lie ahead.", field="first", remedy="Ask twice.")
+        raise DaysMixed(field="first")
     if told.last - told.first > LONGEST[mode] or told.last - now.date() > 2 * LONGEST[mode]:
-        raise Refused(f"At most {LONGEST[mode].days} days.", field="last")
+        raise DaysTooMany(f"At most {LONGEST[mode].days} days.", field="last")
     return mode
 
 
@@ -244,7 +254,7 @@ def _out(contact: Contact, found: Literal["here", "there", "both"] | None) -> Co
 
 
 def _summary(contacts: Sequence[Contact]) -> Summary:
-    tasks = Counter(each.on for each in contacts if each.step.kind == "task_call")
+    tasks = Counter(each.on for each in contacts if each.step.kind in CALLS)
     days: dict[UUID, list[date]] = defaultdict(list)
     for each in contacts:
         if each.step.kind in GAPPED:

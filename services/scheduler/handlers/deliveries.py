@@ -25,6 +25,7 @@ from libs.common.ids import named
 from services.scheduler import speaking
 from services.scheduler.calendar import Calendar
 from services.scheduler.evidence import End, Fact, facts_of, joined, kept, standing
+from services.scheduler.policy import CALLS
 from services.scheduler.running_in import base
 from services.scheduler.store import cases, evidence, holds, zones
 
@@ -89,13 +90,16 @@ async def replied(db: AsyncConnection, told: Event) -> None:
 
 
 async def task_done(db: AsyncConnection, told: Event) -> None:
-    """TaskDone: a call made starts the gap; a reply that was read lets the case go on."""
+    """TaskDone: a call or visit made starts the gap; a letter was presented; a reply was read: the case goes on."""
     body: TaskDone = told.body
     tenant = body.tenant_id
     if body.kind == "reply":
         await _read(db, told, body.case_id, told.time)
-    elif body.kind == "call":
-        touched = await _stand(db, [(tenant, cover, _done(told, cover)) for cover in body.covers])
+    elif body.kind in ("hand_over", "presentation"):
+        if body.outcome != "unknown_address":
+            await cases.look_at(db, await _stand(db, _all_done(told)), told.time)
+    elif body.kind in ("call", "visit"):
+        touched = await _stand(db, _all_done(told))
         party = await cases.party_of(db, tenant, body.case_id)
         if party is not None and body.outcome != "wrong_number":
             await _say(db, [_call_row(told, party)])
@@ -126,7 +130,7 @@ async def _stand(db: AsyncConnection, told: Sequence[tuple[UUID, Covered, Fact]]
 
 
 def _changed(row: Mapping[str, Any], facts: Sequence[Fact]) -> dict[str, Any]:
-    found = standing(facts, row["release"], row["kind"], row["released_at"].date())
+    found = standing(facts, row["release"], row["kind"], row["released_at"].date(), row["completes_on"])
     return {
         "tenant_id": row["tenant_id"],
         "occurrence_id": row["occurrence_id"],
@@ -145,6 +149,10 @@ def _fact(told: Event, calendar: Calendar | None) -> Fact:
     on = (calendar or Calendar("FR", "Europe/Paris")).today(at)
     reason = body.reason if isinstance(body, ReminderStopped | ReminderFailed) else ""
     return Fact(0, ENDS[told.type], at, on, reason)
+
+
+def _all_done(told: Event) -> list[tuple[UUID, Covered, Fact]]:
+    return [(told.tenant, cover, _done(told, cover)) for cover in told.body.covers]
 
 
 def _done(told: Event, cover: Covered) -> Fact:
@@ -191,7 +199,7 @@ def _notice_row(told: Event, on: date) -> dict[str, Any]:
         "case_id": body.case_id,
         "entity_id": body.entity_id,
         "reminder_id": body.reminder_id,
-        "kind": "call_opened" if body.kind == "task_call" else body.kind,
+        "kind": "call_opened" if body.kind in CALLS else body.kind,
         "step_key": _step_of(body),
         "tone": max((cover.tone for cover in body.covers), default=0),
         "said_on": on if end != "bounced" else on - timedelta(days=3650),
@@ -222,7 +230,7 @@ def _call_row(told: Event, party: UUID) -> dict[str, Any]:
         "case_id": body.case_id,
         "entity_id": body.entity_id,
         "reminder_id": body.reminder_id or body.task_id,
-        "kind": "task_call",
+        "kind": "task_visit" if body.kind == "visit" else "task_call",
         "step_key": "",
         "tone": 0,
         "said_on": body.done_on,

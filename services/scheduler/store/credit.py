@@ -129,20 +129,27 @@ async def _over(db: AsyncConnection, tenant: UUID, payers: Collection[UUID], now
 
 
 def _blocked(tenant: UUID) -> Select[Any]:
+    return select(_standing(tenant).c.payer_id)
+
+
+def _standing(tenant: UUID) -> Subquery:
+    """The blocks that hold now: the last approved act of each payer, where it is one."""
+    told = (credit_block.c.payer_id, credit_block.c.act, credit_block.c.decided_at, credit_block.c.reason)
     last = (
-        select(credit_block.c.payer_id, credit_block.c.act)
+        select(*told)
         .where(credit_block.c.tenant_id == tenant, credit_block.c.state == "approved")
         .ext(distinct_on(credit_block.c.payer_id))
         .order_by(credit_block.c.payer_id, credit_block.c.decided_at.desc(), credit_block.c.block_id.desc())
         .subquery("last")
     )
-    return select(last.c.payer_id).where(last.c.act == "block")
+    return select(last).where(last.c.act == "block").subquery("standing")
 
 
-async def blocked(db: AsyncConnection, tenant: UUID, payers: Collection[UUID]) -> set[UUID]:
-    """Those of these payers whose deliveries are stopped."""
-    asked = _blocked(tenant).subquery("blocked")
-    return set((await db.scalars(select(asked.c.payer_id).where(among(asked.c.payer_id, payers)))).all())
+async def blocked(db: AsyncConnection, tenant: UUID, payers: Collection[UUID]) -> dict[UUID, Row]:
+    """Those of these payers whose deliveries are stopped, with since when and why: decided_at, reason."""
+    standing = _standing(tenant)
+    rows = await db.execute(select(standing).where(among(standing.c.payer_id, payers)))
+    return {row.payer_id: plain(row) for row in rows}
 
 
 async def payers(db: AsyncConnection, tenant: UUID, ids: Collection[UUID]) -> dict[UUID, Any]:

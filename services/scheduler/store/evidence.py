@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.sets import adding, columns, given
-from services.scheduler.policy import GAPPED
+from services.scheduler.policy import HEARD
 from services.scheduler.store.asking import plain
 from services.scheduler.store.cases import Pair
 from services.scheduler.tables import notice, occurrence, party
@@ -120,7 +120,7 @@ def _locking() -> Select[Any]:
 
 def counted_kinds() -> frozenset[str]:
     """Kinds of notices that start the gap: reminders, and calls that were made."""
-    return GAPPED | {"task_call"}
+    return HEARD
 
 
 def counts() -> Any:

@@ -41,7 +41,7 @@ ITEM = (
 MARK = (
     "tenant_id", "item_id", "cycle", "step_key", "case_id", "kind", "tone", "release", "state", "reason",
     "reminder_id", "channel", "on_date", "released_at", "ended_at", "retry_on", "printed_minor", "invoice_version",
-    "withdrawn", "anchored", "ends", "policy_version_id", "entity_id",
+    "withdrawn", "anchored", "completes_on", "ends", "policy_version_id", "entity_id",
 )  # fmt: skip
 
 

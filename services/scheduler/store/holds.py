@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Select,
     Table,
     Update,
     Uuid,
@@ -132,53 +133,54 @@ async def read_replies(db: AsyncConnection, tenant: UUID, case_id: UUID, at: dat
     return await lift(db, tenant, ids, at=at, by="reader", why="lifted") if ids else []
 
 
-async def due_for_review(db: AsyncConnection, now: datetime, limit: int) -> list[Row]:
-    """Active holds that end by themselves and whose review date came, of all tenants; locked, others skip them."""
-    asked = (
+@cache
+def _reviewing() -> Select[Any]:
+    return (
         select(hold)
-        .where(hold.c.state == "active", hold.c.review_on <= now.date(), hold.c.lift_at_review)
-        .where(or_(hold.c.look_at.is_(None), hold.c.look_at <= now))
+        .where(hold.c.state == "active", hold.c.review_on <= bindparam("today"), hold.c.lift_at_review)
+        .where(or_(hold.c.look_at.is_(None), hold.c.look_at <= bindparam("now")))
         .order_by(hold.c.review_on, hold.c.hold_id)
-        .limit(limit)
+        .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
     )
-    return [plain(row) for row in await db.execute(asked)]
+
+
+async def due_for_review(db: AsyncConnection, now: datetime, limit: int) -> list[Row]:
+    """Active holds that end by themselves and whose review date came, of all tenants; locked, others skip them."""
+    asked = {"today": now.date(), "now": now, "most": limit}
+    return [plain(row) for row in await db.execute(_reviewing(), asked)]
+
+
+@cache
+def _judged_next(table: Table) -> Select[Any]:
+    """What is not over and whose time to be judged has come, locked; others skip it."""
+    going = {
+        promise: promise.c.state == "open",
+        plan: plan.c.state == "running",
+        dispute: dispute.c.closed_at.is_(None),
+    }
+    return (
+        select(table)
+        .where(going[table], table.c.look_at <= bindparam("now"))
+        .order_by(table.c.look_at)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
 
 
 async def promises_to_judge(db: AsyncConnection, now: datetime, limit: int) -> list[Row]:
-    """Open promises whose time has come or whose payer paid since, of all tenants; locked, others skip them."""
-    asked = (
-        select(promise)
-        .where(promise.c.state == "open", promise.c.look_at <= now)
-        .order_by(promise.c.look_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [plain(row) for row in await db.execute(asked)]
+    """Open promises whose time has come or whose payer paid since, of all tenants."""
+    return [plain(row) for row in await db.execute(_judged_next(promise), {"now": now, "most": limit})]
 
 
 async def plans_to_judge(db: AsyncConnection, now: datetime, limit: int) -> list[Row]:
-    """Running plans one of whose dates has come or whose payer paid since, of all tenants; others skip them."""
-    asked = (
-        select(plan)
-        .where(plan.c.state == "running", plan.c.look_at <= now)
-        .order_by(plan.c.look_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [plain(row) for row in await db.execute(asked)]
+    """Running plans one of whose dates has come or whose payer paid since, of all tenants."""
+    return [plain(row) for row in await db.execute(_judged_next(plan), {"now": now, "most": limit})]
 
 
 async def disputes_to_judge(db: AsyncConnection, now: datetime, limit: int) -> list[Row]:
-    """Disputes that are not over and about whose items something was told, of all tenants; others skip them."""
-    asked = (
-        select(dispute)
-        .where(dispute.c.closed_at.is_(None), dispute.c.look_at <= now)
-        .order_by(dispute.c.look_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [plain(row) for row in await db.execute(asked)]
+    """Disputes that are not over and about whose items something was told, of all tenants."""
+    return [plain(row) for row in await db.execute(_judged_next(dispute), {"now": now, "most": limit})]
 
 
 async def judge_disputes(db: AsyncConnection, items: Collection[tuple[UUID, UUID]], at: datetime) -> None:

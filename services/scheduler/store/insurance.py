@@ -27,8 +27,8 @@ from services.scheduler.tables import (
 )
 
 Row = Mapping[str, Any]
-LOOKS_AHEAD = timedelta(days=100)
-"""The longest time before a deadline at which an alarm may be asked for, and a weekend."""
+STRETCHES = (7, 30, 120, 480, 100_000)
+"""Days from the first deadline of a page that are looked through for it, one stretch after the other."""
 ALARM = ("tenant_id", "subject_id", "kind", "due_on", "stage", "payer_id", "raised_at")
 
 
@@ -120,8 +120,46 @@ async def covered_of(db: AsyncConnection, tenant: UUID, items: Collection[UUID])
 async def covered(  # noqa: PLR0917 - a page of one list
     db: AsyncConnection, tenant: UUID, until: date, limit: int, after: tuple[date, UUID] | None, payer: UUID | None
 ) -> list[Row]:
-    """Covered items whose declaration counted from the due date falls until a day, not declared, the first first."""
+    """Covered items whose declaration counted from the due date falls until a day, not declared, the first first.
+
+    Read by stretches of days, each longer than the one before, until the page is full: never all that is open.
+    """
+    span = await _span(db, tenant)
+    if span is None:
+        return []
+    first, last, least, most = span
+    start = max(after[0], first) if after is not None else first
+    until = min(until, last)
+    for days in STRETCHES:
+        horizon = until if payer is not None or (until - start).days <= days else start + timedelta(days=days)
+        rows = await _stretch(db, tenant, (start - most, horizon - least), (horizon, after, payer), limit)
+        if len(rows) >= limit or horizon >= until:
+            break
+    return rows
+
+
+async def _span(db: AsyncConnection, tenant: UUID) -> tuple[date, date, timedelta, timedelta] | None:
+    """The first and last day on which anything may have to be declared, and the shortest and longest time for it."""
+    asked = select(func.min(insurer_terms.c.declaration_days), func.max(insurer_terms.c.declaration_days))
+    least, most = (await db.execute(asked.where(insurer_terms.c.tenant_id == tenant))).one()
+    dues = select(func.min(item.c.due_date), func.max(item.c.due_date))
+    first, last = (await db.execute(dues.where(item.c.tenant_id == tenant, item.c.open))).one()
+    if least is None or first is None:
+        return None
+    shortest, longest = timedelta(days=least), timedelta(days=most)
+    return first + shortest, last + longest, shortest, longest
+
+
+async def _stretch(
+    db: AsyncConnection,
+    tenant: UUID,
+    due: tuple[date, date],
+    wanted: tuple[date, tuple[date, UUID] | None, UUID | None],
+    limit: int,
+) -> list[Row]:
+    until, after, payer = wanted
     asked = _covered().where(item.c.tenant_id == tenant, insurer_declaration.c.item_id.is_(None))
+    asked = asked.where(item.c.due_date >= due[0], item.c.due_date <= due[1])
     if payer is not None:
         asked = asked.where(payer_case.c.payer_id == payer)
     mine = asked.subquery("mine")
@@ -137,12 +175,18 @@ async def near(db: AsyncConnection, today: date, most: int, after: tuple[UUID, U
 
     Without regard to consents, which only move a deadline away: whoever raises alarms counts again.
     """
-    mine = _covered().where(insurer_declaration.c.item_id.is_(None)).subquery("mine")
+    each = func.unnest(insurer_terms.c.alarm_days).column_valued("each")
+    earliest = select(func.max(each)).correlate(insurer_terms).scalar_subquery() - insurer_terms.c.declaration_days
+    ahead = await db.scalar(select(func.max(earliest)))
+    if ahead is None:
+        return []
+    known = _covered().where(insurer_declaration.c.item_id.is_(None), item.c.due_date <= today + timedelta(days=ahead))
+    mine = known.subquery("mine")
     left = mine.c.due_date + mine.c.declaration_days - today
     days = func.unnest(mine.c.alarm_days).column_valued("days")
     reached = select(func.min(days)).where(days >= left).correlate(mine).scalar_subquery()
     stage = case((left < 0, -1), else_=reached).label("reached")
-    rows = select(mine, stage).where(mine.c.due_date + mine.c.declaration_days <= today + LOOKS_AHEAD).subquery("rows")
+    rows = select(mine, stage).subquery("rows")
     raised = and_(
         deadline_alarm.c.tenant_id == rows.c.tenant_id,
         deadline_alarm.c.subject_id == rows.c.item_id,

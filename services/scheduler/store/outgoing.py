@@ -6,6 +6,7 @@ post to one door at once; a door's messages go in their order; what was delivere
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +57,7 @@ async def claim(db: AsyncConnection) -> Row | None:
 _DOOR = tuple(endpoint.c[name] for name in ("url", "sealed_secret", "closed", "failures", "fence"))
 
 
+@cache
 def _door() -> Select[Any]:
     """The next door, locked; others skip it. One that was closed waits for nothing."""
     now = func.clock_timestamp()

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Double, and_, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.scheduler.store.asking import among
@@ -42,15 +42,37 @@ async def settled(db: AsyncConnection, cases: Collection[Pair]) -> dict[UUID, da
 
 
 async def parties(
-    db: AsyncConnection, tenant: UUID, after: UUID | None, entity: UUID | None, limit: int
+    db: AsyncConnection,
+    tenant: UUID,
+    after: UUID | None,
+    entity: UUID | None,
+    limit: int,
+    *,
+    until: UUID | None = None,
 ) -> tuple[Sequence[Row], UUID | None]:
-    """All cases of the next parties, about `limit` of them, and the last of these parties if there are more."""
-    mine = payer_case.c.tenant_id == tenant
-    mine = mine if entity is None else and_(mine, payer_case.c.entity_id == entity)
+    """All cases of the next parties, about `limit` of them, and the last of these parties if there are more; none
+    beyond `until`."""
+    mine = _of(tenant, entity)
     whose = select(payer_case.c.party_id).where(mine).distinct().order_by(payer_case.c.party_id).limit(limit + 1)
     if after is not None:
         whose = whose.where(payer_case.c.party_id > after)
+    if until is not None:
+        whose = whose.where(payer_case.c.party_id <= until)
     found = list((await db.scalars(whose)).all())
     chosen = found[:limit]
     rows = await db.execute(select(payer_case).where(mine, among(payer_case.c.party_id, chosen)))
     return [dict(row._mapping) for row in rows], chosen[-1] if len(found) > limit else None
+
+
+def _of(tenant: UUID, entity: UUID | None) -> ColumnElement[bool]:
+    mine = payer_case.c.tenant_id == tenant
+    return mine if entity is None else and_(mine, payer_case.c.entity_id == entity)
+
+
+async def shares(db: AsyncConnection, tenant: UUID, entity: UUID | None, count: int) -> list[tuple[UUID | None, UUID]]:
+    """The parties in so many parts of about as many cases, as (after which party, up to which)."""
+    fractions = [place / count for place in range(1, count + 1)]
+    asked = func.percentile_disc(literal(fractions, ARRAY(Double))).within_group(payer_case.c.party_id)
+    found = await db.scalar(select(asked).where(_of(tenant, entity)))
+    ends = list(dict.fromkeys(found or ()))
+    return list(zip([None, *ends], ends, strict=False))

@@ -114,6 +114,7 @@ item = Table(
     Index("item_case", "tenant_id", "case_id", postgresql_where=text("open or to_thank")),
     Index("item_of_case", "tenant_id", "case_id"),
     Index("item_waiting", "tenant_id", "due_date", postgresql_where=text("take_over and take_over_decision is null")),
+    Index("item_due", "tenant_id", "due_date", "item_id", postgresql_where=text("open")),
     Index("item_invoice", "tenant_id", "invoice_id"),
     Index("item_debtor", "tenant_id", "debtor_id"),
     Index("item_number", "tenant_id", "number"),

@@ -21,13 +21,16 @@ credit_limit = Table(
     instant("entered_at"),
     Column("approved_by", Text),
     instant("approved_at", nullable=True),
+    Column("withdrawn_by", Text),
+    instant("withdrawn_at", nullable=True),
+    words("why", ""),
     words("state", "entered"),
     Index(
         "credit_limit_approved", "tenant_id", "payer_id", "currency", unique=True,
         postgresql_where=text("state = 'approved'"),
     ),
     Index("credit_limit_payer", "tenant_id", "payer_id", "entered_at"),
-    comment="entered → approved by a second person → replaced",
+    comment="entered → approved by a second person → replaced | withdrawn; one that is only entered is withdrawn too",
 )  # fmt: skip
 
 credit_block = Table(
@@ -113,7 +116,25 @@ insurer_declaration = Table(
     words("reference"),
     words("author"),
     instant("recorded_at"),
+    Index("insurer_declaration_payer", "tenant_id", "payer_id"),
     comment="the proof that an unpaid item was declared, once",
+)
+
+insurer_answer = Table(
+    "insurer_answer",
+    scheduler,
+    *ids("answer_id"),
+    id_("item_id"),
+    words("outcome"),
+    minor("amount_minor", nullable=True),
+    currency(nullable=True),
+    Column("answered_on", Date, nullable=False),
+    words("reference"),
+    words("note", ""),
+    words("author"),
+    instant("recorded_at"),
+    Index("insurer_answer_item", "tenant_id", "item_id", "answer_id"),
+    comment="what the insurer said of a declared item: accepted | refused | indemnified; the last one holds",
 )
 
 deadline_alarm = Table(

@@ -32,6 +32,7 @@ occurrence = Table(
     whole("invoice_version"),
     flag("withdrawn"),
     Column("anchored", Boolean, nullable=False, server_default=text("true")),
+    words("completes_on", "accepted"),
     Column("ends", JSONB, nullable=False, server_default=text("'{}'"), comment="release:end → {at, on, reason}"),
     UniqueConstraint("tenant_id", "item_id", "cycle", "step_key"),
     Index("occurrence_day", "tenant_id", "released_at"),

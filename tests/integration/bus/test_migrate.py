@@ -46,6 +46,16 @@ async def test_every_table_of_every_service_keeps_tenants_apart(
     await database.close()
 
 
+def test_the_planner_knows_about_the_tenants_of_every_table_before_its_first_analysis(postgres: Postgres) -> None:
+    unknown = """
+        select count(*) from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+         where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace::regnamespace::text = any(array[
+               'ingest', 'scheduler', 'notifier', 'matching', 'console'])
+           and not exists (select from pg_statistic s where s.starelid = c.oid and s.staattnum = a.attnum)
+    """
+    assert postgres.query(unknown).strip() == "0"
+
+
 @pytest.mark.parametrize("role", ["api", "loop"])
 async def test_doors_and_loops_cannot_change_tables(settings: Settings, postgres: Postgres, role: str) -> None:
     database = Database(settings, "notifier", role, pool=1)  # type: ignore[arg-type]

@@ -214,7 +214,7 @@ async def _lists_agree(books: Books, history: History, at_end: Pages, now: date)
 def each_drawn(books: Books, checked: Callable[[Books, list[Act]], Any], examples: int) -> Callable[[], None]:
     loop = asyncio.get_running_loop()
 
-    @how(max_examples=examples, deadline=None, database=None)
+    @how(max_examples=examples, database=None)
     @given(ACTS)
     def any_history(acts: list[Act]) -> None:
         asyncio.run_coroutine_threadsafe(checked(books, acts), loop).result(timeout=120)

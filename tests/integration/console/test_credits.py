@@ -12,6 +12,7 @@ from libs.common.money import Money
 from libs.common.settings import Settings
 from tests.integration.console.conftest import NOW, Console
 from tests.integration.console.test_currencies import debtor, invoice
+from tests.integration.console.test_excel import table
 from tests.integration.console.test_read_model import hear
 
 
@@ -51,7 +52,12 @@ async def test_a_file_shows_what_is_to_its_credit_and_the_net(console: Console, 
         re.sub(r"[\s\u00a0]+", " ", re.sub(r"<[^>]+>", " ", (await browser.get(f"/customers/{each.debtor_id}")).text))
         for each in (who, other)
     ]
+    page = re.sub(r"[\s\u00a0]+", " ", re.sub(r"<[^>]+>", " ", (await browser.get("/aged-balance")).text))
+    narrowed = re.sub(r"[\s\u00a0]+", " ", (await browser.get("/aged-balance?q=Maison+Seule")).text)
+    _, lines = table(await browser.get("/aged-balance.xlsx"))
     await browser.aclose()
+    assert "À valoir 70,00 € · Solde net 1 930,00 €" in page and "À valoir" not in narrowed
+    assert {line["Client"]: line["À valoir"] for line in lines} == {"Maison Mère": 70, "Maison Seule": None}
     assert "À valoir 70,00 €" in file and "Solde net 930,00 €" in file
     assert "Avoir AV-1" in file and "20,00 € sur 120,00 €" in file
     assert "AV-2 12/" not in file.partition("Avoirs non imputés")[2].partition("Historique")[0]

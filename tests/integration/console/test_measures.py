@@ -71,9 +71,9 @@ async def test_what_cannot_be_counted_is_said_and_a_scheduler_that_is_away_too(d
         scheduler.says["GET", path] = answer | ({"figures": []} if "figures" in answer else {})
     scheduler.says["GET", "/v1/daily-balance"] = {"double_reminders": 0, "balanced": True, "items": []}
     assert (await browser.client.get("/figures")).text.count("Rien à compter") == 3
-    scheduler.says["GET", "/v1/kpis/steps"] = refusal(422, "refused", field="last", remedy="Shorter.")
+    scheduler.says["GET", "/v1/kpis/steps"] = refusal(422, "no_period", field="last")
     wrong = await browser.client.get("/figures?first=2020-01-01&last=2026-09-30")
-    assert wrong.status_code == 422 and "Shorter." in wrong.text
+    assert wrong.status_code == 422 and "366 jours plus tard au plus" in wrong.text
     scheduler.says["GET", "/v1/kpis/steps"] = refusal(503, "unavailable")
     away = await browser.client.get("/figures")
     assert away.status_code == 200 and "ne répond pas" in away.text

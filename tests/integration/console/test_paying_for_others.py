@@ -22,6 +22,7 @@ async def test_the_file_of_a_head_office_adds_up_to_what_today_asks_for(console:
     due, payer = NOW.date() - timedelta(days=12), head.debtor_id
     own = invoice(base, payer, "F1", Money(100_000, "EUR"), due)
     hers = invoice(base, shop.debtor_id, "F2", Money(23_450, "EUR"), due).model_copy(update={"payer_id": payer})
+    later = invoice(base, payer, "F3", Money(77_700, "EUR"), NOW.date() + timedelta(days=12))
     covers = [
         Covered(
             occurrence_id=ids.named(one.invoice_id),
@@ -36,7 +37,7 @@ async def test_the_file_of_a_head_office_adds_up_to_what_today_asks_for(console:
     about |= {"reminder_id": ids.named("r", payer), "notice_id": ids.named("n", payer)}
     proposed = ReminderProposed(kind="reminder", **base, **about)
     loops = Database(settings, "console", "loop")
-    await hear(loops, [event(each, NOW) for each in (head, shop, other, own, hers, proposed)], 10)
+    await hear(loops, [event(each, NOW) for each in (head, shop, other, own, hers, later, proposed)], 10)
     await loops.close()
     browser = await console.sign_in(email)
     asked, file, daughter, alone = [
@@ -44,7 +45,9 @@ async def test_the_file_of_a_head_office_adds_up_to_what_today_asks_for(console:
         for path in ("/", *(f"/customers/{each.debtor_id}" for each in (head, shop, other)))
     ]
     await browser.aclose()
-    assert "1 234,50 €" in asked
+    # What is not due yet is not counted beside what is overdue.
+    assert re.search(r"1 234,50 €\s*2 échéances", asked)
+    assert "2 sur 3" in asked
     assert "Échu de tous ses comptes : 1 234,50 €" in re.sub(r" +", " ", file)
     assert "Maison Fille" in file
     assert "234,50 €" in file

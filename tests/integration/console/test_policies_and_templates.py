@@ -1,11 +1,14 @@
 """Policies and templates as pages, before the real scheduler and notifier."""
 
+import gzip
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from html import unescape
 from uuid import UUID
 
 import pytest
+import yaml
 
 from libs.common import directory
 from tests.integration.console.street import Resident, Street, street  # noqa: F401 - the fixture itself
@@ -60,14 +63,15 @@ def typed(page: str) -> dict[str, list[str]]:
     form = page[page.index('<form class="stack"') :]
     found: dict[str, list[str]] = {}
     for name, select in re.findall(r'<select name="([^"]+)"[^>]*>(.*?)</select>', form, re.DOTALL):
-        option = re.search(r"<option([^>]*) selected>([^<]*)", select)
+        option = re.search(r"<option([^>]*) selected>([^<]*)", select) or re.search(r"<option([^>]*)>([^<]*)", select)
         assert option is not None, name
         value = re.search(r'value="([^"]*)"', option[1])
-        found.setdefault(name, []).append(value[1] if value else option[2])
+        found.setdefault(name, []).append(unescape(value[1] if value else option[2]))
     for tag in re.findall(r"<input[^>]*>", form):
         name, value = (re.search(rf'{what}="([^"]*)"', tag) for what in ("name", "value"))
-        if name and value and name[1] not in ("csrf", "next"):
-            found.setdefault(name[1], []).append(value[1])
+        ticked = 'type="checkbox"' not in tag or " checked" in tag
+        if name and value and ticked and name[1] not in ("csrf", "next"):
+            found.setdefault(name[1], []).append(unescape(value[1]))
     return found
 
 
@@ -98,6 +102,88 @@ async def test_a_ladder_is_edited_on_its_page_checked_and_kept_as_the_next_draft
     assert "2 e-mails sans réponse" in draft, "conditions go over as they are"
 
 
+async def opened(company: Company, name: str = "standard") -> tuple[str, dict[str, list[str]]]:
+    """The address of a policy's form, and everything in it."""
+    version = re.search(rf'href="(/policies/[0-9a-f-]{{36}})">{name}<', await company.manager.page("/policies"))
+    assert version is not None
+    edit = f"{version[1]}/edit"
+    return edit, typed(await company.manager.page(edit))
+
+
+async def test_who_hears_a_step_on_which_conditions_and_when_is_changed_in_the_form(company: Company) -> None:
+    edit, fields = await opened(company)
+    row = row_of(fields, "firm")
+    assert fields[f"audience:{row}"] == ["accounts_payable"] and f"cc:{row}" not in fields
+    fields |= {
+        f"audience:{row}": ["accounts_payable", "manager"], f"cc:{row}": ["sales_owner", "nobody"],
+        f"delivered:{row}": ["1"], f"min_amount:{row}:EUR": ["1 250,50"], f"own:{row}": ["yes"],
+        f"day:{row}": ["tue", "wed", "thu"], f"opens:{row}": ["10:00"], f"closes:{row}": ["12:00"],
+        f"term:{row}": ["item.undisputed", "profile.name"], f"sign:{row}": [">=", "="],
+        f"value:{row}": ["500,00 EUR", "slow, regular"], "day:all": ["mon", "tue", "wed", "thu", "fri"],
+        "opens:all": ["08:30"],
+    }  # fmt: skip
+    saved = await company.manager.send(edit, fields | {"do": "save"}, at=edit)
+    assert saved.status_code == 303, saved.text[saved.text.index("alert") :][:1_500]
+    page = unescape(await company.manager.page(saved.headers["location"]))
+    kept = yaml.safe_load(page[page.index("name: standard") : page.index("</textarea>")])
+    step = next(each for each in kept["steps"] if each["key"] == "firm")
+    assert (step["audience"], step["cc"]) == (["accounts_payable", "manager"], ["sales_owner"])
+    assert step["conditions"]["delivered_notices"] == 1 and step["min_amount"] == {"EUR": "1250.50"}
+    assert step["when"] == "item.undisputed >= 500.00 EUR and profile.name in ('slow', 'regular')"
+    assert (step["window"]["days"], step["window"]["opens"]) == (["tue", "wed", "thu"], "10:00:00")
+    assert kept["window"]["opens"] == "08:30:00"
+    fields = typed(await company.manager.page(f"{saved.headers['location']}/edit"))
+    assert fields[f"term:{row}"] == ["item.undisputed", "profile.name", ""]
+    assert fields[f"value:{row}"][:2] == ["500.00 EUR", "slow, regular"]
+    as_it_was = {name: value for name, value in fields.items() if not name.startswith(("own:", "term:", "cc:"))}
+    bare = await company.manager.send(edit, as_it_was | {"do": "save"}, at=edit)
+    page = unescape(await company.manager.page(bare.headers["location"]))
+    assert "sales_owner\n    template" not in page and "when: item" not in page and "10:00" not in page
+
+
+async def test_the_form_of_the_longest_ladder_stays_small(company: Company) -> None:
+    edit, fields = await opened(company)
+    for _ in range(40):
+        fields = typed((await company.manager.send(edit, fields | {"do": "add"}, at=edit)).text)
+    page = (await company.manager.send(edit, fields | {"do": "add"}, at=edit)).text
+    assert page.count('<details class="more"') == 40
+    assert len(gzip.compress(page.encode())) <= 25_000
+
+
+async def test_what_the_linter_finds_stands_at_its_field(company: Company) -> None:
+    edit, fields = await opened(company)
+    row, final = row_of(fields, "firm"), row_of(fields, "final")
+    wrong = {f"term:{row}": ["item.overdue"], f"sign:{row}": [">"], f"value:{row}": ["dix"]}
+    page = (await company.manager.send(edit, fields | wrong | {"do": "check"}, at=edit)).text
+    assert f'id="flaw-{row}-when"' in page and typed(page)[f"value:{row}"][0] == "dix"
+    assert page.count("« dix » n’est pas un nombre de jours (jours depuis l") == 2 and "column 16" not in page
+    assert f'href="#step-{row}"' in page and f'<tr id="step-{row}">' in page
+    near = fields | {f"offset:{row}": ["3"], f"min_amount:{final}:EUR": ["200"], f"max_amount:{final}:EUR": ["100"]}
+    page = (await company.manager.send(edit, near | {"do": "check"}, at=edit)).text
+    crossed = page[page.index(f'id="flaw-{final}-min_amount"') :]
+    assert "le minimum en EUR dépasse le maximum" in crossed[:300]
+    assert re.search(rf'name="offset:{row}"[^>]*aria-invalid="true" aria-describedby="flaw-{row}-offset"', page)
+    nobody = {name: value for name, value in fields.items() if name != f"audience:{row}"}
+    page = (await company.manager.send(edit, nobody | {"do": "check"}, at=edit)).text
+    assert f'id="flaw-{row}-audience"' in page
+
+
+async def test_a_ladder_is_played_as_it_was_typed_beside_the_active_version(company: Company) -> None:
+    edit, fields = await opened(company)
+    page = (await company.manager.send(edit, fields | {"do": "play"}, at=edit)).text
+    assert "et les 60 derniers jours" in page and page.count('class="tiles"') == 2
+    assert "Étape par étape" in page and ">tel que saisi<" in page
+    assert typed(page) == fields | {"key": typed(page)["key"]}
+    wrong = fields | {f"term:{row_of(fields, 'firm')}": ["item.overdue"], f"value:{row_of(fields, 'firm')}": ["dix"]}
+    refused = await company.manager.send(edit, wrong | {"do": "play"}, at=edit)
+    assert refused.status_code == 422 and f'id="flaw-{row_of(fields, "firm")}-when"' in refused.text
+    saved = await company.manager.send(edit, fields | {"do": "save"}, at=edit)
+    draft = await company.manager.page(saved.headers["location"])
+    beside = re.search(r'href="(/policies/[^"]+/simulate\?first=[^"]+against=[^"]+)"', draft)
+    assert beside is not None
+    assert (await company.manager.page(unescape(beside[1]))).count('class="tiles"') == 2
+
+
 async def test_what_is_no_ladder_is_told_at_its_form_and_keeps_what_was_typed(company: Company) -> None:
     listed = await company.manager.page("/policies")
     version = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', listed)
@@ -107,6 +193,7 @@ async def test_what_is_no_ladder_is_told_at_its_form_and_keeps_what_was_typed(co
     twice = fields | {f"key:{row_of(fields, 'firm')}": ["friendly"]}
     refused = await company.manager.send(edit, twice | {"do": "save"}, at=edit)
     assert refused.status_code == 422
+    assert "La politique ne peut pas être enregistrée" in refused.text
     assert 'role="alert"' in refused.text and typed(refused.text)["gap_days"] == fields["gap_days"]
     assert (await company.auditor.client.get(edit)).status_code == 403
 
@@ -123,7 +210,7 @@ async def test_a_draft_is_activated_by_another_person_and_chosen_for_an_entity(
     assert "brouillon" in await company.manager.page(draft)
     refused = await company.manager.send(f"{draft}/activate", {}, at="/policies")
     assert refused.status_code == 409
-    assert "Une autre personne que son auteur" in refused.text
+    assert "Une autre personne que celle qui l’a demandé doit en décider" in refused.text
     assert (await company.administrator.send(f"{draft}/activate", {}, at="/policies")).status_code == 303
     page = await company.administrator.page("/policies")
     assert "douce v1 est active" in page
@@ -139,6 +226,8 @@ async def test_a_mistake_is_told_with_its_place_and_roles_are_kept(company: Comp
     answer = await company.manager.send("/policies", {"yaml": wrong}, at="/policies")
     assert answer.status_code == 422
     assert "steps" in answer.text
+    assert "La politique ne peut pas être enregistrée telle quelle" in answer.text
+    assert "Corrigez ce champ" in answer.text and 'lang="en"' not in answer.text.partition("<main")[2]
     assert (await company.auditor.send("/policies", {"yaml": DRAFT}, at="/policies")).status_code == 403
     path = f"/policies/of/{company.entity}"
     assert (await company.manager.send(path, {"policy": "standard"}, at="/policies")).status_code == 403
@@ -218,3 +307,12 @@ async def test_a_policy_is_simulated_beside_what_was_sent_or_another(company: Co
     assert beside.count('class="tiles"') == 2
     wrong = await company.auditor.page(f"{at}?first=2026-01-30&last=2026-01-05", 422)
     assert 'role="alert"' in wrong
+    assert "Le dernier jour précède le premier" in wrong
+    for first, last, why in (
+        ("2026-01-05", "2099-01-05", "en partie passés, en partie à venir"),
+        ("2020-01-05", "2026-01-05", "trop nombreux pour une simulation"),
+        ("1990-01-05", "1990-02-05", "avant 2000"),
+        ("2026-01-05", "2026-01-30&cursor=xyz", "n’existe plus"),
+    ):
+        told = (await company.auditor.page(f"{at}?first={first}&last={last}", 422)).partition("<main")[2]
+        assert why in told and 'lang="en"' not in told

@@ -33,6 +33,8 @@ async def test_a_role_is_offered_the_files_that_it_may_have_and_each_opens(
     tenant, _ = await console.tenant()
     told.says["GET", "/v1/plans"] = {"items": [], "next": None, "as_of": "2026-11-23T08:42:00Z"}
     told.says["GET", "/v1/tie-out"] = lambda one: httpx.Response(200, json=[])
+    for path in ("/v1/credit/deadlines", "/v1/recovery-files"):
+        told.says["GET", path] = {"items": [], "next": None}
     browser = await console.sign_in(await console.user(tenant, role))
     page = (await browser.get("/reports?first=01/09/2026&last=30/09/2026")).text
     offered = re.findall(r'href="([^"]+\.xlsx[^"]*)"', page)

@@ -39,6 +39,7 @@ LISTS = {
     "/disputes": "{} litige",
     "/holds": "",
     "/hand-over": "{} dossier",
+    "/credit": "{} encours",
 }
 """A list's address, and how it tells its number."""
 
@@ -55,18 +56,19 @@ class Crowd:
 async def crowd(request: pytest.FixtureRequest, console: Console, settings: Settings) -> AsyncIterator[Crowd]:
     size: int = request.param
     tenant, email = await console.tenant(f"Foule {size}")
-    await _crowd(console, settings, tenant, size)
+    names = ("customers", "open", "queue", "calls", "promised", "disputed", "held", "formal")
+    # The paid half gives the payments, the other half what is owed.
+    await crowded(console, settings, tenant, dict.fromkeys(names, size) | {"invoices": 2 * size})
     browser = await console.sign_in(email)
     yield Crowd(size, browser)
     await browser.aclose()
 
 
-async def _crowd(console: Console, settings: Settings, tenant: UUID, size: int) -> None:
+async def crowded(console: Console, settings: Settings, tenant: UUID, told: dict[str, int]) -> None:
+    """Fill a tenant with so many of each, worked out and known to the planner."""
     loops = Database(settings, "console", "loop")
-    names = ("customers", "open", "queue", "calls", "promised", "disputed", "held", "formal")
     async with loops.transaction() as db:
-        # The paid half gives the payments, the other half what is owed.
-        await fill(db, dict.fromkeys(names, size) | {"tenant": tenant, "entity": uuid7(), "invoices": 2 * size})
+        await fill(db, told | {"tenant": tenant, "entity": uuid7()})
     more = True
     while more:
         async with loops.transaction() as db:

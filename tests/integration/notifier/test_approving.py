@@ -136,6 +136,52 @@ async def test_a_letter_is_posted_by_a_person_after_its_approval(settings):
         assert (await it.until("ReminderSent"))[0].channel == "letter"
 
 
+async def presented(it):
+    """A formal notice on paper is approved by two people and posted; answers the door of its next task."""
+    letter = it.due(
+        it.line(1, tone=5), kind="formal_notice", channels=["letter"], template="formal", completes_on="presented"
+    )
+    await it.hear(letter)
+    await it.until("ReminderProposed")
+    await approve_one(it, "anne")
+    await approve_one(it, "bruno")
+    [post] = (await it.get("/v1/tasks?state=open"))["tasks"]
+    await it.call("POST", f"/v1/tasks/{post['task_id']}/outcome", json={"outcome": "done"})
+    [waiting] = (await it.get("/v1/tasks?state=open"))["tasks"]
+    assert (post["kind"], waiting["kind"]) == ("post", "presentation")
+    return f"/v1/tasks/{waiting['task_id']}/outcome"
+
+
+async def test_a_registered_letter_that_was_refused_counts_as_presented(settings):
+    async with office(settings) as it:
+        task = await presented(it)
+        wrong = await it.call("POST", task, json={"outcome": "reached"})
+        assert wrong.status_code == 422 and wrong.json()["field"] == "outcome" and "presented" in wrong.json()["remedy"]
+        await it.call("POST", task, json={"outcome": "refused"})
+        done = [body for body in await it.said("TaskDone") if body.kind == "presentation"]
+        assert [(body.outcome, len(body.covers)) for body in done] == [("refused", 1)]
+        assert await it.said("ReminderBounced") == []
+
+
+async def test_a_registered_letter_to_an_unknown_address_never_arrived(settings):
+    async with office(settings) as it:
+        await it.call("POST", await presented(it), json={"outcome": "unknown_address"})
+        assert (await it.until("ReminderBounced"))[0].permanent
+        assert [task["kind"] for task in (await it.get("/v1/tasks?state=open"))["tasks"]] == ["contact"]
+
+
+async def test_a_copy_goes_with_the_first_mail_of_a_notice(settings):
+    async with office(settings) as it:
+        house = {"collector": "claire@verrerie-leman.fr", "sales_owner": "paul@verrerie-leman.fr"}
+        await it.hear(it.debtor(version=9).model_copy(update=house))
+        await it.hear(it.due(cc=["collector", "sales_owner"], sender={"by": "collector"}))
+        await it.until("ReminderSent")
+        [taken] = it.sink.taken
+        assert taken.recipients[0] == it.address() and set(taken.recipients[1:]) == set(house.values())
+        assert {each.strip() for each in taken.mail["Cc"].split(",")} == set(house.values())
+        assert "claire@verrerie-leman.fr" in taken.mail["From"] and taken.mail["Reply-To"] == "compta@verrerie-leman.fr"
+
+
 async def approve_one(it, who):
     listed = await it.get("/v1/notices?state=proposed")
     [notice] = listed["notices"]
@@ -157,7 +203,7 @@ async def test_a_tenants_own_text_is_used_from_its_next_notice_on(settings):
         await it.until("ReminderSent")
         assert it.sink.taken[0].mail["Subject"] == "Petit rappel FA-2026-0001"
         assert (await it.get("/v1/templates/friendly/fr"))["version"] == 1
-        assert len((await it.get("/v1/templates"))["templates"]) == 20
+        assert len((await it.get("/v1/templates"))["templates"]) == 22
 
 
 async def test_a_runaway_day_stops_the_tenant_until_a_person_lets_it_go_on(settings):

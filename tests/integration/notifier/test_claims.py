@@ -22,6 +22,10 @@ async def written(it):
     """A delivery that is ready, claimed by a process that is not the office's own."""
     await it.hear(it.due())
     await eventually(lambda: _ready(it))
+    return await claimed(it)
+
+
+async def claimed(it):
     async with it.loops.transaction() as db:
         [claim] = [each for each in await deliveries.claim(db, 500, it.clock.now()) if each.tenant_id == it.tenant]
         return claim
@@ -50,6 +54,20 @@ async def test_a_claim_that_ran_out_before_the_wire_is_taken_by_another_and_the_
             assert await deliveries.renew(db, [zombie]) == set()
             assert await deliveries.conclude(db, [deliveries.Conclusion(zombie, "ready")]) == []
         assert len(it.sink.taken) == 1
+
+
+async def test_who_lost_a_claim_to_another_neither_sends_nor_ends_nor_holds_it(settings):
+    async with office(settings, loops=["writing"]) as it:
+        zombie = await written(it)
+        await sql(it, RUN_OUT)
+        heir = await claimed(it)
+        async with it.loops.transaction() as db:
+            assert await deliveries.renew(db, [zombie]) == set()
+            assert await deliveries.put_on_wire(db, [zombie], it.clock.now()) == {}
+            assert await deliveries.conclude(db, [deliveries.Conclusion(zombie, "stopped")]) == []
+            await deliveries.let_go(db, [zombie], 0.0)
+        async with it.loops.transaction() as db:
+            assert heir.delivery_id in await deliveries.put_on_wire(db, [heir], it.clock.now())
 
 
 async def test_a_claim_that_ran_out_on_the_wire_is_uncertain_and_a_late_answer_ends_it(settings):

@@ -24,7 +24,7 @@ TAKEN = Outcome("accepted", "body", 250, "2.0.0 reçu")
 
 def claim(fence: int = 1) -> Claim:
     ids = (uuid7() for _ in range(5))
-    return Claim(*ids, None, "reminder", "a@b.fr", "c@d.fr", 1, fence, None, 0, 0)
+    return Claim(*ids, None, "reminder", "a@b.fr", "", "c@d.fr", None, 1, fence, None, 0, 0)
 
 
 def left(folder: Path) -> list[logbook.Left]:

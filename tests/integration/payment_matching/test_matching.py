@@ -5,6 +5,8 @@ from itertools import permutations
 import pytest
 
 from libs.common import ids
+from services.payment_matching.store.candidates import claim
+from services.payment_matching.world import OF_PAYMENT, look
 from tests.integration.payment_matching.till import Till, eur
 
 
@@ -188,3 +190,20 @@ async def test_suggestions_that_a_person_rejects_are_gone_until_they_want_anothe
     await till.post(f"/v1/payments/{payment}/retry", {})
     await till.settle()
     assert (await till.get(f"/v1/payments/{payment}/suggestions"))["suggestions"]
+
+
+async def test_an_account_that_pays_for_many_brings_in_a_thousand_items_at_most(till: Till) -> None:
+    iban = "FR7612345987650123456789014"
+    shops = [f"Shop {n}" for n in range(21)]
+    await till.hear(*(till.customer(shop, iban=iban) for shop in shops))
+    for shop in shops:
+        await till.hear(*(till.issued(f"{shop}-2026-{n:03d}", shop, 1_000 + n) for n in range(60)))
+    await till.settle()
+    await till.post("/v1/payments", till.payment("P1", 5_000, "2026", payer_iban=iban), 201)
+    async with till.loops.transaction() as db:
+        mine = [one for one in await claim(db, 200) if one.tenant_id == till.tenant]
+        world = await look(db, mine)
+    assert 0 < len(world.items) <= OF_PAYMENT
+    assert len({item.payer_id for item in world.items.values()}) == len(shops)
+    await till.settle()
+    await till.balanced()

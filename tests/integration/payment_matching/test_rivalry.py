@@ -1,8 +1,10 @@
 """Many at once: fifty writers on one item, two loops on one queue, the same upload twice at the same moment."""
 
 import asyncio
+from uuid import UUID
 
 from libs.common.db import Database
+from services.payment_matching.store.candidates import claim
 from services.payment_matching.work import Matching
 from tests.integration.payment_matching.till import IBAN, Till, eur
 from tests.unit.payment_matching.camt_files import camt053, detail, entry, statement
@@ -51,6 +53,22 @@ async def test_the_machine_and_people_together_never_over_allocate(till: Till) -
     await other.close()
     await till.balanced()
     assert sum([await till.owed(f"FA-2026-{n:04d}") for n in range(20)]) == 0
+
+
+async def test_of_two_payments_of_one_debt_the_first_is_tried_first_however_many_matchers_there_are(till: Till) -> None:
+    await till.hear(till.customer("Dupont"), till.issued("FA-2026-0001", "Dupont", 1_000))
+    await till.settle()
+    told = await till.post("/v1/payments/batch", [till.payment(f"P{n}", 1_000, "FA-2026-0001") for n in (1, 2)])
+    first, second = (UUID(line["id"]) for line in told["results"])
+    other = Database(till.settings, "payment_matching", "loop")
+    async with other.transaction() as db:
+        assert [one.payment_id for one in await claim(db, 1)] == [first]
+        assert await Matching(till.loops, till.clock).turn() == 0
+        assert await till.owed("FA-2026-0001") == 1_000
+    await other.close()
+    await till.settle()
+    assert (await till.state(first), await till.state(second)) == ("matched", "unmatched")
+    await till.balanced()
 
 
 async def test_fifty_writers_give_write_off_and_take_back_and_not_a_cent_is_lost(till: Till) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import typer
 import uvicorn
+from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
 from libs.common.auth import service_token
@@ -17,6 +18,7 @@ from libs.common.db import Database
 from libs.common.devstack.postgres import Postgres
 from libs.common.settings import Settings
 from services.scheduler.app import wire
+from services.scheduler.tables import payer_case
 from tests.integration.scheduler.world import World
 from tests.support import eventually
 
@@ -31,11 +33,13 @@ async def database(postgres: Postgres, settings: Settings) -> AsyncIterator[Data
 
 
 @pytest.fixture
-async def world(database: Database, tenant: UUID) -> World:
-    """A live entity with one debtor, `A`."""
+async def world(database: Database, tenant: UUID) -> AsyncIterator[World]:
+    """A live entity with one debtor, `A`. Afterwards none of its cases is due for the sweeps of other tests."""
     made = World(database, tenant)
     await made.tell(made.tenant_configured(), made.entity_configured(), made.debtor_changed("A"))
-    return made
+    yield made
+    async with database.transaction() as db:
+        await db.execute(update(payer_case).where(payer_case.c.tenant_id == tenant).values(next_at=None))
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ async def test_a_granted_block_reaches_the_erp_signed_and_once(
     block = await posted(doors, "/v1/credit/blocks", told)
     assert (await got(doors, "/v1/credit/messages"))["items"] == []
     await as_bob(owing, settings, doors, f"/v1/credit/blocks/{block['block_id']}/approve", WHY)
-    assert (await got(doors, f"/v1/credit/accounts/{owing.debtor('A')}"))["blocked"] is True
+    stopped = await got(doors, f"/v1/credit/accounts/{owing.debtor('A')}")
+    assert stopped["blocked"] is True and stopped["blocked_since"] and stopped["blocked_why"]
     heard: list[httpx.Request] = []
     answers = [httpx.Response(503), httpx.Response(204)]
 

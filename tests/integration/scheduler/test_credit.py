@@ -212,3 +212,97 @@ async def test_payers_over_their_limit_are_listed_page_by_page(
     listed = {each["external_id"] for page in (first, second) for each in page["items"]}
     assert (listed, second["next"]) == ({"B", "D"}, None)
     assert len((await got(doors, "/v1/credit/accounts"))["items"]) == 3
+    named = [str(world.debtor("C")), str(world.debtor("D"))]
+    told = (await got(doors, "/v1/credit/accounts", payer_id=named))["items"]
+    assert {each["payer_id"] for each in told} == set(named)
+    assert {each["blocked_since"] for each in told} == {None}
+
+
+async def test_a_limit_that_waits_is_withdrawn_by_anybody_and_one_that_holds_by_a_second_manager(
+    owing: World, doors: httpx.AsyncClient, settings: Settings
+) -> None:
+    path = "/v1/credit/limits/{}/withdraw"
+    told = {"payer_id": str(owing.debtor("A")), "amount": euros("1.00"), "valid_from": "2026-09-01", "reason": "Rating"}
+    waiting = await posted(doors, "/v1/credit/limits", told)
+    collector = as_(owing, settings, "carl", "collector")
+    gone = await doors.post(path.format(waiting["limit_id"]), json=WHY, headers=collector)
+    assert (gone.status_code, gone.json()["state"], gone.json()["withdrawn_by"]) == (200, "withdrawn", "carl")
+    assert (await doors.post(path.format(waiting["limit_id"]), json=WHY)).json()["code"] == "already_ended"
+    holds = path.format((await limited(owing, settings, doors, "800.00"))["limit_id"])
+    assert (await doors.post(holds, json=WHY, headers=collector)).status_code == 403
+    own = await doors.post(holds, json=WHY)
+    assert (own.status_code, own.json()["code"]) == (409, "four_eyes")
+    withdrawn = await as_bob(owing, settings, doors, holds, WHY)
+    assert (withdrawn["state"], withdrawn["why"], withdrawn["approved_by"]) == ("withdrawn", WHY["why"], "bob")
+    figures = (await got(doors, f"/v1/credit/accounts/{owing.debtor('A')}"))["figures"]
+    assert {each["limit"] and each["limit"]["amount"] for each in figures} == {None}
+
+
+async def test_what_an_insurer_answers_is_kept_with_its_author_and_leaves_the_debt_as_it_is(
+    owing: World, doors: httpx.AsyncClient
+) -> None:
+    await insured(owing, doors)
+    item = str(owing.item("F1"))
+    path = f"/v1/credit/declarations/{item}/answers"
+    answer = {"outcome": "accepted", "answered_on": "2026-09-10", "reference": "S-1"}
+    assert (await doors.post(path, json=answer)).status_code == 404
+    declared = {"item_ids": [item], "declared_on": "2026-09-09", "reference": "DI-9"}
+    await posted(doors, "/v1/credit/declarations", declared)
+    [awaited] = (await got(doors, "/v1/credit/declarations", outcome="awaited"))["items"]
+    assert (awaited["number"], awaited["late"], awaited["answers"]) == ("F1", False, [])
+    assert (await posted(doors, path, answer))["outcome"] == "accepted"
+    paid = answer | {"outcome": "indemnified", "amount": euros("300.00"), "reference": "S-2"}
+    await posted(doors, path, paid)
+    found = await posted(doors, path, paid | {"amount": euros("200.00"), "reference": "S-3", "note": "The rest"})
+    assert (found["outcome"], found["indemnified"], found["owed"]) == ("indemnified", euros("500.00"), euros("500.00"))
+    assert [each["reference"] for each in found["answers"]] == ["S-1", "S-2", "S-3"]
+    assert {each["author"] for each in found["answers"]} == {"ada"}
+    assert await got(doors, f"/v1/credit/declarations/{item}") == found
+    payer = {"payer_id": str(owing.debtor("A"))}
+    assert (await got(doors, "/v1/credit/declarations", outcome="refused", **payer))["items"] == []
+    assert (await got(doors, "/v1/credit/declarations", outcome="indemnified", **payer))["items"] == [found]
+
+
+async def test_an_answer_that_cannot_be_is_refused_with_its_field(owing: World, doors: httpx.AsyncClient) -> None:
+    await insured(owing, doors)
+    item = str(owing.item("F1"))
+    await posted(doors, "/v1/credit/declarations", {"item_ids": [item], "declared_on": "2026-09-09", "reference": "D"})
+    paid = {"outcome": "indemnified", "answered_on": "2026-09-10", "amount": euros("300.00"), "reference": "S"}
+    wrong = [
+        (paid | {"answered_on": "2026-09-08"}, 422, "answered_on"),
+        (paid | {"answered_on": "2026-09-11"}, 422, "answered_on"),
+        (paid | {"amount": None}, 422, "amount"),
+        (paid | {"amount": euros("0")}, 422, "amount"),
+        (paid | {"amount": euros("500.01")}, 422, "amount"),
+        (paid | {"amount": euros("1.00", "USD")}, 422, "amount"),
+        (paid | {"outcome": "refused"}, 422, "amount"),
+    ]
+    path = f"/v1/credit/declarations/{item}/answers"
+    for told, status, field in wrong:
+        answer = await doors.post(path, json=told)
+        assert (answer.status_code, answer.json()["field"]) == (status, field), told
+    await posted(doors, path, paid)
+    more = await doors.post(path, json=paid | {"amount": euros("200.01")})
+    assert (more.status_code, more.json()["code"]) == (422, "amount_too_large")
+    late = await doors.post(path, json={"outcome": "refused", "answered_on": "2026-09-10", "reference": "S"})
+    assert (late.status_code, late.json()["code"]) == (409, "wrong_state")
+
+
+async def test_deadlines_far_apart_are_on_one_page_in_their_order(world: World, doors: httpx.AsyncClient) -> None:
+    world.go_to(date(2026, 9, 10))
+    await world.tell(world.debtor_changed("A"))
+    assert (await got(doors, "/v1/credit/deadlines"))["items"] == []
+    await insured(world, doors)
+    assert (await got(doors, "/v1/credit/deadlines"))["items"] == []
+    dues = (date(2026, 9, 1), date(2026, 9, 20), date(2026, 12, 24), date(2028, 1, 31))
+    issued = [world.issued(f"F{place}", due) for place, due in enumerate(dues)]
+    await world.tell(*(body.model_copy(update={"issue_date": date(2026, 8, 1)}) for body in issued))
+    found = [each["number"] for each in (await got(doors, "/v1/credit/deadlines"))["items"]]
+    assert found == ["F0", "F1", "F2", "F3"]
+    paged, cursor = [], None
+    while paged == [] or cursor:
+        page = await got(doors, "/v1/credit/deadlines", limit=1, **({"cursor": cursor} if cursor else {}))
+        paged, cursor = [*paged, *(each["number"] for each in page["items"])], page["next"]
+    assert paged == found
+    near = await got(doors, "/v1/credit/deadlines", until="2026-12-20")
+    assert [each["number"] for each in near["items"]] == ["F0", "F1"]

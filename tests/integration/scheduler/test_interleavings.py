@@ -68,7 +68,7 @@ async def test_any_order_of_the_topics_ends_in_the_same_rows(database: Database)
     assert straight["occurrence"]
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=25, deadline=None, database=None)
+    @settings(max_examples=25, database=None)
     @given(order_and_cuts(len(told)))
     def any_order(drawn: tuple[list[int], list[bool]]) -> None:
         batches = cut_up(told, *drawn)

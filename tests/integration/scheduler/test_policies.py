@@ -87,6 +87,13 @@ async def test_a_version_is_exported_imported_again_and_compared(
     assert "when" in (await got(doors, "/v1/policies/schema"))["$defs"]["Step"]["properties"]
 
 
+async def test_every_field_of_conditions_is_told_with_its_kind_and_its_words(doors: httpx.AsyncClient) -> None:
+    told = {each["name"]: each for each in (await got(doors, "/v1/policies/fields"))["items"]}
+    assert told["item.undisputed"]["kind"] == "amount" and told["item.overdue"]["kind"] == "days"
+    assert "slow" in told["profile.name"]["values"] and told["debtor.country"]["values"] == []
+    assert all(each["fr"] and each["en"] for each in told.values())
+
+
 async def test_an_item_a_debtor_and_a_segment_follow_policies_of_their_own(
     world: World, doors: httpx.AsyncClient, settings: Settings
 ) -> None:

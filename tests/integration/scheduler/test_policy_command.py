@@ -62,6 +62,9 @@ async def test_a_version_is_simulated_into_a_table(world: World, relance: Relanc
     assert found["here"] > 0
     assert out.read_text().count("\n") == len(found["contacts"]) + 1
     assert "by_step" in (await relance("simulate", "slow", *days)).stdout
+    totals = await told(relance, "simulate", "slow", *days, "--totals")
+    assert (totals["cases"], totals["notices"] > 0, "contacts" in totals) == (1, True, False)
+    assert (await relance("simulate", "slow", *days, "--totals", "--against", "standard")).exit_code == 2
     moved = await told(relance, "migrate", "slow", "--from", "standard", "--why", "slower")
     assert (moved["count"], moved["dry_run"]) == (0, True)
     assert [each["profile"] for each in await told(relance, "profiles")] == ["regular"]

@@ -125,15 +125,46 @@ async def test_the_days_ahead_are_played_and_given_as_a_table(lived: World, door
     )
 
 
+async def test_the_totals_of_days_ahead_are_those_of_all_the_pages(lived: World, doors: httpx.AsyncClient) -> None:
+    version, days = await standard(doors), {"first": "2026-10-12", "last": "2026-12-31"}
+    pages = (await simulated(doors, version, **days))["summary"]
+    path = f"/v1/policies/{version}/simulations/totals"
+    totals = await posted(doors, path, days, status=200)
+    same = ("notices", "by_step", "tasks_by_day", "approvals", "disputed", "most_in_30_days")
+    assert {name: totals[name] for name in same} == {name: pages[name] for name in same}
+    assert (totals["cases"], sum(totals["notices_by_day"].values())) == (4, totals["notices"])
+    past = await doors.post(path, json={"first": "2026-10-11", "last": "2026-12-31"})
+    assert (past.status_code, past.json()["code"], past.json()["field"]) == (422, "days_mixed", "first")
+    long = await doors.post(path, json={"first": "2026-10-12", "last": "2027-12-31"})
+    assert (long.status_code, long.json()["code"]) == (422, "days_too_many")
+
+
 async def test_days_that_lie_on_both_sides_of_today_are_refused(world: World, doors: httpx.AsyncClient) -> None:
     path = f"/v1/policies/{await standard(doors)}/simulations"
-    for first, last, field in (
-        ("2026-08-01", "2026-10-01", "first"),
-        ("2026-08-20", "2026-08-10", "last"),
-        ("2025-08-20", "2026-08-10", "last"),
+    for first, last, field, code in (
+        ("2026-08-01", "2026-10-01", "first", "days_mixed"),
+        ("2026-08-20", "2026-08-10", "last", "days_reversed"),
+        ("2025-08-20", "2026-08-10", "last", "days_too_many"),
+        ("0001-01-01", "2026-08-10", "first", "days_out_of_reach"),
+        ("2026-08-20", "9999-12-31", "last", "days_out_of_reach"),
     ):
         answer = await doors.post(path, json={"first": first, "last": last})
-        assert (answer.status_code, answer.json()["field"]) == (422, field)
+        told = answer.json()
+        assert (answer.status_code, told["field"], told["code"]) == (422, field, code)
+
+
+async def test_a_ladder_that_nobody_keeps_yet_is_played_instead_of_its_version(
+    lived: World, doors: httpx.AsyncClient
+) -> None:
+    version = await standard(doors)
+    kept = (await got(doors, f"/v1/policies/{version}"))["policy"]
+    typed = kept | {"steps": [step for step in kept["steps"] if step["key"] != "friendly"]}
+    found = await simulated(doors, version, policy=typed, against=str(version))
+    assert "friendly" not in found["summary"]["by_step"] and found["other"]["by_step"]["friendly"] >= 4
+    assert (await got(doors, f"/v1/policies/{version}"))["policy"] == kept
+    days = {"first": FIRST.isoformat(), "last": LAST.isoformat()}
+    wrong = await doors.post(f"/v1/policies/{version}/simulations", json=days | {"policy": {"name": "x"}})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "policy_invalid")
 
 
 async def test_a_reminder_of_what_had_been_paid_by_then_is_counted(world: World, doors: httpx.AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """French and English are complete: the same keys, every key that a template asks for, every code that we can tell."""
 
+import ast
 import re
 from datetime import date
 from pathlib import Path
@@ -153,3 +154,24 @@ def test_every_word_of_the_events_that_a_page_shows_has_its_text(prefix: str, wo
     assert words
     known = Texts("fr").words
     assert {word for word in words if f"{prefix}.{word}" not in known} == set()
+
+
+def refusals(path: Path) -> set[str]:
+    """The codes with which a permit is refused or put off: told to `no` and `again`, or answered as `str | None`."""
+    tree = ast.parse(path.read_text())
+    functions = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and n.returns)
+    deciding = [f for f in functions if ast.unparse(f.returns or f) == "str | None"]
+    answers = [r.value for f in deciding for r in ast.walk(f) if isinstance(r, ast.Return) and r.value]
+    answered = [part for r in answers for part in ([r.body, r.orelse] if isinstance(r, ast.IfExp) else [r])]
+    calls = (n for n in ast.walk(tree) if isinstance(n, ast.Call) and len(n.args) > 1)
+    told = (call.args[1] for call in calls if ast.unparse(call.func).split(".")[-1] in ("no", "again"))
+    return {each.value for each in (*answered, *told) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+
+
+def test_every_refusal_of_a_permit_is_in_words() -> None:
+    services = HERE.parents[1]
+    places = [*services.glob("*/permitting.py"), services / "scheduler" / "trusting.py"]
+    places.append(services / "notifier" / "dispatch" / "asking.py")
+    codes = set().union(*map(refusals, places))
+    assert {"gap_reserved", "contact_day", "residual_changed", "ramping_up"} <= codes
+    assert {code for code in codes if f"reason.{code}" not in Texts("fr").words} == set()

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 TOO_OLD = '#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2\nexit 1\n'
 WITHOUT_VENV = """#!/bin/sh
@@ -15,7 +17,7 @@ exec %s "$@"
 
 
 def _setup(folder: Path, python: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the set-up in an empty folder with this text as the only Python on the path."""
+    """Run the set-up in an empty folder with this text as the Python to use, the only one on the path."""
     tools = folder / "bin"
     tools.mkdir()
     for name in ("sh", "cat", "rm", "basename", "printf"):
@@ -24,7 +26,7 @@ def _setup(folder: Path, python: str, **more: str) -> subprocess.CompletedProces
     (tools / "python3").chmod(0o755)
     (folder / "some.lock").write_text("# nothing\n")
     script = ROOT / "libs" / "common" / "devstack" / "setup.sh"
-    env = {"PATH": str(tools), "HOME": str(folder)} | more
+    env = {"PATH": str(tools), "HOME": str(folder), "PYTHON": "python3"} | more
     return subprocess.run(
         [tools / "sh", script, "some.lock"], cwd=folder, env=env, capture_output=True, text=True, check=False
     )
@@ -42,6 +44,15 @@ def test_a_python_without_venv_is_told_which_package_to_install(tmp_path: Path) 
     assert "apt install python3-venv" in done.stderr
     assert len(done.stderr.splitlines()) == 2
     assert not os.path.lexists(tmp_path / ".venv")
+
+
+def test_of_several_pythons_the_one_of_the_system_is_taken(tmp_path: Path) -> None:
+    usable = "import sys, ensurepip, venv; assert sys.version_info >= (3, 11)"
+    system = Path("/usr/bin/python3")
+    if not system.exists() or subprocess.run([system, "-c", usable], check=False).returncode:
+        pytest.skip("/usr/bin/python3 is not there, too old or without venv")
+    done = _setup(tmp_path, "exit 1", PYTHON="")
+    assert "home = /usr/bin" in (tmp_path / ".venv" / "pyvenv.cfg").read_text(), done.stderr
 
 
 def test_packages_that_cannot_be_fetched_say_that_the_network_does_not_answer(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ async def test_a_right_signature_over_something_that_is_not_json_is_a_refusal_wi
 header_bytes = st.binary(max_size=60).map(lambda raw: bytes(byte for byte in raw if byte not in b"\r\n\0"))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.one_of(st.binary(max_size=200), st.just(BODY)),
     headers=st.fixed_dictionaries(

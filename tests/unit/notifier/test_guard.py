@@ -95,7 +95,7 @@ def test_the_same_delivery_is_the_same_bytes_every_time():
 ANY_TEXT = st.text(max_size=80)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ANY_TEXT, ANY_TEXT)
 def test_no_text_in_a_name_or_subject_becomes_a_header_or_a_recipient(name, subject):
     try:
@@ -109,7 +109,7 @@ def test_no_text_in_a_name_or_subject_becomes_a_header_or_a_recipient(name, subj
     assert message["From"].addresses[0].addr_spec == "compta@verrerie-leman.fr"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(ANY_TEXT, ANY_TEXT.map(lambda text: f"a@b.fr{text}"), ANY_TEXT.map(lambda text: f"{text}@b.fr")))
 def test_no_text_as_an_address_reaches_more_than_one_mailbox(text):
     try:

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from libs.common import creditor_reference
 from libs.common.money import Money
 from services.notifier import wording
 from services.notifier.contents import Stated
@@ -24,6 +25,7 @@ TONES = {
     "thanks": 0,
     "internal": 0,
     "call": 3,
+    "visit": 3,
 }
 ASKING = ("courtesy", "statement", "friendly", "firm", "final", "formal")
 
@@ -186,3 +188,11 @@ def test_amounts_read_as_the_language_writes_them_with_the_decimals_of_iso_4217(
 def test_dates_read_as_the_language_writes_them():
     assert wording.day(date(2026, 3, 1), "fr") == "1er\u00a0mars\u00a02026"
     assert wording.day(date(2026, 3, 12), "en") == "12\u00a0March\u00a02026"
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_an_invoice_without_a_reference_is_paid_with_one_that_proves_itself(language):
+    one = said("friendly", language, row(1)).text
+    assert creditor_reference.printed(creditor_reference.issued("FA-2026-0001")) in one
+    assert "RF18" in said("friendly", language, replace(row(1), reference="RF18 5390 0754 7034")).text
+    assert "RF" not in said("friendly", language, row(1), row(2)).text

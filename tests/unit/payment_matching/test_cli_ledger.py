@@ -64,3 +64,35 @@ def test_lines_are_acknowledged_from_a_file_of_lines(asked: list[dict[str, Any]]
     file.write_text('{"line_id": "a", "result": "booked"}\n')
     assert guarded(NOUNS, ["ledger", "acknowledge", str(file), "--api-key", "rk_test_x"]) == 0
     assert asked[0]["json"] == {"lines": [{"line_id": "a", "result": "booked"}]}
+
+
+def test_a_calibration_is_made_activated_and_rolled_back_by_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[tuple[str, str, Any]] = []
+    one = {"state": "shadow", "error": 0.012, "outcomes": 60, "least_odds": 9.0, "why": "w", "made_by": "key:1"}
+    one |= {"made_at": "2026-11-20T09:00:00Z", "calibration_id": SNAPSHOT["snapshot_id"]}
+
+    def answered(method: str, url: str, **how: Any) -> httpx.Response:
+        calls.append((method, httpx.URL(url).path, how.get("json")))
+        told = {"outcomes": 60, "own_error": None, "least_odds": 9.0, "calibrations": [one]}
+        return httpx.Response(200, json=told)
+
+    monkeypatch.setenv("RELANCE_STATE", str(tmp_path))
+    monkeypatch.setattr(httpx, "request", answered)
+    base, key = "/v1/matching/calibrations", ["--api-key", "rk_test_x"]
+    tenant = ["--tenant", str(SNAPSHOT["snapshot_id"])]
+    for words in (["calibrations", *key], ["calibrate", "w", "--least-odds", "9", *key]):
+        assert guarded(NOUNS, ["match", *words]) == 0
+    for words in (["activate", one["calibration_id"], *tenant], ["rollback", *tenant]):
+        assert guarded(NOUNS, ["match", *words]) == 0
+    assert [(method, path) for method, path, _ in calls] == [
+        ("GET", base),
+        ("POST", base),
+        ("POST", f"{base}/{one['calibration_id']}/activate"),
+        ("POST", f"{base}/rollback"),
+    ]
+    assert calls[1][2] == {"why": "w", "least_odds": 9.0}
+    said = capsys.readouterr()
+    assert "1.2 %" in said.out
+    assert "Below log-odds of 9.0 a person decides." in said.err

@@ -1,5 +1,6 @@
 """The figures of an evaluation, and the files they come from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,21 @@ def test_a_set_is_right_only_if_it_is_exactly_the_true_one() -> None:
     assert found["null_safety"] == {"receipts": 1, "auto": 1, "auto_share": 1.0}
     assert found["suggestions"]["top_1"] == 3 / 4
     assert {row["kind"]: row["wrong"] for row in found["classes"]} == {"single": 1, "not_receivable": 1}
+
+
+def test_what_a_guard_costs_and_what_it_saves_is_said_of_those_that_it_alone_keeps() -> None:
+    def left(truth: tuple[str, ...], *unsure: str) -> Judged:
+        one = judged(("A",), truth, auto=False)
+        return replace(one, decided=replace(one.decided, unsure=unsure))
+
+    nothing = judged(("A",), ("A",), auto=False)
+    nothing = replace(nothing, decided=replace(nothing.decided, suggestions=()))
+    told = [left(("A",), "rival"), left(("B",), "rival"), left((), "rival"), left(("A",), "rival", "weak"), nothing]
+    assert figures([*told, judged(("A",), ("A",))])["held"] == [
+        {"reason": "rival", "payments": 3, "alone": 3, "alone_wrong": 2},
+        {"reason": "nothing_fits", "payments": 1, "alone": 0, "alone_wrong": 0},
+        {"reason": "weak", "payments": 1, "alone": 0, "alone_wrong": 0},
+    ]
 
 
 def test_a_probability_that_keeps_its_word_has_no_calibration_error() -> None:

@@ -273,3 +273,38 @@ def test_what_an_amount_may_leave_out_settles_the_invoice(why: str, text: str, a
 def test_a_discount_that_is_not_granted_writes_nothing_off(why: str, text: str, amount: int, until: date) -> None:
     decision = told(text, amount, [item(1, 10_000, discount=200, discount_until=until)], BY_NAME)
     assert decision.auto is None or not decision.auto.hypothesis.written_off, why
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "payer", "alone"),
+    [
+        ("FA-2026-41250", "acompte 41250", BY_IBAN, True),
+        ("FA-2026-41250", "acompte 41250", BY_NAME, False),
+        ("FA-2026-4125", "acompte 4125", BY_IBAN, False),
+    ],
+)
+def test_a_serial_of_five_digits_names_what_is_paid_in_part_to_who_pays_from_its_account(
+    number: str, text: str, payer: Known, alone: bool
+) -> None:
+    strangers = item(126, 50_000, MARTIN, number=number.replace("FA", "FB"))
+    decision = told(text, 15_000, [item(124, 25_000), item(125, 40_000, number=number), strangers], payer)
+    assert (decision.auto is not None) == alone
+
+
+MANY = [item(serial, 10_007 + 13 * serial * serial, days=serial) for serial in range(1, 27)]
+
+
+def test_the_oldest_of_many_items_are_taken_from_a_known_account_unless_one_has_an_equal_among_the_later() -> None:
+    oldest = MANY[:4]
+    amount = sum(one.residual for one in oldest)
+    assert paid_by(told("", amount, MANY, BY_IBAN)) == {one.item_id.int: one.residual for one in oldest}
+    assert told("", amount, MANY, BY_NAME).auto is None
+    equal = item(99, MANY[2].residual, days=29)
+    assert told("", amount, [*MANY, equal], BY_IBAN).auto is None
+
+
+def test_of_those_that_an_account_pays_for_the_one_whose_name_it_is_is_meant() -> None:
+    items, both = [item(1, 12_345), item(2, 54_321, MARTIN)], (BY_IBAN, Known(MARTIN, "iban", True))
+    assert told("", 12_345, items, *both).auto is None
+    assert paid_by(told("", 12_345, items, *both, BY_NAME)) == {1: 12_345}
+    assert told("", 12_345, items, *both, Known(MARTIN, "name", True)).auto is None

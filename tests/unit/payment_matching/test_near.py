@@ -3,7 +3,7 @@
 import pytest
 
 from services.payment_matching.evidence import read, unread_places
-from services.payment_matching.near import near, one_slip
+from services.payment_matching.near import COMPARED, near, one_slip
 from tests.unit.payment_matching.test_gate import THREE, item
 
 ITEMS = [item(n, 1_000 * n, number=number) for n, number in ((1, "FA-2026-017466"), (2, "30001/D-26"), (3, "0034508"))]
@@ -48,3 +48,11 @@ def test_what_is_near_is_found(text: str, meant: list[int]) -> None:
 def test_two_items_as_near_as_one_another_are_both_told() -> None:
     found = read("FA 2026 000129")
     assert {quote.count for quote in near(found, unread_places(found, [], 77), THREE)} == {3}
+
+
+def test_among_very_many_items_a_slip_means_nothing_and_is_not_looked_for() -> None:
+    text = read("vir 17416")
+    few = [item(n, 1_000, number=f"FA-2026-{n:06d}") for n in range(17_460, 17_470)]
+    many = [item(n, 1_000, number=f"FA-2026-{n:06d}") for n in range(17_460, 17_460 + COMPARED)]
+    assert near(text, unread_places(text, (), 5), few)
+    assert near(text, unread_places(text, (), 5), many) == []

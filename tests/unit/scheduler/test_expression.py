@@ -60,7 +60,7 @@ def _larger(of: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.recursive(ATOMS, _larger, max_leaves=8))
 def test_what_is_written_down_is_read_as_it_was_meant(tree: Node) -> None:
     assert parse(show(tree)) == tree
@@ -70,7 +70,7 @@ PIECES = [*sorted(WORDS), *COMPARISONS, *FIELDS, "(", ")", "[", "]", ",", "+", "
           "'slow'", "2026-09-01", "EUR", "==", "&&", "é", "__import__", "\x00"]  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=14).map(" ".join)))
 @example("(" * 5000)
 @example("not " * 400 + "true")

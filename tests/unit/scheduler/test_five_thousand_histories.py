@@ -94,7 +94,7 @@ def lived(dues: list[int], events: list[Event]) -> TwoSweepers:
     return world
 
 
-@settings(max_examples=LIVES, deadline=None, database=None)
+@settings(max_examples=LIVES, database=None)
 @given(st.integers(0, 2**64 - 1))
 def test_over_five_thousand_lives_nothing_is_said_twice_too_soon_or_of_what_is_not_owed(seed: int) -> None:
     dues, events = life(seed)

@@ -49,7 +49,7 @@ def _play(events: list[Event], dues: list[int]) -> World:
     return world
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(EVENTS, st.lists(st.integers(0, 20), min_size=3, max_size=3))
 def test_over_random_histories_no_occurrence_is_completed_twice(events: list[Event], dues: list[int]) -> None:
     world = _play(events, dues)
@@ -71,7 +71,7 @@ def _no_step_before_its_predecessor(each: Item) -> None:
         assert in_order == wanted[: len(in_order)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(EVENTS, st.lists(st.integers(0, 20), min_size=3, max_size=3))
 def test_two_notices_that_arrived_are_never_closer_than_the_gap(events: list[Event], dues: list[int]) -> None:
     arrived = [left for left in _play(events, dues).left if left.kind in LADDER and left.outcome == "completed"]
@@ -79,7 +79,7 @@ def test_two_notices_that_arrived_are_never_closer_than_the_gap(events: list[Eve
         assert PARIS.business_days_between(first.on, second.on) >= STANDARD.gap_days
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(EVENTS, st.lists(st.integers(0, 20), min_size=3, max_size=3))
 def test_everything_leaves_in_a_window_and_no_look_lies_behind(events: list[Event], dues: list[int]) -> None:
     world = _play(events, dues)
@@ -92,7 +92,7 @@ def _opening(instant: datetime) -> bool:
     return PARIS.opening(PARIS.today(instant), STANDARD.window) == instant
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 60), st.integers(0, 45))
 def test_whenever_the_service_comes_back_the_lowest_step_is_first(due: int, outage: int) -> None:
     world = World.of(item("A", START + timedelta(days=due)))

@@ -69,7 +69,7 @@ def holds_everywhere(world: World) -> None:
     assert most_within([left.on for left in arrived], 30)[0] <= 4
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(EVENTS, DUES)
 def test_a_case_that_is_moved_about_hears_nothing_twice_or_softer(
     events: list[tuple[int, str, str]], dues: list[int]
@@ -77,7 +77,7 @@ def test_a_case_that_is_moved_about_hears_nothing_twice_or_softer(
     holds_everywhere(played(events, dues, own_keys=False))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(EVENTS, DUES)
 @example(BOUNCED_THERE, [0, 0, 0])
 @example(CAME_BACK_THERE, [0, 0, 0])

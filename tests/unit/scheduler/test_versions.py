@@ -70,7 +70,7 @@ def _changed(told: dict[str, Any], picks: list[tuple[int, int]]) -> dict[str, An
     return told
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=6))
 def test_an_exported_policy_is_read_as_the_same_policy(picks: list[tuple[int, int]]) -> None:
     policy = check(_changed(yaml.safe_load(TEXT), picks))

@@ -145,4 +145,4 @@ class Claiming(RuleBasedStateMachine):
 
 
 TestClaiming = Claiming.TestCase
-TestClaiming.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestClaiming.settings = settings(max_examples=60, stateful_step_count=25)
