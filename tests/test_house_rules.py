@@ -71,6 +71,18 @@ def test_functions_are_a_paragraph() -> None:
     assert lengths[int(len(lengths) * 0.9)] <= 30
 
 
+def test_no_statement_takes_its_rows_one_parameter_a_value() -> None:
+    """Such a statement is refused from 32,767 values on, which a large customer reaches."""
+    found = [
+        f"{name}:{call.lineno}"
+        for name, module in python("services", "libs")
+        for call in ast.walk(module)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "values"
+        if any(isinstance(each, ast.ListComp | ast.List) or ast.unparse(each) == "rows" for each in call.args)
+    ]
+    assert found == []
+
+
 def test_every_module_says_what_it_owns() -> None:
     silent = [name for name, module in python("") if module.body and ast.get_docstring(module) is None]
     assert silent == []

@@ -40,6 +40,9 @@ PARTITION_STOPPED = Gauge(
 UNKNOWN_EVENTS = Counter("relance_unknown_events_total", "Records of a type this release does not know", ["topic"])
 
 # The runtime
+LOOP_INTERRUPTIONS = Counter(
+    "relance_loop_interruptions_total", "Turns that a passing fault cut short, to be taken again", ["loop"]
+)
 LOOP_AGE_SECONDS = Gauge("relance_loop_age_seconds", "Since the loop's last turn", ["loop"])
 
 # Intake

@@ -14,12 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
 
 from libs.common import logs
 from libs.common.db import Database
 from libs.common.errors import RelanceError
 from libs.common.ids import named
+from libs.common.sets import columns, inserting
 from libs.common.tables import webhook_refused
 
 HOUR = 3600
@@ -86,10 +86,11 @@ class Refusals:
         if not waiting:
             return
         rows = [_row(identity, refusal, count) for identity, (refusal, count) in sorted(waiting.items())]
-        adding = insert(webhook_refused).values(rows)
-        more = {"count": webhook_refused.c.count + adding.excluded.count, "last_at": func.clock_timestamp()}
+        noting = inserting(webhook_refused, tuple(rows[0]))
+        more = {"count": webhook_refused.c.count + noting.excluded.count, "last_at": func.clock_timestamp()}
         async with self.database.transaction(*{refusal.tenant_id for refusal, _ in waiting.values()}) as db:
-            await db.execute(adding.on_conflict_do_update(index_elements=["tenant_id", "refusal_id"], set_=more))
+            counted = noting.on_conflict_do_update(index_elements=["tenant_id", "refusal_id"], set_=more)
+            await db.execute(counted, columns(rows))
 
     async def close(self) -> None:
         """Write what waits and end."""

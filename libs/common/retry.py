@@ -5,6 +5,7 @@ The code is read under SQLAlchemy's wrapper; a driver error without a code is ju
 """
 
 import random
+import re
 from collections.abc import Iterator
 
 from aiokafka.errors import KafkaError
@@ -13,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 TRANSIENT_CLASSES = {"08", "40", "53", "55", "57", "58"}
 TRANSIENT_STATES = {"25006", "25P03", "25P04"}
+_OF_CONNECTION = re.compile("closed|released|in progress")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -39,16 +41,26 @@ def is_transient(error: BaseException) -> bool:
     if state is not None:
         return state[:2] in TRANSIENT_CLASSES or state in TRANSIENT_STATES
     for link in _chain(error):
-        if isinstance(link, OSError | TimeoutError | InterfaceError | PoolTimeout):
+        if isinstance(link, OSError | TimeoutError | PoolTimeout) or _of_connection(link):
             return True
         if isinstance(link, KafkaError):
             return bool(link.retriable)
-        if isinstance(link, DBAPIError) and link.connection_invalidated:
-            return True
         # The driver's own state is broken when a server dies in the middle of a statement: a new connection helps.
         if type(link).__name__ in ("InvalidCachedStatementError", "InternalClientError"):
             return True
     return False
+
+
+def interruption(error: BaseException) -> dict[str, str | None]:
+    """What a log may say of a fault: its classes, ours and the driver's, and its SQLSTATE; never its values."""
+    return {"error": " < ".join(type(link).__name__ for link in _chain(error)), "sqlstate": sqlstate(error)}
+
+
+def _of_connection(link: BaseException) -> bool:
+    """The driver's InterfaceError is a connection that is gone, but also a call that it can never take, such as one
+    with more than 32,767 parameters."""
+    lost = isinstance(link, DBAPIError) and link.connection_invalidated
+    return lost or (isinstance(link, InterfaceError) and _OF_CONNECTION.search(str(link.orig)) is not None)
 
 
 def dozing(empty: int, *, least: float = 0.2, most: float = 1.0) -> float:

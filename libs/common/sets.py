@@ -25,10 +25,24 @@ def given(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
 
 
 @cache
+def inserting(table: Table, names: tuple[str, ...]) -> Insert:
+    """Insert the rows of `columns(rows)`, any number of them: a list of VALUES ends at 32,767 parameters."""
+    return insert(table).from_select(list(names), select(*given(table, names).c))
+
+
+@cache
 def adding(table: Table, names: tuple[str, ...]) -> Insert:
     """Insert the rows of `columns(rows)`; those that are there already are left as they are."""
-    rows = given(table, names)
-    return insert(table).from_select(list(names), select(*rows.c)).on_conflict_do_nothing()
+    return inserting(table, names).on_conflict_do_nothing()
+
+
+@cache
+def keeping(table: Table, names: tuple[str, ...], version: str) -> Insert:
+    """Insert the rows of `columns(rows)`; one that is there is replaced by a higher version only."""
+    put = inserting(table, names)
+    told = {name: put.excluded[name] for name in names if not table.c[name].primary_key}
+    newer = put.excluded[version] > table.c[version]
+    return put.on_conflict_do_update(index_elements=list(table.primary_key), set_=told, where=newer)
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -1,13 +1,15 @@
 """The shape of a loop: turns until the process stops, a rest when there is nothing to do.
 
-Protects: what passes by itself, such as a database that is away, is waited out; everything else ends the process.
+Protects: what passes by itself, such as a database that is away, is waited out, and the loop is at work until then;
+everything else ends the process.
 """
 
 from collections.abc import Awaitable, Callable
 
 import structlog
 
-from libs.common.retry import backoff, is_transient
+from libs.common.metrics import LOOP_INTERRUPTIONS
+from libs.common.retry import backoff, interruption, is_transient
 from libs.common.runtime import Pulse
 
 log = structlog.get_logger(__name__)
@@ -23,12 +25,15 @@ async def turning(pulse: Pulse, name: str, turn: Callable[[], Awaitable[float]])
         pulse.turn()
         try:
             seconds = await turn()
-            failed = 0
+            if failed:
+                failed = pulse.held = 0
         except Exception as error:
             if not is_transient(error):
                 raise
             failed += 1
-            log.warning("loop.interrupted", loop=name, error=type(error).__name__)
+            pulse.held = 1
+            LOOP_INTERRUPTIONS.labels(name).inc()
+            log.warning("loop.interrupted", loop=name, **interruption(error))
             seconds = backoff(failed)
         if seconds:
             await pulse.rest(seconds)

@@ -85,7 +85,10 @@ def allowed(address: Address, *, live: bool) -> bool:
 
 def checked_url(url: str, *, live: bool) -> str:
     """The URL of a door, without credentials and fragment; https when the installation sends. Raises AddressRefused."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise AddressRefused("This is no URL.", field="url") from None
     plain = parts.scheme == "http" and not live
     if not (parts.hostname and (parts.scheme == "https" or plain)) or parts.username or parts.fragment:
         raise AddressRefused(f"{parts.scheme}://{parts.hostname} is not an address for messages.", field="url")

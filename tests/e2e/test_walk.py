@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from libs.common.demo.bank import Transfer, statement
-from tests.support.living import Living
 from tests.support.world import World, is_thanks, last_banking_day_before, text_of, working
 
 
@@ -157,19 +156,17 @@ async def test_a_reply_pauses_the_case_and_an_absence_note_does_not(world: World
     assert [mail["To"].addresses[0].username for mail in world.new_mails()] == ["absent"]
 
 
-async def test_a_feed_gone_stale_holds_reminders_until_the_bank_speaks(stack: Living) -> None:
-    world = await World.open(stack, feed_required=True)
-    await world.debtor("ATTEND")
-    due = working(world.today + timedelta(days=1))
-    invoice = await world.invoice("F-9001", "ATTEND", due, "900.00")
-    await world.at(working(due + timedelta(days=4)))
-    assert world.new_mails() == [], "bank data do not reach yesterday: nobody is reminded"
-    assert {reason["code"] for reason in (await world.explain(invoice))["reasons"]} <= {"feed_missing", "feed_stale"}
-    await world.bank_day(last_banking_day_before(world.today))
-    await world.at(world.today, 11)
-    (reminder,) = world.new_mails()
+async def test_a_feed_gone_stale_holds_reminders_until_the_bank_speaks(fed: World) -> None:
+    await fed.debtor("ATTEND")
+    due = working(fed.today + timedelta(days=1))
+    invoice = await fed.invoice("F-9001", "ATTEND", due, "900.00")
+    await fed.at(working(due + timedelta(days=4)))
+    assert fed.new_mails() == [], "bank data do not reach yesterday: nobody is reminded"
+    assert {reason["code"] for reason in (await fed.explain(invoice))["reasons"]} <= {"feed_missing", "feed_stale"}
+    await fed.bank_day(last_banking_day_before(fed.today))
+    await fed.at(fed.today, 11)
+    (reminder,) = fed.new_mails()
     assert "F-9001" in text_of(reminder)
-    await world.office.close()
 
 
 async def test_a_statement_settles_an_invoice_and_tells_its_money_only_once(world: World) -> None:

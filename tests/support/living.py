@@ -18,6 +18,10 @@ from libs.common.devstack.report import Report
 from libs.common.settings import Settings
 from tests.support.stack import free_base, settings_for
 
+LEVEL = '"level":"info"'
+COMPLAINTS = 5
+"""Lines of one log that a failed test shows."""
+
 
 class Living:
     """A stack that runs, and the means to hurt it."""
@@ -53,6 +57,14 @@ class Living:
         process = self.report().parts[part].process()
         assert process is not None, f"{part} does not run"
         return process
+
+    def complaints(self) -> str:
+        """The last lines of each service's log that are no plain information."""
+        told = []
+        for file in sorted((self.settings.state / "logs").glob("*.log")):
+            lines = [line for line in file.read_text().splitlines() if '"level":"' in line and LEVEL not in line]
+            told += [f"{file.stem}: {line[:2_000]}" for line in lines[-COMPLAINTS:]]
+        return "\n".join(told)
 
     def restarts(self, part: str) -> int:
         return self.report().restarts[part]

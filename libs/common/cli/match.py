@@ -1,11 +1,12 @@
-"""`relance match`: measure the matcher on files whose truth is known, make such files, and calibrate it for a tenant.
+"""`relance match`: measure the matcher on files whose truth is known, make such files, calibrate it for a tenant, and
+decide what takes two people.
 
 It is measured in a database of its own: on the server of the stack that runs, else on an embedded one.
 """
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from uuid import UUID
 import typer
 
 from libs.common.cli.client import ApiKey, Client
-from libs.common.cli.output import AsJson, answer_json, answer_rows, say
+from libs.common.cli.output import AsJson, answer, answer_json, answer_rows, say
 from libs.common.cli.stack import progress
 from libs.common.cli.tenant import Tenant, administrator
 from libs.common.errors import RelanceError
@@ -23,6 +24,10 @@ from libs.common.settings import Settings
 app = typer.Typer(
     name="match", help="Measure the matcher, make worlds to measure it on, calibrate it.", no_args_is_help=True
 )
+two_people = typer.Typer(name="two-people", help="Amounts beyond which two people decide.", no_args_is_help=True)
+proposals = typer.Typer(name="proposals", help="What waits for a second person.", no_args_is_help=True)
+app.add_typer(two_people)
+app.add_typer(proposals)
 
 _ENGINE = "services.payment_matching.evaluation"
 _WORLDS = "services.payment_matching.worlds"
@@ -32,6 +37,10 @@ MATCHING = "payment_matching"
 PATH = "/v1/matching/calibrations"
 _CALIBRATION = ["state", "outcomes", "error", "least_odds", "why", "made_by", "made_at", "calibration_id"]
 _HELD = ["reason", "payments", "alone", "alone_wrong"]
+LIMITS = "/v1/matching/two-people"
+PROPOSALS = "/v1/matching/proposals"
+_LIMIT = ["entity_id", "amount", "currency", "set_by", "set_at"]
+_PROPOSAL = ["proposal_id", "kind", "amount", "currency", "state", "proposed_by", "proposed_at", "decided_by", "why"]
 
 
 @app.command("evaluate")
@@ -160,3 +169,75 @@ def rollback(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
     """What acted before acts again, with its threshold: also after errors have raised it. As `activate`."""
     client, _ = administrator(tenant)
     _told(client.post(MATCHING, f"{PATH}/rollback"), as_json=as_json)
+
+
+# What takes two people
+
+
+def _limits(found: dict[str, Any], *, as_json: bool) -> None:
+    rows = found["limits"]
+    answer_rows(rows if as_json else [row | row["above"] for row in rows], as_json=as_json, columns=_LIMIT)
+
+
+@two_people.command("show")
+def show_limits(*, api_key: ApiKey = None, as_json: AsJson = False) -> None:
+    """Every amount beyond which a match or a write-off by hand takes a second person; without one, one is enough."""
+    _limits(_client(api_key).get(MATCHING, LIMITS), as_json=as_json)
+
+
+@two_people.command("set")
+def set_limit(
+    amount: Annotated[str, typer.Argument(help="Beyond this: 5000.00. 0 lets everything wait for a second person.")],
+    currency: Annotated[str, typer.Argument(help="EUR, …")],
+    *,
+    entity: Annotated[UUID | None, typer.Option(help="The company, where there are several.")] = None,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set or change the amount; for whoever holds the service secret, others ask an administrator."""
+    client, _ = administrator(tenant)
+    body = {"above": {"amount": amount, "currency": currency.upper()}} | ({"entity_id": str(entity)} if entity else {})
+    _limits(client.put(MATCHING, LIMITS, body), as_json=as_json)
+
+
+def _proposals(client: Client, state: str) -> Iterator[dict[str, Any]]:
+    after = None
+    while True:
+        page = client.get(MATCHING, PROPOSALS, limit=200, cursor=after, state=None if state == "all" else state)
+        yield from page["proposals"]
+        after = page["next"]
+        if after is None:
+            return
+
+
+@proposals.command("list")
+def list_proposals(
+    *,
+    state: Annotated[str, typer.Option(help="waiting, approved, refused, replaced, or all.")] = "waiting",
+    api_key: ApiKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """What one person proposed and waits for another, the newest first."""
+    rows = list(_proposals(_client(api_key), state))
+    answer_rows(rows if as_json else [row | row["amount"] for row in rows], as_json=as_json, columns=_PROPOSAL)
+
+
+@proposals.command("approve")
+def approve(proposal: UUID, *, tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Do what was proposed; for whoever holds the service secret. A key is no person and cannot."""
+    client, _ = administrator(tenant)
+    made = client.post(MATCHING, f"{PROPOSALS}/{proposal}/approve")
+    answer(made, as_json=as_json, line=f"Proposal {proposal} is {made['state']}.")
+
+
+@proposals.command("refuse")
+def refuse(
+    proposal: UUID,
+    why: Annotated[str, typer.Argument(help="For the record.")],
+    *,
+    api_key: ApiKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Nothing comes of it."""
+    made = _client(api_key).post(MATCHING, f"{PROPOSALS}/{proposal}/refuse", {"why": why})
+    answer(made, as_json=as_json, line=f"Proposal {proposal} is {made['state']}.")

@@ -29,11 +29,12 @@ from libs.common.metrics import (
     CONSUMER_LAG_RECORDS,
     EVENT_AGE_SECONDS,
     EVENTS_HANDLED,
+    LOOP_INTERRUPTIONS,
     PARTITION_STOPPED,
     UNKNOWN_EVENTS,
 )
 from libs.common.outbox.publishing import LostLog
-from libs.common.retry import backoff, is_transient
+from libs.common.retry import backoff, interruption, is_transient
 from libs.common.runtime import Pulse
 from libs.common.settings import Settings
 
@@ -138,8 +139,8 @@ class Consumer(ConsumerRebalanceListener):
                 if not isinstance(error, KafkaError | Stalled) and not is_transient(error):
                     raise
                 failed += 1
-                what = {"consumer": self.name, "error": type(error).__name__, "detail": str(error)}
-                logs.logger().warning("consumer.interrupted", **what)
+                LOOP_INTERRUPTIONS.labels("consumer").inc()
+                logs.logger().warning("consumer.interrupted", consumer=self.name, **interruption(error))
                 await pulse.rest(backoff(failed))
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:

@@ -51,12 +51,13 @@ async def keep(db: AsyncConnection, events: Sequence[Event]) -> None:
     """Write the entries of these events, all of one type, every subject at most once."""
     table = TABLES[type(events[0].body)]
     rows = [row(event.body) for event in events]
-    adding = insert(table).values(rows)
+    adding = insert(table)
     told = {name: adding.excluded[name] for name in rows[0] if not table.c[name].primary_key}
     await db.execute(
         adding.on_conflict_do_update(
             index_elements=list(table.primary_key), set_=told, where=adding.excluded.version > table.c.version
-        )
+        ),
+        rows,
     )
     await _heard_up_to(db, max(event.body.directory_version for event in events))
 

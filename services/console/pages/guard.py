@@ -65,9 +65,16 @@ def quiet(request: Request) -> bool:
 def refused(request: Request, error: RelanceError) -> Response:
     """A refusal: at the form that was sent, else as a page of its own that leads back."""
     person = getattr(request.state, "person", None)
-    back = urlsplit(request.headers.get("referer") or "")
-    path = path_of_ours(back.path + (f"?{back.query}" if back.query else ""))
-    return web_of(request).refusal(request, error, person, back=path, bare=quiet(request))
+    return web_of(request).refusal(request, error, person, back=_before(request), bare=quiet(request))
+
+
+def _before(request: Request) -> str:
+    """The page of ours from which this request came, or home."""
+    try:
+        back = urlsplit(request.headers.get("referer") or "")
+    except ValueError:
+        return HOME
+    return path_of_ours(back.path + (f"?{back.query}" if back.query else ""))
 
 
 def sign_in_path(request: Request) -> str:

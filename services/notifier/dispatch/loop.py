@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.aside import ASIDE_FOR
 from libs.common.db import Database
+from libs.common.metrics import LOOP_INTERRUPTIONS
 from libs.common.permits import Permit
-from libs.common.retry import backoff, is_transient
+from libs.common.retry import backoff, interruption, is_transient
 from libs.common.runtime import Pulse
 from services.notifier import superseding
 from services.notifier.channels.smtp import Outcome, Wire
@@ -100,7 +101,8 @@ class Dispatcher:
                     if not is_transient(error):
                         raise
                     failed += 1
-                    log.warning("dispatch.interrupted", error=type(error).__name__)
+                    LOOP_INTERRUPTIONS.labels("dispatch").inc()
+                    log.warning("dispatch.interrupted", **interruption(error))
                     await pulse.rest(backoff(failed))
                     continue
                 if not busy:

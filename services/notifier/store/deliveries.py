@@ -7,12 +7,12 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, Column, Select, Update, and_, bindparam, func, insert, or_, select, text, union, update
+from sqlalchemy import CTE, Column, Select, Update, and_, bindparam, func, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from libs.common.directory.tables import directory_tenant
-from libs.common.sets import adding, columns, given
+from libs.common.sets import adding, columns, given, inserting
 from services.notifier.store.pairs import Pair, of_pairs, pairs, parameters
 from services.notifier.tables import delivery, delivery_line, notice
 
@@ -73,10 +73,7 @@ async def add(db: AsyncConnection, rows: Sequence[Mapping[str, Any]], lines: Seq
     if rows:
         await db.execute(adding(delivery, tuple(rows[0])), columns(rows))
         # Without "on conflict": a recipient taken meanwhile by another process must fail this transaction.
-        names = tuple(lines[0])
-        await db.execute(
-            insert(delivery_line).from_select(names, select(*given(delivery_line, names).c)), columns(lines)
-        )
+        await db.execute(inserting(delivery_line, tuple(lines[0])), columns(lines))
 
 
 @cache

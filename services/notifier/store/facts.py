@@ -2,32 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, delete, select
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.directory.tables import directory_bank_details, directory_entity
 from libs.common.money import Money
-from libs.common.sets import columns, given
+from libs.common.sets import columns, keeping
 from services.notifier.recipients import Person
 from services.notifier.revision import KnownInvoice, KnownItem
 from services.notifier.store.pairs import Pair, of_pairs, pairs, parameters, rows_of
 from services.notifier.tables import contact, debtor, invoice, item
 
 Row = Mapping[str, Any]
-
-
-@cache
-def keeping(table: Table, names: tuple[str, ...], version: str) -> Insert:
-    """Insert the rows of `columns(rows)`; one that is there is replaced by a higher version only."""
-    put = insert(table).from_select(list(names), select(*given(table, names).c))
-    told = {name: put.excluded[name] for name in names if not table.c[name].primary_key}
-    newer = put.excluded[version] > table.c[version]
-    return put.on_conflict_do_update(index_elements=list(table.primary_key), set_=told, where=newer)
 
 
 async def keep_debtors(db: AsyncConnection, debtors: Sequence[Row], contacts: Sequence[Row]) -> set[Pair]:
@@ -38,7 +28,8 @@ async def keep_debtors(db: AsyncConnection, debtors: Sequence[Row], contacts: Se
         await db.execute(delete(contact).where(of_pairs(contact.c.debtor_id)), parameters(news))
     fresh = [row for row in contacts if (row["tenant_id"], row["debtor_id"]) in news]
     if fresh:
-        await db.execute(insert(contact).values(fresh).on_conflict_do_nothing())
+        # One by one in one round trip: UNNEST cannot carry the list of roles.
+        await db.execute(insert(contact).on_conflict_do_nothing(), fresh)
     return news
 
 
@@ -62,10 +53,8 @@ async def keep_invoices(db: AsyncConnection, rows: Sequence[Row]) -> None:
 
 async def cancel_invoices(db: AsyncConnection, rows: Sequence[Row]) -> None:
     """Keep that these are void; what else is known of them stays."""
-    put = insert(invoice).values([{**row, "cancelled": True} for row in rows])
-    newer = put.excluded.version > invoice.c.version
-    told = {"version": put.excluded.version, "cancelled": True}
-    await db.execute(put.on_conflict_do_update(index_elements=list(invoice.primary_key), set_=told, where=newer))
+    void = [{**row, "cancelled": True} for row in rows]
+    await db.execute(keeping(invoice, tuple(void[0]), "version"), columns(void))
 
 
 async def keep_items(db: AsyncConnection, rows: Sequence[Row]) -> None:

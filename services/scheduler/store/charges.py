@@ -5,15 +5,15 @@ The rule it protects: `charge_once_a_day` and `charge_one_lump_sum`: of two peop
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, func, insert, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.directory.tables import directory_entity
-from libs.common.sets import adding, columns
+from libs.common.sets import adding, columns, inserting
 from services.scheduler.store.asking import among, plain
 from services.scheduler.tables import charge, charge_rate, charge_terms, debtor, item, item_money, residual_fact
 
@@ -142,15 +142,18 @@ async def claim(db: AsyncConnection, rows: Sequence[Row]) -> list[Row]:
     """Quote or decide these claims: a quote may be replaced, what was decided stays. Returns the rows that took."""
     if not rows:
         return []
-    names = tuple(rows[0])
-    making = upsert(charge).values([dict(row) for row in rows])
+    return [plain(row) for row in await db.execute(_claiming(tuple(rows[0])), columns(rows))]
+
+
+@cache
+def _claiming(names: tuple[str, ...]) -> Any:
+    making = inserting(charge, names)
     kept = {name: making.excluded[name] for name in names if name not in ("tenant_id", "charge_id", "first_day")}
-    claiming = making.on_conflict_do_update(
+    return making.on_conflict_do_update(
         index_elements=["tenant_id", "charge_id"],
         set_=kept | {"version": charge.c.version + 1},
         where=charge.c.state == "quoted",
     ).returning(charge)
-    return [plain(row) for row in await db.execute(claiming)]
 
 
 async def one(db: AsyncConnection, tenant: UUID, charge_id: UUID) -> Row | None:

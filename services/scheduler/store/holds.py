@@ -26,10 +26,9 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.sets import columns, given
+from libs.common.sets import adding, columns, given
 from services.scheduler.store.asking import among, plain
 from services.scheduler.tables import debtor, dispute, hold, item, payer_case, payment, plan, promise
 
@@ -77,8 +76,8 @@ async def place(db: AsyncConnection, rows: Sequence[Row]) -> list[UUID]:
     """Place holds; those that exist are left. Returns the ids of the new ones."""
     if not rows:
         return []
-    adding = upsert(hold).values([dict(row) for row in rows]).on_conflict_do_nothing().returning(hold.c.hold_id)
-    return list((await db.scalars(adding)).all())
+    placing = adding(hold, tuple(rows[0])).returning(hold.c.hold_id)
+    return list((await db.scalars(placing, columns(rows))).all())
 
 
 async def get(db: AsyncConnection, table: Table, tenant: UUID, identity: UUID) -> Row | None:

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from sqlalchemy import Select, and_, case, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.sets import adding, columns
@@ -77,8 +76,10 @@ async def declared(db: AsyncConnection, tenant: UUID, items: Collection[UUID]) -
 
 async def declare(db: AsyncConnection, rows: Sequence[Row]) -> set[UUID]:
     """Note declarations; the items that were not declared before."""
-    noting = upsert(insurer_declaration).values([dict(row) for row in rows]).on_conflict_do_nothing()
-    return set((await db.scalars(noting.returning(insurer_declaration.c.item_id))).all())
+    if not rows:
+        return set()
+    noting = adding(insurer_declaration, tuple(rows[0])).returning(insurer_declaration.c.item_id)
+    return set((await db.scalars(noting, columns(rows))).all())
 
 
 def _covered() -> Select[Any]:

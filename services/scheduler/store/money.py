@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.sets import columns, given
+from libs.common.sets import columns, given, keeping
 from services.scheduler.store import told
 from services.scheduler.tables import credit_note, feed, payment
 
@@ -73,16 +73,13 @@ async def _credit(db: AsyncConnection, row: Mapping[str, Any], names: Sequence[s
     )
 
 
+_FEED = ("tenant_id", "bank_account_id", "entity_id", "version", "covered_to", "required", "unreadable")
+
+
 async def feeds(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Bank accounts and the day up to which every booking of them is known."""
-    names = ("entity_id", "version", "covered_to", "required", "unreadable")
-    keys = ("tenant_id", "bank_account_id")
-    adding = insert(feed).values([{name: row[name] for name in (*keys, *names)} for row in rows])
-    set_ = {name: adding.excluded[name] for name in names}
-    newer = adding.excluded.version > feed.c.version
-    await db.execute(
-        adding.on_conflict_do_update(index_elements=["tenant_id", "bank_account_id"], set_=set_, where=newer)
-    )
+    told_now = [{name: row[name] for name in _FEED} for row in rows]
+    await db.execute(keeping(feed, _FEED, "version"), columns(told_now))
     await told.keep(db, [_feed_fact(row) for row in rows])
 
 

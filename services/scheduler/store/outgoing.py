@@ -35,7 +35,7 @@ async def endpoints(db: AsyncConnection, tenant: UUID, entity: UUID | None = Non
 async def queue(db: AsyncConnection, rows: Sequence[Row]) -> None:
     """Messages to be posted as soon as their transaction is committed and their door is free."""
     if rows:
-        await db.execute(insert(message).values([{**row, "queued_at": func.clock_timestamp()} for row in rows]))
+        await db.execute(insert(message).values(queued_at=func.clock_timestamp()), [dict(row) for row in rows])
 
 
 async def claim(db: AsyncConnection) -> Row | None:

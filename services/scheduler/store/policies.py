@@ -90,7 +90,7 @@ class Policies:
         rows = [_row(tenant, version_of(tenant, known[name], 1), PRODUCT, now) for tenant, name in sorted(names)]
         for row in rows:
             row |= {"state": "active", "activated_by": PRODUCT, "activated_at": now}
-        await db.execute(insert(policy_version).values(rows).on_conflict_do_nothing())
+        await db.execute(insert(policy_version).on_conflict_do_nothing(), rows)
 
 
 def _row(tenant: UUID, version: PolicyVersion, author: str, now: datetime) -> dict[str, Any]:

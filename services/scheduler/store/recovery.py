@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.sets import adding, columns
 from services.scheduler.store.asking import among, plain
 from services.scheduler.tables import (
     dispute,
@@ -35,8 +35,9 @@ async def add(db: AsyncConnection, row: Row, items: Sequence[Row]) -> set[UUID]:
     """A file with its items; the items that are in no other open file."""
     await db.execute(insert(recovery_file).values(dict(row)))
     keys = {"tenant_id": row["tenant_id"], "file_id": row["file_id"]}
-    adding = upsert(recovery_item).values([{**keys, **each} for each in items]).on_conflict_do_nothing()
-    return set((await db.scalars(adding.returning(recovery_item.c.item_id))).all())
+    rows = [{**keys, **each} for each in items]
+    taking = adding(recovery_item, tuple(rows[0])).returning(recovery_item.c.item_id)
+    return set((await db.scalars(taking, columns(rows))).all())
 
 
 async def one(db: AsyncConnection, tenant: UUID, file_id: UUID, *, lock: bool = False) -> Row | None:

@@ -124,6 +124,8 @@ async def test_a_refusal_without_a_script_is_a_page_that_leads_back(desk: tuple[
     refused = await browser.client.post(path(browser, "hold"), data=told, headers=headers)
     assert refused.status_code == 422
     assert f'href="/customers/{browser.debtor}?x=1"' in refused.text
+    nowhere = await browser.client.post(path(browser, "hold"), data=told, headers=headers | {"referer": "http://["})
+    assert nowhere.status_code == 422
 
 
 async def test_disputes_are_opened_for_each_ticked_invoice_and_none_without(desk: tuple[Browser, Owners]) -> None:

@@ -254,6 +254,13 @@ async def test_a_notice_names_the_right_in_the_firm_tone_and_states_the_sums_in_
     }  # fmt: skip
 
 
+async def test_a_customer_with_a_thousand_late_invoices_is_quoted_for_each_in_one_sweep(world: World) -> None:
+    world.go_to(date(2025, 8, 15))
+    await world.tell(*(world.issued(f"F{number}", date(2025, 9, 1)) for number in range(1_000)))
+    final = (await climbed(world, "2025-09-30"))[4]
+    assert len(final.lines) == 1_000 and all(line.lump_sum for line in final.lines)
+
+
 async def test_a_notice_states_no_charge_of_a_disputed_part_nor_what_was_claimed_before(
     world: World, doors: httpx.AsyncClient
 ) -> None:

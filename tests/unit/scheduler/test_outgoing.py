@@ -29,7 +29,14 @@ def test_a_live_installation_posts_to_public_addresses_only_and_any_other_one_to
 
 
 @pytest.mark.parametrize(
-    "url", ["http://erp.example.com/hook", "ftp://erp.example.com", "https://ada:pw@erp.example.com", "https://"]
+    "url",
+    [
+        "http://erp.example.com/hook",
+        "ftp://erp.example.com",
+        "https://ada:pw@erp.example.com",
+        "https://",
+        "https://[1",
+    ],
 )
 def test_a_live_installation_takes_plain_https_addresses_only(url: str) -> None:
     with pytest.raises(AddressRefused) as refused:

@@ -3,13 +3,18 @@
 import asyncpg
 import pytest
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError
 
 from libs.common.retry import backoff, is_transient, sqlstate
 
 
 def _wrapped(cause: Exception) -> DBAPIError:
     return DBAPIError("select 1", {}, cause)
+
+
+def _refused(why: str) -> InterfaceError:
+    """What the driver itself will not do."""
+    return InterfaceError("select 1", {}, asyncpg.InterfaceError(why))
 
 
 @pytest.mark.parametrize(
@@ -21,6 +26,7 @@ def _wrapped(cause: Exception) -> DBAPIError:
         _wrapped(asyncpg.DeadlockDetectedError("40P01")),
         _wrapped(asyncpg.DiskFullError("53100")),
         _wrapped(asyncpg.ReadOnlySQLTransactionError("25006")),
+        _refused("connection is closed"),
         asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
     ],
     ids=lambda error: type(getattr(error, "orig", None) or error).__name__,
@@ -31,7 +37,12 @@ def test_a_fault_of_the_moment_is_tried_again(error: Exception) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError(), MessageSizeTooLargeError(), _wrapped(asyncpg.UniqueViolationError("23505"))],
+    [
+        ValueError(),
+        MessageSizeTooLargeError(),
+        _wrapped(asyncpg.UniqueViolationError("23505")),
+        _refused("the number of query arguments cannot exceed 32767"),
+    ],
     ids=lambda error: type(getattr(error, "orig", None) or error).__name__,
 )
 def test_a_fault_of_the_matter_is_not(error: Exception) -> None:

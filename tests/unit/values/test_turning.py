@@ -37,6 +37,18 @@ async def test_what_passes_by_itself_is_waited_out() -> None:
     assert turns.answers == [] and turns.pulse.rests == 2
 
 
+async def test_a_loop_that_waits_a_fault_out_is_at_work_until_it_has_passed() -> None:
+    held: list[int] = []
+    turns = Turns(ConnectionError("away"), ConnectionError("away"), 0.0, 0.0)
+
+    async def turn() -> float:
+        held.append(turns.pulse.held)
+        return await turns.turn()
+
+    await turning(turns.pulse, "test", turn)
+    assert held == [0, 1, 1, 0]
+
+
 async def test_everything_else_ends_it() -> None:
     turns = Turns(0.0, ValueError("a mistake of ours"), 0.0)
     with pytest.raises(ValueError, match="ours"):
