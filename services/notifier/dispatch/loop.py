@@ -28,7 +28,7 @@ from services.notifier.dispatch.logbook import Logbook, Slot, inherited
 from services.notifier.dispatch.recording import Recorder
 from services.notifier.errors import WrongDoor
 from services.notifier.store import deliveries, doubts
-from services.notifier.store.deliveries import Claim
+from services.notifier.store.deliveries import Claim, Holding
 
 LANES = 40
 """Connections to the mail server; most take 50 from one client. More lanes make larger rounds, not more load each."""
@@ -75,7 +75,7 @@ class Dispatcher:
         self.logbooks = logbooks
         self.lanes = [Lane(open_wire(), self.sharing, self.refused) for _ in range(lanes)]
         self.jobs: asyncio.Queue[Job] = asyncio.Queue()
-        self.in_hand: dict[object, Job] = {}
+        self.in_hand: dict[Holding, Job] = {}
         self._done = asyncio.Event()
         self._pulse = Pulse()
         self._renewed = self._expired = 0.0
@@ -148,7 +148,7 @@ class Dispatcher:
             await self._give_back(claims, BACK_SECONDS)
             raise
         for job in jobs:
-            self.in_hand[job.claim.delivery_id] = job
+            self.in_hand[job.claim.holding] = job
             self.jobs.put_nowait(job)
         return True
 
@@ -158,7 +158,7 @@ class Dispatcher:
         async with self.database.transaction() as db:
             ours = await deliveries.renew(db, [job.claim for job in held])
         for job in held:
-            job.lost = job.lost or job.claim.delivery_id not in ours
+            job.lost = job.lost or job.claim.holding not in ours
 
     async def expire(self) -> None:
         """What was on the wire when its holder disappeared: what the holder left word of, else it is uncertain."""
@@ -199,7 +199,7 @@ class Dispatcher:
             except Exception as error:
                 await self._failed(lane, slot, job, error)
             finally:
-                del self.in_hand[job.claim.delivery_id]
+                del self.in_hand[job.claim.holding]
                 self._done.set()
             if len(self.in_hand) <= CREW * len(self.lanes):
                 self._pulse.nudge()
@@ -245,7 +245,7 @@ class Dispatcher:
         while not self.jobs.empty():
             waiting.append(self.jobs.get_nowait())
         for job in waiting:
-            del self.in_hand[job.claim.delivery_id]
+            del self.in_hand[job.claim.holding]
         await self._give_back([job.claim for job in waiting], 0.0)
         idle = asyncio.create_task(self._all_idle())
         await asyncio.wait([idle, *running], timeout=LEAVE_SECONDS, return_when=asyncio.FIRST_COMPLETED)

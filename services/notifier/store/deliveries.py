@@ -25,6 +25,10 @@ def copies(cc: str) -> list[str]:
     return [each for each in cc.split(",") if each]
 
 
+Holding = tuple[UUID, int]
+"""A delivery and the fence under which it is held: a process may hold one again before it has let go of the last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A delivery in this process's hands, as long as `fence` is the row's."""
@@ -45,6 +49,10 @@ class Claim:
     raw: bytes | None
     tries: int
     asks: int
+
+    @property
+    def holding(self) -> Holding:
+        return self.delivery_id, self.fence
 
     @property
     def copies(self) -> list[str]:
@@ -196,12 +204,13 @@ def _renewing() -> Update:
     _, mine = fenced(KEY)
     held = delivery.c.claimed_until.is_not(None)
     change = update(delivery).where(mine, held, delivery.c.state.in_(("ready", "on_wire")))
-    return change.values(claimed_until=func.clock_timestamp() + _CLAIM).returning(delivery.c.delivery_id)
+    renewed = change.values(claimed_until=func.clock_timestamp() + _CLAIM)
+    return renewed.returning(delivery.c.delivery_id, delivery.c.fence)
 
 
-async def renew(db: AsyncConnection, claims: Sequence[Claim]) -> set[UUID]:
+async def renew(db: AsyncConnection, claims: Sequence[Claim]) -> set[Holding]:
     """Hold these for another 60 s; answers those that are still ours: what was given back meanwhile is not."""
-    return set((await db.scalars(_renewing(), keys(claims))).all()) if claims else set()
+    return {(row.delivery_id, row.fence) for row in await db.execute(_renewing(), keys(claims))} if claims else set()
 
 
 @cache
