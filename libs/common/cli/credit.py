@@ -6,8 +6,6 @@ nothing, so the same command may be run again. Exit code 1 when a line was refus
 `--fail-within` finds one.
 """
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +15,7 @@ import typer
 
 from libs.common.cli.client import ApiKey, Client
 from libs.common.cli.output import AsJson, answer, answer_json, answer_rows, say
+from libs.common.cli.tables import read_table
 from libs.common.errors import NotFound, Refused, RelanceError, Unauthenticated, Unavailable
 from libs.common.settings import Settings
 
@@ -89,17 +88,13 @@ def import_limits(
 
 def read(file: Path) -> list[dict[str, str]]:
     """The lines of a table of limits. Raises Refused for a wrong head line."""
-    try:
-        text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Refused(f"{file} is not UTF-8.", field="file", remedy="Save it as CSV UTF-8.") from None
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.partition("\n")[0].count))
-    names = set(rows.fieldnames or ())
+    head, rows = read_table(file)
+    names = set(head)
     wrong = sorted((set(NEEDED) - names) or (names - {*NEEDED, *MORE}))
     if wrong or not names & {"customer", "payer_id"}:
         field = wrong[0] if wrong else "customer"
         raise Refused(f"The head line is wrong: {field}.", field=field, remedy=COLUMNS)
-    return [{name: value.strip() for name, value in row.items() if value and name} for row in rows]
+    return rows
 
 
 def _taken(client: Client, place: int, line: dict[str, str], entity: UUID | None) -> dict[str, Any]:

@@ -5,8 +5,6 @@ line stands alone: one that is refused says its line, field and remedy, and the 
 changes nothing, so the same command may be run again. Exit code 1 when a line was refused.
 """
 
-import csv
-import io
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -15,6 +13,7 @@ import typer
 
 from libs.common.cli.client import ApiKey, Client
 from libs.common.cli.output import AsJson, answer_json, say
+from libs.common.cli.tables import read_table
 from libs.common.errors import Refused
 from libs.common.settings import Settings
 
@@ -67,19 +66,12 @@ def import_file(
         raise typer.Exit(1)
 
 
-def read(file: Path) -> list[dict[str, Any]]:
+def read(file: Path) -> list[dict[str, str]]:
     """The lines of a table as the door takes them; empty cells are left out. Raises Refused for a wrong head line."""
-    try:
-        text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Refused(f"{file} is not UTF-8.", field="file", remedy="Save it as CSV UTF-8.") from None
-    head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    names = [(name or "").strip() for name in rows.fieldnames or ()]
+    names, rows = read_table(file)
     unknown = [name for name in names if name not in KNOWN]
     missing = [name for name in NEEDED if name not in names and not (name == "invoice" and "item_id" in names)]
     if unknown or missing:
         wrong = f"has no column {missing[0]}" if missing else f"has an unknown column {unknown[0]!r}"
         raise Refused(f"The table {wrong}.", field=(missing or unknown)[0], remedy=f"Columns: {', '.join(KNOWN)}.")
-    return [{(k or "").strip(): v.strip() for k, v in row.items() if isinstance(v, str) and v.strip()} for row in rows]
+    return rows
