@@ -36,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import restoring
 from libs.common.auth import Caller, requires_service
 from libs.common.calls import Peers
 from libs.common.db import Database
@@ -43,13 +44,14 @@ from libs.common.errors import Forbidden, RelanceError
 from libs.common.events import Amount
 from libs.common.ids import uuid7
 from libs.common.metrics import STOP_WAIT_SECONDS
-from libs.common.tables import common
+from libs.common.tables import NOBODY, common
 
 LEASE_SECONDS = 3.0
 WRITING_SECONDS = 0.1
 """What a sender leaves of its lease for the write itself: a process may be put aside between its look and the call."""
 STOP_SECONDS = 3.5
 LOOK_AGAIN_SECONDS = 0.02
+RECOVERING = "recovering"
 GRANTERS = ("invoice_ingest", "scheduler", "payment_matching")
 
 permit_lease = Table(
@@ -154,12 +156,18 @@ def again(ask: Ask, reason: str, opens_at: datetime | None = None) -> Answer:
 
 
 async def grant(database: Database, tenant: UUID, asks: Sequence[Ask], look: Look) -> list[Answer]:
-    """Commit a lease for each ask, then look. The leases of refused asks go at once."""
+    """Commit a lease for each ask, then look. The leases of refused asks go at once.
+
+    While the service recovers from a restore nobody looks: every answer is "again".
+    """
     leases = {ask.delivery_id: uuid7() for ask in asks}
     async with database.transaction(tenant) as db:
         await _lease(db, tenant, asks, leases)
-    async with database.transaction(tenant) as db:
-        answers = list(await look(db, tenant, asks))
+    async with database.transaction(tenant, NOBODY) as db:
+        if await restoring.under_way(db):
+            answers = [again(ask, RECOVERING) for ask in asks]
+        else:
+            answers = list(await look(db, tenant, asks))
     refused = [leases[found.delivery_id] for found in answers if found.answer != "yes"]
     if refused:
         async with database.transaction(tenant) as db:

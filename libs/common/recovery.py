@@ -62,21 +62,29 @@ async def recover(settings: Settings, services: Iterable[str] = SCHEMAS) -> Reco
     Raises StillReading if a group does not stop within a minute; the breakers stay open then.
     """
     done = Recovered()
+    async with halted(settings, services) as groups, reading(settings) as reader:
+        losses: Losses = {}
+        for database in groups:
+            losses |= await _requeue(database, reader, done)
+        for group in (name for names in groups.values() for name in names):
+            done.groups[group] = await set_back(settings, group, losses)
+    return done
+
+
+@asynccontextmanager
+async def halted(settings: Settings, services: Iterable[str] = SCHEMAS) -> AsyncIterator[dict[Database, list[str]]]:
+    """Relays and consumers of these services stand still, and go on at the end if nothing failed.
+
+    Gives each service's loops with the names of its consumers.
+    """
     async with AsyncExitStack() as stack:
         databases = [await stack.enter_async_context(_database(settings, service)) for service in services]
-        groups = {database.service: await _halt(database) for database in databases}
-        reader = await stack.enter_async_context(_reader(settings))
-        losses: Losses = {}
-        for database in databases:
-            losses |= await _requeue(database, reader, done)
-        for database in databases:
-            for group in groups[database.service]:
-                done.groups[group] = await set_back(settings, group, losses)
-        for database in databases:
+        groups = {database: await _halt(database) for database in databases}
+        yield groups
+        for database, names in groups.items():
             async with database.transaction() as db:
-                for name in (RELAY, *groups[database.service]):
+                for name in (RELAY, *names):
                     await breaker.close(db, name, "lost_log")
-    return done
 
 
 @asynccontextmanager
@@ -89,7 +97,8 @@ async def _database(settings: Settings, service: str) -> AsyncIterator[Database]
 
 
 @asynccontextmanager
-async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+async def reading(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """A reader that is a member of no group."""
     reader = AIOKafkaConsumer(**kafka.reaching(settings), enable_auto_commit=False, auto_offset_reset="earliest")
     await reader.start()
     try:

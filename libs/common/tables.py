@@ -161,6 +161,18 @@ breaker = Table(
     instant("probed_at", now=True),
 )
 
+restoring = Table(
+    "restoring",
+    common,
+    Column("tenant_id", Uuid, primary_key=True),
+    instant("restored_to"),
+    Column(
+        "goals", Text, comment="JSON: [topic, partition, offset up to which it hears again]; null: not set back yet"
+    ),
+    instant("begun_at", now=True),
+    comment="its row says that the service recovers from a point-in-time restore: nothing leaves",
+)
+
 idempotency_key = Table(
     "idempotency_key",
     common,

@@ -20,6 +20,7 @@ import httpx
 import orjson
 import structlog
 
+from libs.common import restoring
 from libs.common.clock import Clock
 from libs.common.db import Database
 from libs.common.errors import Refused
@@ -134,7 +135,7 @@ class Courier:
         """Post the next message of the next door; whether there was one."""
         until = asyncio.get_running_loop().time() + self.seconds
         async with self.database.transaction() as db:
-            row = await store.claim(db)
+            row = None if await restoring.under_way(db) else await store.claim(db)
         if row is None:
             return False
         began = time.perf_counter()

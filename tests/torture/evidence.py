@@ -23,7 +23,7 @@ GAP_DAYS = 5
 """Working days between two notices to one party, as the standard policy says."""
 ENDS = {"ReminderSent", "ReminderFailed", "ReminderStopped", "ReminderUncertain"}
 PLUMBING = {
-    "outbox", "outbox_archive", "relay_mark", "inbox", "dead_letter", "parked", "parked_key", "breaker",
+    "outbox", "outbox_archive", "relay_mark", "inbox", "dead_letter", "parked", "parked_key", "breaker", "restoring",
     "idempotency_key", "webhook_seen", "webhook_refused", "permit_lease", "audit_mark", "alembic_version",
 }  # fmt: skip
 

@@ -40,6 +40,7 @@ NOUNS = (
     "dead_letters",
     "consumers",
     "broker",
+    "restore",
 )
 """Modules of this package, each with an `app: typer.Typer`: one with a name is a group, one without adds commands."""
 

@@ -22,7 +22,7 @@ COLUMNS = ["delivery_id", "recipient", "sent_at", "reason", "reply"]
 @app.command("list")
 def listed(api_key: ApiKey = None, as_json: AsJson = False) -> None:
     """All of them. `unfinished`: the final dot was not written; `no_answer`: the mail server may have it;
-    `claim_expired`: nothing more is known."""
+    `claim_expired`: nothing more is known; `restored`: it was ready when the database went back in time."""
     client = Client.with_key(Settings.from_env(), api_key)
     rows: list[dict[str, Any]] = []
     page: dict[str, Any] | None = None

@@ -251,6 +251,11 @@ async def waiting(db: AsyncConnection) -> int:
     return int(await db.scalar(select(func.count()).select_from(notice).where(notice.c.state == "proposed")) or 0)
 
 
+async def unwritten(db: AsyncConnection) -> int:
+    """How many notices wait to be written, over all tenants."""
+    return int(await db.scalar(select(func.count()).select_from(notice).where(notice.c.state == "due")) or 0)
+
+
 def filtered(
     entity: UUID | None, kind: str | None, tone: int | None, step_key: str | None
 ) -> list[ColumnElement[bool]]:

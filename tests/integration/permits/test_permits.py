@@ -41,10 +41,12 @@ async def database(settings: Settings, postgres: object) -> AsyncIterator[Databa
     async with admin.begin() as db:
         await db.execute(text("create table scheduler.stopped_item (tenant_id uuid, item_id uuid primary key)"))
         await db.execute(text("grant select, insert on scheduler.stopped_item to scheduler_loop"))
-    await admin.dispose()
     found = Database(settings, "scheduler", "loop", pool=8)
     yield found
     await found.close()
+    async with admin.begin() as db:
+        await db.execute(text("drop table scheduler.stopped_item"))
+    await admin.dispose()
 
 
 def ask(item: UUID, payer: UUID | None = None) -> Ask:
