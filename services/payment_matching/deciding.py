@@ -23,7 +23,7 @@ from services.payment_matching.book import Book
 from services.payment_matching.errors import NothingToGive
 from services.payment_matching.pages import PaymentPage
 from services.payment_matching.returning import Taken, reverse
-from services.payment_matching.store import books, calibrations, debtors, payments, proposals
+from services.payment_matching.store import books, calibrations, debtors, payments, proposals, providers
 from services.payment_matching.store.debtors import Identity
 
 _AGAIN = text("""
@@ -35,7 +35,7 @@ _BEST = text("""
 """)
 _CLEAR = text("delete from suggestion where tenant_id = :tenant and payment_id = :payment")
 _BY_PERSON = text("update payment set by_person = :by where tenant_id = :tenant and payment_id = :payment")
-_IBAN = text("select payer_iban from payment where tenant_id = :tenant and payment_id = :payment")
+_IBAN = text("select payer_iban, currency from payment where tenant_id = :tenant and payment_id = :payment")
 
 
 class NotAllocated(NotFound):
@@ -113,9 +113,20 @@ async def allocate(
     made += _write_off_rests(book, decision, wanted)
     await books.write(db, book)
     await _after(db, decision)
+    await _kept_by_provider(db, at, decision, book)
     await _learn(db, at, decision, book, lines)
     PAYMENTS_MATCHED.labels("person").inc()
     return made
+
+
+async def _kept_by_provider(db: AsyncConnection, at: datetime, decision: Decision, book: Book) -> None:
+    """A provider's fee was written off: the account that sent the money is a provider's, which keeps that much."""
+    beside = {one.item_id for one in book.made if one.kind == "provider_fee"}
+    fee = sum(one.amount for one in book.made if one.kind == "provider_fee")
+    if fee:
+        whole = sum(one.amount for one in book.made if one.item_id in beside)
+        payment = (decision.tenant_id, decision.payment_id)
+        await providers.learn(db, payment, -(-fee * 10_000 // whole), decision.actor, at)
 
 
 def _by_hand(payment: PaymentPage) -> int:
@@ -289,6 +300,7 @@ async def _learn(db: AsyncConnection, at: datetime, decision: Decision, book: Bo
 
 async def _known_as(db: AsyncConnection, at: datetime, decision: Decision, payer: UUID) -> None:
     """The account that the money came from is this payer's: a person said so."""
-    iban = await db.scalar(_IBAN, {"tenant": decision.tenant_id, "payment": decision.payment_id})
-    if iban:
+    found = (await db.execute(_IBAN, {"tenant": decision.tenant_id, "payment": decision.payment_id})).first()
+    iban, currency = found or (None, "")
+    if iban and not await providers.of(db, [(0, decision.tenant_id, iban, currency)]):
         await debtors.know(db, [Identity(decision.tenant_id, "iban", iban, payer, "person", 1, at.date())])

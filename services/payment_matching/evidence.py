@@ -215,6 +215,42 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Provider:
+    """A payment provider whose account sent the money: it pays out what many paid, less its fees."""
+
+    name: str
+    share: int
+    """Basis points of the items' sum that it may keep at most."""
+    each: int
+    """Minor units an item that it may keep besides."""
+
+    def most(self, total: int, count: int) -> int:
+        """The most that it may keep of so many items, in minor units."""
+        return total * self.share // 10_000 + self.each * count
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """The next payment of an agreed plan of the payer, for these items."""
+
+    currency: str
+    since: date
+    """The day of the agreement: money from before it is no payment of the plan."""
+    amount: int
+    """What of the instalment is still to come, in minor units."""
+    item_ids: frozenset[UUID]
+
+
+def next_part(parts: Iterable[tuple[str, int]], paid: int) -> int | None:
+    """Of instalments (day, minor units): what is left of the first that `paid` does not cover."""
+    for _, minor in sorted(parts):
+        if paid < minor:
+            return minor - paid
+        paid -= minor
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """The money to match: what is left of one payment."""
 
@@ -240,6 +276,8 @@ class Evidence:
     """How many open items of the tenant owe exactly this amount, up to the bound of the look-up."""
     unread: tuple[str, ...] = ()
     """Numbers of the text that nothing explains."""
+    provider: Provider | None = None
+    awaited: tuple[Awaited, ...] = ()
 
     @cached_property
     def sure(self) -> tuple[Quoted, ...]:

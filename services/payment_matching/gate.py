@@ -50,6 +50,8 @@ def guards(one: Hypothesis, receipt: Receipt, evidence: Evidence, lead: float) -
         found += _shape_guards(one, receipt, evidence) + _identity_guards(one, evidence)
     if one.shape in ("partial", "over"):
         found += _difference_guards(one, receipt, evidence)
+    elif one.shape == "payout":
+        found += _payout_guards(one, receipt, evidence)
     elif one.written_off:
         found += _write_off_guards(one, receipt, evidence)
     return found
@@ -75,9 +77,9 @@ def kinds_of(one: Hypothesis, evidence: Evidence) -> list[Kind]:
     found: list[Kind] = []
     if all_quoted(one, evidence):
         found.append("reference")
-    if payer_of(one, evidence) is not None:
+    if payer_of(one, evidence) is not None or paid_out(one, evidence):
         found.append("payer")
-    if one.shape not in ("partial", "over"):
+    if one.shape not in ("partial", "over", "payout"):
         found.append("amount")
     return found
 
@@ -85,6 +87,11 @@ def kinds_of(one: Hypothesis, evidence: Evidence) -> list[Kind]:
 def all_quoted(one: Hypothesis, evidence: Evidence) -> bool:
     """Whether the text names every item that is paid."""
     return bool(one.items) and all(item in evidence.quoted for item in one.items)
+
+
+def paid_out(one: Hypothesis, evidence: Evidence) -> bool:
+    """Whether a provider whose account is known pays this out, less a fee within its bounds."""
+    return one.shape == "payout" and evidence.provider is not None
 
 
 def payers_of(one: Hypothesis, evidence: Evidence) -> set[UUID]:
@@ -252,7 +259,9 @@ def _sure_name(one: Hypothesis, evidence: Evidence) -> bool:
 
 
 def _name_is_enough(one: Hypothesis, evidence: Evidence) -> bool:
-    """One item that nobody else owes as much as, or a whole list of what is due."""
+    """One item that nobody else owes as much as, or a whole list of what is due; a part of a plan is neither."""
+    if one.shape == "plan":
+        return False
     return evidence.same_amount <= 1 if len(one.lines) == 1 else one.shape in _STRUCTURED
 
 
@@ -267,6 +276,19 @@ def _write_off_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> 
     if any(item.residual == receipt.amount and item.payer_id == one.payer_id for item in evidence.items.values()):
         found.append("difference_rival_exact")
     if payer is None and (evidence.unread or receipt.read.long):
+        found.append("unread_numbers")
+    return found
+
+
+def _payout_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list[str]:
+    """A fee hides what is misread, so every item is named in full, nothing is unread and nothing is exact instead."""
+    quotes = [evidence.quoted[item] for item in one.items if item in evidence.quoted]
+    found = []
+    if len(quotes) < len(one.items) or any(_rank(quote) < STRENGTHS["full"] for quote in quotes):
+        found.append("difference_weak_reference")
+    if any(evidence.items[quote.item_id].residual == receipt.amount for quote in quotes):
+        found.append("difference_rival_exact")
+    if evidence.unread or receipt.read.long:
         found.append("unread_numbers")
     return found
 

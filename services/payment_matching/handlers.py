@@ -17,8 +17,9 @@ from libs.common.events.invoices import (
     InvoiceCancelled,
     InvoiceIssued,
 )
+from libs.common.events.reminders import HoldLifted, PlanAgreed, PlanDefaulted
 from services.payment_matching import crediting, opening
-from services.payment_matching.store import debtors, feeds
+from services.payment_matching.store import debtors, feeds, plans
 from services.payment_matching.store.debtors import Account, Identity
 
 
@@ -45,6 +46,9 @@ class Hearing:
             CreditNoteIssued: self.credits_told,
             DebtorChanged: debtors_changed,
             DebtorErased: debtors_erased,
+            PlanAgreed: plans_agreed,
+            PlanDefaulted: plans_defaulted,
+            HoldLifted: holds_lifted,
             BankDetailsApproved: self.bank_details_approved,
         }
 
@@ -91,3 +95,38 @@ async def debtors_erased(db: AsyncConnection, events: list[Event]) -> None:
     await debtors.forget(db, {(event.tenant, event.subject) for event in events}, everything=True)
     for event in events:
         await debtors.anonymise(db, event.tenant, event.subject)
+
+
+async def plans_agreed(db: AsyncConnection, events: list[Event]) -> None:
+    """The payer pays these amounts by these days from now on; money that waits may be the first."""
+    rows = [
+        {
+            "tenant_id": event.tenant,
+            "plan_id": body.plan_id,
+            "payer_id": body.payer_id,
+            "currency": body.amounts[0].currency,
+            "parts": [[day.isoformat(), part.minor] for day, part in zip(body.dates, body.amounts, strict=True)],
+            "items": [str(item) for item in body.item_ids],
+            "agreed_on": event.time.date(),
+        }
+        for event in events
+        if (body := event.body).amounts
+    ]
+    await plans.agree(db, rows)
+    await debtors.try_again(db, {(row["tenant_id"], row["payer_id"]) for row in rows}, ())
+
+
+async def plans_defaulted(db: AsyncConnection, events: list[Event]) -> None:
+    """A plan fell."""
+    await plans.end(db, {(event.tenant, event.body.plan_id) for event in events})
+
+
+async def holds_lifted(db: AsyncConnection, events: list[Event]) -> None:
+    """A plan that a person took off, or that is over, says so by its holds; one item of it settled ends none."""
+    ended = {
+        (event.tenant, body.scope_id)
+        for event in events
+        if (body := event.body).kind == "plan" and body.scope == "item" and body.reason != "settled"
+    }
+    if ended:
+        await plans.lifted(db, ended)

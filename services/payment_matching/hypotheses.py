@@ -10,26 +10,29 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
-from itertools import chain, combinations, islice
+from itertools import accumulate, chain, combinations, islice, pairwise
 from typing import Literal
 from uuid import UUID
 
 from libs.common.events.payments import WriteOffKind
 from services.payment_matching.allocation import Line
-from services.payment_matching.evidence import STRENGTHS, Evidence, Item, Receipt
+from services.payment_matching.evidence import STRENGTHS, Evidence, Item, Provider, Receipt
 from services.payment_matching.writing_off import most
 
 Shape = Literal[
     "quoted", "netted", "single", "all_due", "oldest_first", "month", "neighbours", "subset", "partial", "over",
     "extended", "amount_only", "discounted", "rounded",
+    "payout", "plan",
 ]  # fmt: skip
-WRITTEN_OFF: Mapping[Shape, WriteOffKind] = {"discounted": "discount", "rounded": "rounding"}
+WRITTEN_OFF: Mapping[Shape, WriteOffKind] = {"discounted": "discount", "rounded": "rounding", "payout": "provider_fee"}
 """Shapes that leave out what may be left out: the rest of their items is written off as this."""
 
 SUBSETS_UP_TO = 20
 PAIRS_UP_TO = 100
 NEIGHBOURS_UP_TO = 60
 QUOTED_UP_TO = 12
+UNKNOWN_PROVIDER = Provider("", 500, 0)
+"""What somebody whose account is not a provider's may have kept of several customers' invoices: shown, never more."""
 GRACE = 3
 """Days after its last day for which a cash discount is still granted: banks take their time."""
 MOST = 40
@@ -58,7 +61,7 @@ class Hypothesis:
 def propose(receipt: Receipt, evidence: Evidence) -> list[Hypothesis]:
     """Every hypothesis worth weighing, each set of lines once, in an order that depends on the facts alone."""
     found: dict[tuple[object, ...], Hypothesis] = {}
-    named = list(_by_name(receipt, evidence))
+    named = [*_by_plan(receipt, evidence), *_by_name(receipt, evidence)]
     # What is named to the cent needs no search for sums: only another single item could be its rival.
     settled = any(one.shape == "quoted" and one.solutions == 1 for one in named)
     for one in (*named, *_by_payer(receipt, evidence, settled), *_by_amount(receipt, evidence)):
@@ -86,6 +89,20 @@ def _whole(shape: Shape, items: Sequence[Item], solutions: int = 1) -> Hypothesi
 
 def _total(items: Iterable[Item]) -> int:
     return sum(item.residual for item in items)
+
+
+# What was agreed
+
+
+def _by_plan(receipt: Receipt, evidence: Evidence) -> Iterator[Hypothesis]:
+    """The next instalment of a plan: to those of its items that are named, then to the oldest."""
+    for plan in evidence.awaited:
+        if (plan.amount, plan.currency) != (receipt.amount, receipt.currency) or receipt.value_on < plan.since:
+            continue
+        items = oldest(evidence.items[item] for item in plan.item_ids & evidence.items.keys())
+        items.sort(key=lambda item: item.item_id not in evidence.quoted)
+        if len({item.payer_id for item in items}) == 1 and _total(items) >= receipt.amount:
+            yield replace(_partial(receipt, items), shape="plan")
 
 
 # What the text names
@@ -116,6 +133,7 @@ def _quoted(receipt: Receipt, evidence: Evidence, items: list[Item]) -> Iterator
     yield from _netted(receipt, items, _credits(evidence, items, receipt.currency))
     if total > receipt.amount:
         yield from _short(receipt, items)
+        yield from _payout(receipt.amount, items, evidence.provider)
         yield _partial(receipt, items)
         return
     yield from _extended(receipt.amount, items, evidence)
@@ -142,6 +160,20 @@ def _short(receipt: Receipt, items: list[Item]) -> Iterator[Hypothesis]:
         yield _less("discounted", items, parts)
     elif len(items) == 1 and missing <= most("rounding", items[0].residual, receipt.currency):
         yield _less("rounded", items, [missing])
+
+
+def _payout(amount: int, items: list[Item], provider: Provider | None) -> Iterator[Hypothesis]:
+    """What a provider pays out of these items: their sum less its fee, which each bears by its size."""
+    if provider is None and len({item.payer_id for item in items}) == 1:
+        return
+    total = _total(items)
+    fee = total - amount
+    if fee > (provider or UNKNOWN_PROVIDER).most(total, len(items)):
+        return
+    borne = [fee * upto // total for upto in accumulate(item.residual for item in items)]
+    parts = [upto - before for before, upto in pairwise([0, *borne])]
+    if all(part <= most("provider_fee", item.residual, item.currency) for item, part in zip(items, parts, strict=True)):
+        yield _less("payout", items, parts)
 
 
 def granted(item: Item, on: date) -> int:

@@ -49,6 +49,8 @@ class Plan:
     keys: tuple[str, ...] = ()
     in_vain: Collection[str] = ()
     """Numbers that it says and that name nothing of what is paid."""
+    paid_out: bool = False
+    """A payment provider sent it: its account is no customer's."""
     seconds: float = 0.0
     """What weighing it alone took, without the look-ups and writes that the batch shares."""
 
@@ -100,7 +102,7 @@ def _timed(world: World, n: int, named: Sequence[UUID], rules: Mapping[UUID, Rul
 
 def _plan(world: World, n: int, named: Sequence[UUID], rules: Rules) -> Plan:
     one = world.claimed[n]
-    plan = Plan(one, keys=tuple(world.reads[n].keys), payer_id=one.payer_id)
+    plan = Plan(one, keys=tuple(world.reads[n].keys), payer_id=one.payer_id, paid_out=n in world.providers)
     if one.told:
         told = erp.resolve(world, one, named)
         plan.erp, plan.lines, plan.waiting = True, told.lines, told.waiting
@@ -209,7 +211,7 @@ def _left(book: Book, plan: Plan) -> int:
 def _learned(book: Book, plan: Plan) -> Identity | None:
     """An account that paid what it named is remembered as its payer's; it counts from the second time on."""
     one = plan.claimed
-    if plan.auto is None or "reference" not in plan.auto.kinds or not one.payer_iban:
+    if plan.auto is None or "reference" not in plan.auto.kinds or not one.payer_iban or plan.paid_out:
         return None
     payers = {book.items[line.item_id].payer_id for line in plan.lines}
     if len(payers) != 1:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.payment_matching.evidence import Evidence, Quoted, Receipt
-from services.payment_matching.gate import Kind, all_quoted, guards, kinds_of, left_out, payers_of
+from services.payment_matching.gate import Kind, all_quoted, guards, kinds_of, left_out, paid_out, payers_of
 from services.payment_matching.hypotheses import Hypothesis, Shape
 
 SHOWN = 5
@@ -27,6 +27,8 @@ _PRIOR: Mapping[Shape, float] = {
     "partial": -3.0,
     "discounted": -1.0,
     "rounded": -1.5,
+    "payout": -2.5,
+    "plan": 0.0,
     "over": -4.0,
     "subset": -4.0,
     "extended": -4.0,
@@ -121,7 +123,7 @@ def face(one: Hypothesis, evidence: Evidence) -> tuple[tuple[UUID, int], ...]:
 
 def _score(one: Hypothesis, evidence: Evidence) -> float:
     score = _PRIOR[one.shape] + _by_reference(one, evidence) + _by_payer(one, evidence)
-    if one.shape not in ("partial", "over"):
+    if one.shape not in ("partial", "over", "payout"):
         rarity = evidence.same_amount if len(one.lines) == 1 else 0
         score += 8.0 - math.log1p(rarity) - 4.0 * (one.solutions - 1)
     if not all_quoted(one, evidence):
@@ -144,6 +146,8 @@ def _once(quotes: Mapping[UUID, Quoted]) -> list[Quoted]:
 
 def _by_payer(one: Hypothesis, evidence: Evidence) -> float:
     """Of a set of several payers, a head office and its shops, every one must be known by what agrees."""
+    if paid_out(one, evidence):
+        return _PAYER["iban"]
     payers = payers_of(one, evidence)
     if not payers or not evidence.payers:
         return 0.0
@@ -162,6 +166,8 @@ def _reasons(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list[Reas
         for item in sorted(one.items)
         if (quote := evidence.quoted.get(item))
     ]
+    if evidence.provider is not None:
+        found.append(Reason("payer_provider", {"name": evidence.provider.name}))
     agreeing = [known for known in evidence.payers if known.payer_id == one.payer_id]
     found += [Reason(f"payer_{known.by}", {"times": known.times}) for known in agreeing]
     if evidence.payers and one.payer_id is not None and not agreeing:
@@ -177,9 +183,10 @@ def _reasons(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list[Reas
 def _amount_reason(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> Reason:
     if one.shape == "over":
         return Reason("amount_over", {"minor": one.rest, "currency": receipt.currency})
-    if one.shape == "partial":
+    if one.shape in ("partial", "plan"):
         owed = sum(evidence.items[item].residual for item in one.items)
-        return Reason("amount_partial", {"minor": owed - receipt.amount, "currency": receipt.currency})
+        minor = receipt.amount if one.shape == "plan" else owed - receipt.amount
+        return Reason(f"amount_{one.shape}", {"minor": minor, "currency": receipt.currency})
     if one.written_off:
         missing = sum(line.amount for line in one.written_off)
         return Reason(f"amount_{one.shape}", {"minor": missing, "currency": receipt.currency})

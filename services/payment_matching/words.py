@@ -36,6 +36,18 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "amount_partial": ("paiement partiel, il resterait {money}", "part payment, {money} would remain"),
     "amount_discounted": ("escompte de {money}, dans les conditions", "cash discount of {money}, within its terms"),
+    "payer_provider": (
+        "compte du prestataire de paiement {name}",
+        "account of the payment provider {name}",
+    ),
+    "amount_payout": (
+        "moins {money}, ce que retiendrait un prestataire de paiement",
+        "less {money}, as a payment provider would keep",
+    ),
+    "amount_plan": (
+        "montant égal à la prochaine échéance du plan convenu, {money}",
+        "amount equal to the next instalment of the agreed plan, {money}",
+    ),
     "amount_rounded": ("arrondi de {money}", "rounded by {money}"),
     "amount_over": ("trop-perçu de {money}", "{money} too much"),
     "closed_quoted": ("{number} est déjà soldée : doublon possible", "{number} is already settled: maybe paid twice"),

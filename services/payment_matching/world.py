@@ -13,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.payment_matching.allocation import Line
 from services.payment_matching.evidence import (
+    Awaited,
     Evidence,
     Hit,
     Item,
     Known,
+    Provider,
     Quoted,
     Read,
     Receipt,
@@ -29,7 +31,7 @@ from services.payment_matching.evidence import (
     whole_name,
 )
 from services.payment_matching.near import near
-from services.payment_matching.store import candidates, debtors, habits
+from services.payment_matching.store import candidates, debtors, habits, plans, providers
 from services.payment_matching.store.candidates import HITS, OF_PAYER, Claimed, KeyHit
 
 Key = tuple[UUID, UUID]
@@ -57,6 +59,9 @@ class World:
     of_payer: dict[Key, list[UUID]] = field(default_factory=dict)
     habit: set[habits.Number] = field(default_factory=set)
     """Numbers that payers write again and again and that name nothing that they pay."""
+    providers: dict[int, Provider] = field(default_factory=dict)
+    awaited: dict[Key, list[Awaited]] = field(default_factory=dict)
+    """(tenant, payer) → what its plans wait for next."""
 
     def take(self, tenant: UUID, lines: Iterable[Line]) -> dict[UUID, int]:
         """Take these parts off; answers the version that each must have before."""
@@ -70,13 +75,19 @@ class World:
 
 
 async def look(db: AsyncConnection, claimed: Sequence[Claimed]) -> World:
-    """Five look-ups for the whole batch: keys, identities, equal amounts, habits, and what the payers found owe."""
+    """Seven look-ups for the whole batch: keys, providers, identities, plans, equal amounts, habits, and what the
+    payers found owe."""
     reads = [read(one.remittance, one.structured, one.end_to_end_id) for one in claimed]
     world = World(list(claimed), reads)
     asked = [(n, one.tenant_id, reads[n].keys) for n, one in enumerate(claimed)]
     for hit in await candidates.hits(db, asked):
         world.hits.setdefault(hit.ord, []).append(hit)
+    accounts = [(n, one.tenant_id, one.payer_iban, one.currency) for n, one in enumerate(claimed) if one.payer_iban]
+    world.providers = await providers.of(db, accounts)
     await _payers(db, world)
+    world.awaited = await plans.awaited(
+        db, {(claimed[n].tenant_id, known.payer_id) for n, found in world.payers.items() for known in found}
+    )
     amounts = [(n, one.tenant_id, one.currency, one.unapplied) for n, one in enumerate(claimed)]
     for n, item in await candidates.like_amount(db, amounts):
         world.like_amount.setdefault(n, []).append(item)
@@ -103,7 +114,8 @@ async def _payers(db: AsyncConnection, world: World) -> None:
         if one.debtor_id:
             payer = pays.get((one.tenant_id, one.debtor_id), one.debtor_id)
             world.payers.setdefault(n, []).append(Known(payer, "named", True))
-        if one.payer_iban:
+        # A provider's account is no customer's, whatever it was taken for before.
+        if one.payer_iban and n not in world.providers:
             values.append((n, one.tenant_id, "iban", one.payer_iban))
         if name := name_key(one.payer_name):
             values.append((n, one.tenant_id, "name", name))
@@ -199,6 +211,12 @@ def evidence_of(world: World, n: int) -> Evidence:
         payers=tuple(payers),
         same_amount=same,
         unread=tuple(text.pieces[place] for place in loose if place not in read_too),
+        provider=world.providers.get(n),
+        awaited=tuple(
+            plan
+            for payer in dict.fromkeys(known.payer_id for known in payers)
+            for plan in world.awaited.get((one.tenant_id, payer), ())
+        ),
     )
 
 

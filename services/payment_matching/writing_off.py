@@ -15,8 +15,8 @@ from libs.common.money import Money, exponent
 from services.payment_matching.errors import OverTolerance
 from services.payment_matching.pages import Given
 
-SHARES: Mapping[WriteOffKind, int] = {"discount": 10, "withholding": 30}
-"""Percent of the item that may be a cash discount, or be withheld for a tax office."""
+SHARES: Mapping[WriteOffKind, int] = {"discount": 10, "provider_fee": 10, "withholding": 30}
+"""Percent of the item that may be a cash discount, kept by a payment provider, or be withheld for a tax office."""
 SUMS: Mapping[WriteOffKind, int] = {"rounding": 5, "fee": 5_000, "other": 1_000}
 """Hundredths of a unit of the currency that may be a rounding, a bank's fee, or anything else."""
 

@@ -40,7 +40,6 @@ _HELD = ["reason", "payments", "alone", "alone_wrong"]
 LIMITS = "/v1/matching/two-people"
 PROPOSALS = "/v1/matching/proposals"
 _LIMIT = ["entity_id", "amount", "currency", "set_by", "set_at"]
-_PROPOSAL = ["proposal_id", "kind", "amount", "currency", "state", "proposed_by", "proposed_at", "decided_by", "why"]
 
 
 @app.command("evaluate")
@@ -219,7 +218,14 @@ def list_proposals(
 ) -> None:
     """What one person proposed and waits for another, the newest first."""
     rows = list(_proposals(_client(api_key), state))
-    answer_rows(rows if as_json else [row | row["amount"] for row in rows], as_json=as_json, columns=_PROPOSAL)
+    if as_json:
+        answer_json(rows)
+        return
+    for row in rows:
+        # A line of its own length: an id that a narrow terminal cuts off is of no use.
+        what = f"{row['kind']} of {row['amount']['amount']} {row['amount']['currency']}"
+        told = f"{row['proposal_id']}  {row['state']}  {what}  proposed by {row['proposed_by']} {row['proposed_at']}"
+        answer(row, as_json=False, line=told + (f"  {row['why']}" if row["why"] else ""))
 
 
 @proposals.command("approve")

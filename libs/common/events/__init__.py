@@ -35,7 +35,7 @@ HEARD = {
         "relance.payments",
         "relance.directory",
     },
-    "payment_matching": {"relance.invoices", "relance.debtors", "relance.directory"},
+    "payment_matching": {"relance.invoices", "relance.debtors", "relance.reminders", "relance.directory"},
     "console": set(OWNERS) - {"relance.directory"},
 }
 """Service → the topics it consumes."""

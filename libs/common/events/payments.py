@@ -7,8 +7,9 @@ from uuid import UUID
 from libs.common.events.envelope import Amount, Body, Part
 
 How = Literal["auto", "person", "erp"]
-WriteOffKind = Literal["discount", "fee", "rounding", "withholding", "erp", "other"]
-"""What a difference is booked as; erp: the ERP's own ledger says that nothing is owed any more."""
+WriteOffKind = Literal["discount", "fee", "provider_fee", "rounding", "withholding", "erp", "other"]
+"""What a difference is booked as; provider_fee: what a payment provider keeps of what it pays out; erp: the ERP's own
+ledger says that nothing is owed any more."""
 
 
 class Residual(Part):

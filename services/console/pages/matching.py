@@ -30,7 +30,7 @@ routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Treasurer = Annotated[Person, Depends(may("payments:write"))]
 OWNER = "payment_matching"
 MOST = 100
-WRITTEN_OFF = ("discount", "fee", "rounding", "withholding", "other")
+WRITTEN_OFF = ("discount", "fee", "provider_fee", "rounding", "withholding", "other")
 """What a small rest may be written off as. Whether it is small enough, payment_matching says."""
 
 

@@ -9,6 +9,7 @@ from services.payment_matching.api import (
     lookups,
     payments,
     proposals,
+    providers,
     settlements,
     statements,
     webhooks,
@@ -19,5 +20,16 @@ def routers() -> list[APIRouter]:
     """The routes of all nouns."""
     return [
         noun.routes
-        for noun in (payments, webhooks, statements, ledger, items, settlements, proposals, calibrations, lookups)
+        for noun in (
+            payments,
+            webhooks,
+            statements,
+            ledger,
+            items,
+            settlements,
+            proposals,
+            providers,
+            calibrations,
+            lookups,
+        )
     ]

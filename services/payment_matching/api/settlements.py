@@ -35,7 +35,7 @@ class Settlement(BaseModel):
     line_id: UUID
     act: Literal["book", "undo"]
     kind: str
-    """payment, credit, or what is written off: discount, fee, rounding, withholding, other."""
+    """payment, credit, or what is written off: discount, fee, provider_fee, rounding, withholding, other."""
     amount: Amount
     value_date: date
     at: datetime

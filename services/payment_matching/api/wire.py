@@ -19,8 +19,8 @@ from services.payment_matching.writing_off import most
 Iban = Annotated[str, StringConstraints(min_length=5, max_length=40, pattern=r"^[A-Za-z0-9 ]+$")]
 Language = Literal["fr", "en"]
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2100, 1, 1))]
-WrittenOffAs = Literal["discount", "fee", "rounding", "withholding", "other"]
-_WRITTEN_OFF: dict[str, WrittenOffAs] = {"discounted": "discount", "rounded": "rounding"}
+WrittenOffAs = Literal["discount", "fee", "provider_fee", "rounding", "withholding", "other"]
+_WRITTEN_OFF: dict[str, WrittenOffAs] = {"discounted": "discount", "rounded": "rounding", "payout": "provider_fee"}
 State = Literal["pending", "unmatched", "partly", "matched", "reversed"]
 
 

@@ -26,6 +26,13 @@ _SIGNS = {
     for signs, factor in ((_PLUS, 1), (_MINUS, -1), ("é", 1), ("è", -1))
     for digit, sign in enumerate(signs)
 } | {str(digit): (str(digit), 1) for digit in range(10)}
+_REASONS = {
+    "12": "AC01", "14": "AC04", "20": "AM04", "31": "MD01", "32": "AC06", "34": "AC06", "35": "MD07", "52": "AG02",
+    "57": "FF01", "58": "MS02", "59": "MS03", "60": "RC01", "62": "RR04", "63": "SL01", "64": "AM05", "65": "FOCR",
+    "66": "MD02", "70": "MS02", "73": "MS02", "74": "MS02", "80": "MD06", "99": "AG01",
+}  # fmt: skip
+"""The banks' two-digit reasons of rejects and returns, as ISO 20022 says them. A bill of exchange whose drawing,
+amount or date is contested (70, 73, 74) is refused by the debtor. Others, mostly of bills alone, stay as they are."""
 _TEXT = ("LIB", "LCC", "LC2", "LCS")
 
 _day = lru_cache(256)(plain.day)
@@ -89,7 +96,7 @@ class _Operation:
             instruction_id=self._first("REF"),
             bank_reference=reference,
             mandate_id=plain.known(next((told[:35] for name, told in more if name == "RUM"), None)),
-            return_code=rejected or None,
+            return_code=_REASONS.get(rejected, rejected) or None,
             returned=bool(rejected),
         )
         return Entry(amount, self.currency, "booked", booked_on, value_on, reference, (movement,), detailed=bool(more))

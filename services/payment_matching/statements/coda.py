@@ -27,6 +27,11 @@ MOST_RECORDS = 1_500_000
 STARTS = re.compile(r"00000[0-9]{6}[0-9 ]{3}[0-9]{2}[D ]", re.ASCII)
 _BATCHES = ("1", "2")
 """Transaction types that are totals, of the customer's or of the bank's making."""
+_PARTS = ("5", "6", "7")
+"""Transaction types that are movements of a total. What a movement says of its own amount (8, 9) moves nothing."""
+_UNPAID = {"1": "MS03", "2": "MS03", "3": "MS02", "4": "MS03"}
+"""Why a direct debit was not paid, where its communication says no more: technical, unspecified, the debtor disagrees,
+its account. Only who said no is known: the debtor (MS02) or its bank (MS03)."""
 _REASON = re.compile(r"[A-Z]{2}[A-Z0-9]{2}", re.ASCII)
 _RETURNS = ("1", "2", "3", "4")
 """Reject, return, refund, reversal; 0 says paid."""
@@ -71,11 +76,14 @@ class _Records:
             if self.ended and line[0] != "0":
                 raise UnreadableStatement(f"{where}: it follows the last record of its statement.", field=where)
             self.ended = line[0] == "9"
-            yield _dated(line.ljust(LENGTH))
+            yield _plainer(line.ljust(LENGTH))
 
 
-def _dated(record: str) -> str:
-    """A movement whose value date the bank does not know has the entry's date."""
+def _plainer(record: str) -> str:
+    """A movement whose value date the bank does not know has the entry's date. Details of a movement that is itself a
+    part of a total (9) are told like those of a simple one (8): the library knows no third level."""
+    if record.startswith("21") and record[53] == "9":
+        record = record[:53] + "8" + record[54:]
     if record.startswith("21") and record[47:53] == "000000":
         return record[:47] + record[115:121] + record[53:]
     return record
@@ -106,7 +114,8 @@ def _statement(told: Any) -> Statement:
 def _entry(move: Any, currency: str) -> Entry:
     where = f"movement {move.sequence}"
     amount = plain.scaled(move.amount, currency, where)
-    parts = move.moves if move.transaction_type in _BATCHES else []
+    parts = [part for part in move.moves if part.transaction_type in _PARTS]
+    parts = parts if move.transaction_type in _BATCHES else []
     if parts:
         amounts = [plain.scaled(part.amount, currency, where) for part in parts]
         prove_entry(amount, amounts, [], where)
@@ -122,8 +131,7 @@ def _movement(move: Any, amount: int, currency: str) -> Movement:
     message = plain.spaced(move.communication)
     structured = (message,) if kind in _STRUCTURED and message else ()
     mandate = plain.known(move._communication[48:83]) if kind == "127" else None
-    reason = (move.r_reason or "").strip()
-    returned = move.r_transaction in _RETURNS and _REASON.fullmatch(reason) is not None
+    reason = _returned(move)
     return Movement(
         amount=amount,
         currency=currency,
@@ -134,6 +142,18 @@ def _movement(move: Any, amount: int, currency: str) -> Movement:
         end_to_end_id=plain.known(move.customer_reference),
         bank_reference=plain.known(move.bank_reference),
         mandate_id=mandate,
-        return_code=reason if returned else None,
-        returned=returned,
+        return_code=reason,
+        returned=reason is not None,
     )
+
+
+def _returned(move: Any) -> str | None:
+    """Why the bank takes a movement back, in its own field or in the communication of a direct debit; None if not."""
+    told = [(move.r_transaction, move.r_reason or "")]
+    debit = move._communication.ljust(150) if move.communication_type == "127" else ""
+    if debit:
+        told.append((debit[145], debit[146:150]))
+    for kind, reason in told:
+        if kind in _RETURNS and _REASON.fullmatch(reason.strip()):
+            return str(reason.strip())
+    return _UNPAID.get(debit[12]) if debit else None

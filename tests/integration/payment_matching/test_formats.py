@@ -45,6 +45,26 @@ async def test_an_mt940_settles_and_its_feed_is_fresh(till: Till) -> None:
     assert received["source"] == "statement"
 
 
+async def test_a_debit_that_comes_back_in_a_cfonb_or_coda_file_reopens_its_invoice_with_the_reason(till: Till) -> None:
+    await till.hear(till.customer("Dupont"), till.issued("FA-2026-0001", "Dupont", 5_000))
+    paid = [operation(5_000, "PRLV SEPA", reference="R1"), more("LCC", "FA-2026-0001"), more("RCN", "E2E-1")]
+    await till.upload(cfonb(*whole(0, paid, 5_000)))
+    assert await till.owed("FA-2026-0001") == 0
+    back = [operation(-5_000, "REJET PRLV", reference="R2", rejected="80", on="211126"), more("RCN", "E2E-1")]
+    await till.upload(cfonb(*whole(5_000, back, 0, ("201126", "211126"))))
+    assert await till.owed("FA-2026-0001") == 5_000
+    [taken] = await till.events("PaymentReversed")
+    assert (taken["code"], taken["refused_by_debtor"]) == ("MD06", True)
+    assert (await till.events("InvoiceReopened"))[0]["reason"] == "refused_by_debtor"
+    await till.hear(till.bank_details("BE68539007547034"))
+    await till.pay("P2", 5_000, "FA-2026-0001", end_to_end_id="E2E-9")
+    debit = [one.replace("E2E-1", "E2E-9") for one in flat_files.coda_debit("2", "2", "AM04")]
+    await till.upload(flat_files.coda_of(-5_000, *debit))
+    assert (await till.events("PaymentReversed"))[-1]["code"] == "AM04"
+    assert await till.owed("FA-2026-0001") == 5_000
+    await till.balanced()
+
+
 async def test_the_same_money_in_an_mt942_an_mt940_a_cfonb_and_a_053_is_one_payment(till: Till) -> None:
     records = [operation(10_000, "VIR SEPA", reference="R1", on="191126"), more("LCC", "FA-2026-0001")]
     intraday = MT942.replace("2611201120C100", "2611191119C100").replace("//B1", "//R1").replace("/E1/", "/E2E-1/")

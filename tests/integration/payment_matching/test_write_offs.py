@@ -40,7 +40,7 @@ async def test_more_than_the_kind_allows_is_refused_and_nothing_is_given(till: T
 async def test_a_suggestion_says_what_would_remain_and_what_that_is_small_enough_for(till: Till) -> None:
     await till.hear(till.customer("C1"), till.issued("FA-1", "C1", 10_000), till.issued("FA-2", "C1", 30_000))
     for name, paid, rest, kinds in (
-        ("P1", 9_800, 200, ["discount", "fee", "withholding", "other"]),
+        ("P1", 9_800, 200, ["discount", "fee", "provider_fee", "withholding", "other"]),
         ("P2", 5_000, 5_000, ["fee"]),
     ):
         payment = await till.pay(name, paid, "FA-1 acompte")

@@ -72,13 +72,37 @@ def whole(
     return [balance("01", opening, days[0]), *records, balance("07", closing, days[1])]
 
 
-def _coda_movement(sequence: int, minor: int, kind: str, message: str, detail: int = 0) -> str:
+def coda_movement(sequence: int, minor: int, kind: str, message: str, detail: int = 0) -> str:
     """A 21 record; `kind` says what it is: 0 simple, 1 a total of the customer's, 5 a part of it."""
     sign = "1" if minor < 0 else "0"
     reference = f"REF{sequence:03d}{detail:03d}"
     return (
         f"21{sequence:04d}{detail:04d}{reference:21}{sign}{abs(minor) * 10:015d}201126{kind}0150000"
         f"{message:54}2011260010{'1' if kind == '0' else '0'} 0"
+    )
+
+
+def coda_of(moved: int, *records: str) -> bytes:
+    """A statement of these records (21, 22, 23), whose simple movements and totals sum to `moved` minor units."""
+    credit, debit = max(0, moved) * 10, max(0, -moved) * 10
+    account, sign = f"{'BE68539007547034':34}EUR", "1" if moved < 0 else "0"
+    lines = [
+        f"0000020112630005{'':18}{'NOUS SA':26}{'KREDBEBB':11}00400000000 00000{'':39}2",
+        f"12001{account}0{0:015d}191126{'NOUS SA':26}{'':35}001",
+        *records,
+        f"8001{account}{sign}{abs(moved) * 10:015d}201126{'':64}0",
+        f"9{'':15}{len(records) + 2:06d}{debit:015d}{credit:015d}{'':75}2",
+    ]
+    return "\n".join(line.ljust(128) for line in lines).encode()
+
+
+def coda_debit(why: str, kind: str = " ", reason: str = "") -> tuple[str, str, str]:
+    """A direct debit of 50.00 that comes back: why it was not paid, and the R-transaction its communication tells."""
+    told = f"1127201126{'11'}{why}{'BE69ZZZ050D000000008':35}{'MANDATE-1':35}{'FA-2026-0001':62}{kind}{reason:4}"
+    return (
+        coda_movement(1, -5000, "0", told[:54]),
+        f"2200010000{told[54:107]:53}{'E2E-1':35}{'':27}1 0",
+        f"2300010000{'BE62510007547061':37}{'DUPONT SPRL':35}{told[107:150]:43}0 0",
     )
 
 
@@ -89,12 +113,12 @@ def coda(*, last: int = 6000) -> bytes:
     lines = [
         f"0000020112630005{'':8}{'':10}{address}{bank}{company} 00000{'':39}2",
         f"12001{account}0{0:015d}191126{'NOUS SA':26}{'':35}001",
-        _coda_movement(1, 5000, "0", "1101090933755493"),
+        coda_movement(1, 5000, "0", "1101090933755493"),
         f"2200010000{'':53}{'E2E-1':35}{'':27}1 0",
         f"2300010000{'BE62510007547061':37}{'DUPONT SPRL':35}{'':43}0 0",
-        _coda_movement(2, 10000, "1", "0BATCH"),
-        _coda_movement(2, 4000, "5", "0FA-2026-0001", detail=1),
-        _coda_movement(2, last, "5", "0FA-2026-0002", detail=2),
+        coda_movement(2, 10000, "1", "0BATCH"),
+        coda_movement(2, 4000, "5", "0FA-2026-0001", detail=1),
+        coda_movement(2, last, "5", "0FA-2026-0002", detail=2),
         f"8001{account}0{150000:015d}201126{'':64}0",
         f"9{'':15}{8:06d}{0:015d}{150000:015d}{'':75}2",
     ]

@@ -3,6 +3,7 @@
 import pytest
 
 from services.payment_matching.errors import UnknownFormat, UnreadableStatement
+from services.payment_matching.receiving import refused_by_debtor
 from services.payment_matching.statements import formats
 from services.payment_matching.statements.told import Entry, Movement, Statement
 from tests.unit.payment_matching import flat_files
@@ -171,6 +172,16 @@ def test_a_rejected_debit_is_a_return() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "code", "refused_by_it"),
+    [("20", "AM04", False), ("34", "AC06", False), ("58", "MS02", True), ("73", "MS02", True), ("80", "MD06", True)],
+)
+def test_a_banks_own_reason_is_told_as_iso_says_it(told: str, code: str, refused_by_it: bool) -> None:
+    found = movement(cfonb(*whole(500, [operation(-500, "PRLV IMPAYE", rejected=told)], 0)))
+    assert found.return_code == code
+    assert refused_by_debtor(code) is refused_by_it
+
+
+@pytest.mark.parametrize(
     ("records", "why"),
     [
         (whole(0, [operation(500, "A")], 501), "is not closing 501"),
@@ -202,6 +213,35 @@ def test_a_coda_tells_structured_references_and_the_parts_of_a_batch() -> None:
 
 def test_a_coda_batch_whose_parts_do_not_sum_is_refused() -> None:
     refused(flat_files.coda(last=6_001), "movement 0002: the details sum to 10001")
+
+
+@pytest.mark.parametrize(
+    ("why", "kind", "reason", "code"),
+    [
+        ("0", " ", "", None),
+        ("3", " ", "", "MS02"),
+        ("4", " ", "", "MS03"),
+        ("2", "2", "AM04", "AM04"),
+        ("3", "3", "MD06", "MD06"),
+    ],
+)
+def test_a_coda_direct_debit_that_comes_back_says_why(why: str, kind: str, reason: str, code: str | None) -> None:
+    found = movement(flat_files.coda_of(-5_000, *flat_files.coda_debit(why, kind, reason)))
+    assert (found.returned, found.return_code) == (code is not None, code)
+    assert (found.mandate_id, found.end_to_end_id, found.amount) == ("MANDATE-1", "E2E-1", -5_000)
+
+
+def test_a_coda_total_has_parts_and_what_a_part_says_of_its_own_amount_moves_nothing() -> None:
+    records = [
+        flat_files.coda_movement(1, 10_000, "2", "0TOTAL"),
+        flat_files.coda_movement(1, 4_000, "6", "0FA-2026-0001", detail=1),
+        flat_files.coda_movement(1, 6_000, "7", "0FA-2026-0002", detail=2),
+        flat_files.coda_movement(1, 6_100, "9", "0GROSS", detail=3),
+        flat_files.coda_movement(1, -100, "9", "0CHARGES", detail=4),
+    ]
+    [total] = only(flat_files.coda_of(10_000, *records)).entries
+    assert [part.amount for part in total.movements] == [4_000, 6_000]
+    refused(flat_files.coda_of(10_000, *records[:2], *records[3:]), "the details sum to 4000")
 
 
 def test_a_coda_whose_totals_do_not_hold_is_refused() -> None:

@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.payment_matching.evidence import Evidence, Hit, Item, Known, Receipt, item_keys, quotes, read, unread
+from services.payment_matching.evidence import (
+    Awaited,
+    Evidence,
+    Hit,
+    Item,
+    Known,
+    Provider,
+    Receipt,
+    item_keys,
+    quotes,
+    read,
+    unread,
+)
 from services.payment_matching.hypotheses import propose
 from services.payment_matching.scoring import Decision, decide
 from services.payment_matching.words import say
@@ -42,6 +54,8 @@ def told(
     same_amount: int = 1,
     structured: tuple[str, ...] = (),
     paid: tuple[Item, ...] = (),
+    provider: Provider | None = None,
+    awaited: tuple[Awaited, ...] = (),
 ) -> Decision:
     """What is decided when this text arrives with this amount in a world of these items."""
     found = read(text, structured)
@@ -55,7 +69,7 @@ def told(
     closed = tuple(one.number for one in paid if any(hit.item_id == one.item_id for hit in wide))
     spans = [quote.span for quote in quoted.values()]
     receipt = Receipt(UUID(int=9), ENTITY, amount, "EUR", TODAY, found)
-    evidence = Evidence(by_id, quoted, closed, payers, same_amount, unread(found, spans, amount))
+    evidence = Evidence(by_id, quoted, closed, payers, same_amount, unread(found, spans, amount), provider, awaited)
     return decide(receipt, evidence, propose(receipt, evidence))
 
 
