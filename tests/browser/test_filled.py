@@ -41,9 +41,11 @@ PAGES = [
     "/calendars?year=2026",
     "/invoices/{invoice}/charges",
     "/payments?state=left",
+    "/payments/two-people",
     "/credit?mine=no",
     "/credit/requests",
     "/credit/deadlines",
+    "/credit/declarations",
     "/credit/insolvencies",
     "/credit/messages",
     "/hand-over/files",
@@ -96,6 +98,12 @@ def _policies(played: Owners) -> None:
     }
 
 
+def _two_people(played: Owners, entity: UUID) -> None:
+    above = {"amount": "5000.00", "currency": "EUR"}
+    limit = {"entity_id": str(entity), "above": above, "set_by": "user:x", "set_at": "2026-11-20T09:00:00Z"}
+    played.says["GET", "/v1/matching/two-people"] = {"limits": [limit]}
+
+
 def _calendar(played: Owners, entity: UUID) -> None:
     days = [("2026-01-01", "holiday", "Jour de l'an"), ("2026-05-15", "closed", None), ("2026-08-15", "holiday", "X")]
     played.says["GET", f"/v1/calendars/{entity}"] = {
@@ -111,7 +119,12 @@ async def _payment(console: Console, played: Owners, history: History) -> None:
     item = await open_item(console, history)
     best = suggestion(item, Money(item.amount - 235, "EUR").decimal())
     rest = {"amount": "2.35", "currency": "EUR"}
-    best["items"][0] |= {"rest": rest, "may_write_off": ["discount", "fee"], "write_off": "discount"}
+    best["items"][0] |= {
+        "number": "FAC-2026-0001234-LYON",
+        "rest": rest,
+        "may_write_off": ["discount", "fee"],
+        "write_off": "discount",
+    }
     told = {"payer_name": "SARL DUPONT", "remittance": "VIR F00012", "allocations": [], "payer_iban": "FR76"}
 
     def looked(asked: Asked) -> dict[str, Any]:
@@ -141,6 +154,7 @@ async def filled(console: Console, settings: Settings, site: Site) -> AsyncItera
     with owners(console, settings) as played:
         _figures(played)
         _policies(played)
+        _two_people(played, entity)
         _calendar(played, entity)
         say(played, str(entity))
         for one, each in history.items.items():
@@ -178,6 +192,21 @@ async def test_pages_with_rows_of_their_owners_are_without_fault(
         await looking.page.set_viewport_size({"width": 1440, "height": 900})
     assert faults == [], "\n".join(faults)
     assert looking.complaints == []
+    await looking.context.close()
+
+
+async def test_how_sure_a_suggestion_is_stands_whole_in_the_list_beside_the_open_payment(
+    chromium: Browser, filled: Site
+) -> None:
+    looking = await look(chromium)
+    await looking.sign_in(filled)
+    page = looking.page
+    await page.set_viewport_size({"width": 1440, "height": 900})
+    await page.goto(f"{filled.url}/payments?state=left")
+    region = page.locator(".bench .list .scroller")
+    assert await region.locator("td .tag").inner_text() == "90\u00a0%"
+    assert "FAC-2026-0001234-LYON" in await region.inner_text()
+    assert await region.evaluate("each => each.scrollWidth - each.clientWidth") == 0
     await looking.context.close()
 
 

@@ -208,6 +208,25 @@ async def test_no_party_had_more_than_four_reminders_in_thirty_days(demo: Demo) 
     assert worst <= 4
 
 
+async def test_credit_control_has_something_of_each_kind(demo: Demo) -> None:
+    lines = await demo.file("/credit.xlsx?mine=no")
+    limited = [line for line in lines if line["Limite"]]
+    assert 20 <= len({line["Code"] for line in limited}) <= 30
+    over = [line for line in limited if cents(line["Encours"]) > cents(line["Limite"])]
+    assert 0 < len(over) < len(limited) / 2
+    assert len([line for line in lines if line["Statut"] == "Bloqué"]) == 1
+    assert {line["Demande"] for line in await demo.file("/credit/requests.xlsx")} == {"Limite de crédit", "Bloquer"}
+    assert len(await demo.file("/credit/insolvencies.xlsx")) == 1
+    said = {line["Issue"] for line in await demo.file("/credit/declarations.xlsx")}
+    assert said == {"en attente", "acceptée", "refusée", "indemnisée"}
+    assert await demo.file("/credit/deadlines.xlsx")
+
+
+async def test_today_tells_what_waits_for_a_second_person(demo: Demo) -> None:
+    page = await demo.page("/")
+    assert "2 demandes de crédit" in page and "1 affectation de paiement" in page
+
+
 async def test_no_page_is_empty_that_a_finance_director_would_open(demo: Demo) -> None:
     for path in (
         "/customers?mine=no",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from libs.common.clock import SharedClock
-from libs.common.demo import history
+from libs.common.demo import history, lending
 from libs.common.demo.company import Group, found
 from libs.common.demo.customers import Customers
 from libs.common.demo.fates import split
@@ -107,7 +107,7 @@ async def _live(
 
 
 async def _past(play: Play, before: list[Any], start: date, tell: Tell) -> None:
-    """Ten months in bulk: debtors, invoices, payments."""
+    """Ten months in bulk: debtors, invoices, payments; and what each may owe."""
     office, stage, group = play.office, play.stage, play.group
     debtors = await history.tell_debtors(office, stage, group)
     tell(f"{debtors} customers")
@@ -115,6 +115,7 @@ async def _past(play: Play, before: list[Any], start: date, tell: Tell) -> None:
     await office.settled(PATIENCE, ("invoice_ingest", "payment_matching"))
     paid = await history.tell_payments(office, stage, group, before, start)
     await office.settled(PATIENCE, DECIDERS)
+    await lending.set_limits(office, stage, group, start)
     tell(f"{told:,} invoices and {paid:,} payments of the months before")
     play.happened["factures reçues"] += told
     play.customers.inherit(before, start)

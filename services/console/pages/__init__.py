@@ -9,12 +9,12 @@ commands, forms         calling the owner of what a button changes; what people 
 signing                 signing in and out, language and theme
 copies                  the invoice copies behind the link of a mail
 today, approving        the morning's queue, and approving it
-seconding               what of the payments waits for a second person
+seconding, two_people   what of the payments waits for a second person; from which amount on, and all that waits
 acting, why             what people do about a customer; why something was said or not
 customers invoices interest balance dso forecast measures payments plans silence handing tieout team reports
                         finding operations
 owned                   lists that the scheduler keeps
-credit, credit_file, credit_sheets, insurance, telling, recovering
+credit, credit_file, credit_sheets, insurance, declared, telling, recovering
                         credit control: accounts and requests, one customer's, insurers and courts, whom it is told,
                         recovery files
                         the pages of the work
@@ -38,6 +38,7 @@ from services.console.pages import (
     credit_file,
     credit_sheets,
     customers,
+    declared,
     drafting,
     dso,
     excel,
@@ -71,6 +72,7 @@ from services.console.pages import (
     templates,
     tieout,
     today,
+    two_people,
     why,
 )
 
@@ -109,6 +111,7 @@ def routers() -> list[APIRouter]:
         plans,
         matching,
         seconding,
+        two_people,
         tieout,
         team,
         reports,
@@ -118,6 +121,7 @@ def routers() -> list[APIRouter]:
         credit_file,
         credit_sheets,
         insurance,
+        declared,
         telling,
         recovering,
         finding,

@@ -56,7 +56,7 @@ async def credit_table(
     columns, rows, title = {
         "items": (ITEMS, _items(items, found), "customer.open"),
         "history": (HISTORY, _history(t, found), "credit.history"),
-        "declarations": (DECLARED, _declared(t, found), "credit.declarations"),
+        "declarations": (DECLARED, [declared_row(t, each) for each in found["declarations"]], "credit.declarations"),
     }[table]
     about: list[tuple[str, Cell]] = [(t("customer"), debtor["name"] or t("customer.erased"))]
     headings = [*((t(label), kind) for label, kind in columns), (t("excel.currency"), "number")]
@@ -100,24 +100,22 @@ def _history(t: Texts, found: Facts) -> list[Row]:
     return [row for _, row in sorted(rows, key=lambda each: each[0], reverse=True)]
 
 
-def _declared(t: Texts, found: Facts) -> list[Row]:
+def declared_row(t: Texts, line: Facts) -> Row:
+    """What was declared of one invoice, and the insurer's last answer."""
     return [
-        [
-            line["number"],
-            line["insurer"],
-            line["policy"],
-            _day(line, "declared_on"),
-            _day(line, "declare_by"),
-            line["reference"],
-            line["amount"],
-            line["owed"],
-            t(f"credit.outcome.{line['outcome']}"),
-            _day(line["answers"][-1], "answered_on") if line["answers"] else None,
-            line["indemnified"] if line["indemnified"].minor else None,
-            " · ".join(each["note"] for each in line["answers"] if each["note"]),
-            line["amount"].currency,
-        ]
-        for line in found["declarations"]
+        line["number"],
+        line["insurer"],
+        line["policy"],
+        _day(line, "declared_on"),
+        _day(line, "declare_by"),
+        line["reference"],
+        line["amount"],
+        line["owed"],
+        t(f"credit.outcome.{line['outcome']}"),
+        _day(line["answers"][-1], "answered_on") if line["answers"] else None,
+        line["indemnified"] if line["indemnified"].minor else None,
+        " · ".join(each["note"] for each in line["answers"] if each["note"]),
+        line["amount"].currency,
     ]
 
 

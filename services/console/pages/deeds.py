@@ -14,7 +14,9 @@ from services.console.people.lookup import Person
 from services.console.room import Room
 
 LOOKS = ("/preview", "/check", "/look", "/lookups", "/simulations", "/lint", "/worth")
-KEPT = ("kind", "outcome", "review_on", "promised_for", "amount", "count", "code", "scope", "scope_id", "item_id")
+KEPT = (
+    "kind", "outcome", "review_on", "promised_for", "amount", "above", "count", "code", "scope", "scope_id", "item_id",
+)  # fmt: skip
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SINGULAR = {"policies": "policy", "deliveries": "delivery", "cases": "case"}
 

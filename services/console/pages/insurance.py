@@ -37,7 +37,8 @@ ACTS = {"publish": "published_on", "file": "filed_on", "end": "ended_on"}
 DAYS = ("extend_to", "declare_by", "act_by", "hand_over_by", "due_date")
 
 
-def _until(within: str, day: date) -> str | None:
+def until_day(within: str, day: date) -> str | None:
+    """The last day that a nearness stands for; None for any."""
     if within == "all":
         return None
     return (day + timedelta(days=-1 if within == "passed" else int(within))).isoformat()
@@ -54,7 +55,7 @@ async def deadlines(request: Request, person: Reader, within: Words = "all", cur
     which = within if within in WITHIN else "all"
     facts: dict[str, Any] = {"lines": [], "terms": [], "away": False, "more": None, "first_page": None}
     try:
-        found, more = await one_page(room, person, DEADLINES, cursor, until=_until(which, day))
+        found, more = await one_page(room, person, DEADLINES, cursor, until=until_day(which, day))
         facts |= {
             "lines": [_clock(line) for line in found],
             **beside(request, more),
@@ -80,7 +81,7 @@ async def deadlines_file(request: Request, person: Reader, within: Words = "all"
     """The same lines, all of them, as an Excel file."""
     room, t = here(request), web_of(request).texts_for(request, person)
     which = within if within in WITHIN else "all"
-    until = _until(which, today(room.clock, ZONE))
+    until = until_day(which, today(room.clock, ZONE))
     lines = [_clock(line) for line in await all_of(room, person, DEADLINES, until=until)]
     await named(room, person, lines)
     names = (("customer", "name"), ("customer.number", "text"), ("invoice", "text"), ("invoice.left", "money"))

@@ -23,6 +23,7 @@ from services.console.pages.shell import shown
 from services.console.pages.web import ZONE
 from services.console.people.lookup import Person
 from services.console.room import here
+from services.console.store import payments
 
 routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Reader = Annotated[Person, Depends(may("payments:read"))]
@@ -60,10 +61,13 @@ async def shadow(  # noqa: PLR0917 - the words of an address
             told, refusal = await said_or_refused(ask(room, person, OWNER, "GET", "/v1/shadow", params=asked))
         except Unavailable:  # the page says so
             facts["away"] = True
+    lines = [_line(each) for each in told["items"]] if told else []
+    async with room.database.transaction(person.tenant_id) as db:
+        invoices = await payments.invoices_of(db, person.tenant_id, {UUID(each["item_id"]) for each in lines})
     facts |= {
         "told": told,
         "refusal": refusal,
-        "lines": [_line(each) for each in told["items"]] if told else [],
+        "lines": [each | {"of": invoices.get(UUID(each["item_id"]))} for each in lines],
         "more": address(request, cursor=told["next"]) if told and told["next"] else None,
         "first_page": address(request, cursor=None) if cursor else None,
     }

@@ -4,6 +4,7 @@ What a notice says is the notifier's to tell: it is asked when a line is opened,
 not answer. Approving sends exactly what was shown: the notifier refuses when the set has changed.
 """
 
+import asyncio
 from contextlib import suppress
 from datetime import date
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from services.console.pages.commands import ask
 from services.console.pages.guard import PageRoute, allows, may
 from services.console.pages.shell import shown
 from services.console.pages.silence import told_by
+from services.console.pages.two_people import waiting_for
 from services.console.pages.web import ZONE
 from services.console.people.lookup import Person
 from services.console.room import Room, here
@@ -48,8 +50,10 @@ async def todays(
         opened, place = await _opened(db, person, rows, which, line, day=day)
     beside = rows[place + 1 : place + 2] or rows[max(0, place - 1) : place]
     after = str(beside[0]["id"]) if beside and beside[0] is not opened else None
+    beside_it, waits = await asyncio.gather(_beside(request, person, which, opened), waiting_for(room, person))
     facts: dict[str, Any] = {
         "counts": counts,
+        "waits": waits,
         "tabs": TABS,
         "tab": which,
         "rows": rows,
@@ -66,7 +70,7 @@ async def todays(
         "query": request.url.query,
         "here_again": address(request, line=None),
         "next_line": address(request, line=after),
-        **await _beside(request, person, which, opened),
+        **beside_it,
     }
     return await shown(request, "today.html", person, **facts)
 

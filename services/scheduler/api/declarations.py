@@ -87,15 +87,18 @@ async def list_declarations(
     after: Annotated[Cursor, Query(alias="cursor")] = None,
     payer_id: UUID | None = None,
     outcome: Literal["awaited", "accepted", "refused", "indemnified"] | None = None,
+    until: date | None = None,
 ) -> DeclarationPage:
-    """Items that were declared to an insurer, paid or not, by their ids; of a payer, or with a last outcome."""
+    """Items that were declared to an insurer, paid or not, the first deadline first: `claim_by`, or `declare_by` where
+    the policy has no day for claims. Of a payer, with a last outcome, or with a deadline `until` a day."""
     start = place(room.settings, "declarations", after)
+    narrowed: dict[str, Any] = {"payer": payer_id, "outcome": outcome, "until": until}
     async with room.asking(caller) as asker:
-        begin = start[0] if start else None
-        found = await store.page(asker.db, asker.tenant, limit + 1, begin, payer_id, outcome)
+        begin = (start[0], start[1]) if start else None
+        found = await store.page(asker.db, asker.tenant, limit + 1, begin, **narrowed)
         rows, last = cut(found, limit)
         told = await _out(asker, rows)
-    more = cursor(room.settings, "declarations", last["item_id"]) if last else None
+    more = cursor(room.settings, "declarations", last["by"], last["item_id"]) if last else None
     return DeclarationPage(items=told, next=more)
 
 

@@ -4,10 +4,11 @@ The rule it protects: answers are added and never changed; the last one of an it
 """
 
 from collections.abc import Collection, Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.scheduler.store.asking import among, plain
@@ -17,7 +18,8 @@ Row = Mapping[str, Any]
 
 
 def _declared(tenant: UUID) -> Select[Any]:
-    """Declared items, paid or not, with their policy and the last outcome that the insurer told."""
+    """Declared items, paid or not, with their policy, the last outcome that the insurer told, and their deadline `by`:
+    the last day of the claim where the policy has one, else of the declaration."""
     its = and_(item.c.tenant_id == insurer_declaration.c.tenant_id, item.c.item_id == insurer_declaration.c.item_id)
     terms = and_(
         insurer_terms.c.tenant_id == insurer_declaration.c.tenant_id,
@@ -31,8 +33,9 @@ def _declared(tenant: UUID) -> Select[Any]:
     )
     newest = select(insurer_answer.c.outcome).where(*said).order_by(insurer_answer.c.answer_id.desc()).limit(1)
     outcome = func.coalesce(newest.correlate(insurer_declaration).scalar_subquery(), "awaited").label("outcome")
+    by = func.coalesce(insurer_declaration.c.claim_by, insurer_declaration.c.declare_by).label("by")
     return (
-        select(insurer_declaration, *facts, left, insurer_terms.c.name, insurer_terms.c.insurer, outcome)
+        select(insurer_declaration, *facts, left, insurer_terms.c.name, insurer_terms.c.insurer, outcome, by)
         .join(item, its)
         .join(insurer_terms, terms)
         .where(insurer_declaration.c.tenant_id == tenant)
@@ -45,18 +48,29 @@ async def of_items(db: AsyncConnection, tenant: UUID, items: Collection[UUID]) -
     return [plain(row) for row in await db.execute(asked)]
 
 
-async def page(  # noqa: PLR0917 - a page of one list
-    db: AsyncConnection, tenant: UUID, limit: int, after: UUID | None, payer: UUID | None, outcome: str | None
+async def page(
+    db: AsyncConnection,
+    tenant: UUID,
+    limit: int,
+    after: tuple[date, UUID] | None,
+    *,
+    payer: UUID | None = None,
+    outcome: str | None = None,
+    until: date | None = None,
 ) -> list[Row]:
-    """Declared items in the order of their ids; of one payer, or with one last outcome, if asked."""
+    """Declared items by their deadline `by`; of one payer, with one last outcome, or due until a day, if asked."""
     asked = _declared(tenant)
     if payer is not None:
         asked = asked.where(insurer_declaration.c.payer_id == payer)
-    if after is not None:
-        asked = asked.where(insurer_declaration.c.item_id > after)
     mine = asked.subquery("mine")
-    chosen = select(mine) if outcome is None else select(mine).where(mine.c.outcome == outcome)
-    return [plain(row) for row in await db.execute(chosen.order_by(mine.c.item_id).limit(limit))]
+    chosen = select(mine)
+    if outcome is not None:
+        chosen = chosen.where(mine.c.outcome == outcome)
+    if until is not None:
+        chosen = chosen.where(mine.c.by <= until)
+    if after is not None:
+        chosen = chosen.where(tuple_(mine.c.by, mine.c.item_id) > tuple_(*after))
+    return [plain(row) for row in await db.execute(chosen.order_by(mine.c.by, mine.c.item_id).limit(limit))]
 
 
 async def answers(db: AsyncConnection, tenant: UUID, items: Collection[UUID]) -> list[Row]:

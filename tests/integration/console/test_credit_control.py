@@ -18,11 +18,12 @@ from tests.integration.console.credited import BLOCK, FILE, MESSAGE, PROCEEDINGS
 from tests.integration.console.history import History
 from tests.integration.console.owners import Browser, Owners, owners, refusal
 from tests.integration.console.street import lived
+from tests.integration.console.test_charges_sheet import euros
 from tests.integration.console.test_excel import table
 
 Desk = tuple[Browser, Owners]
-PAGES = ("/credit", "/credit/requests", "/credit/deadlines", "/credit/insolvencies", "/credit/messages",
-         "/hand-over/files")  # fmt: skip
+PAGES = ("/credit", "/credit/requests", "/credit/deadlines", "/credit/declarations", "/credit/insolvencies",
+         "/credit/messages", "/hand-over/files")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +191,31 @@ async def test_what_an_insurer_made_of_a_declaration_is_noted_on_the_customers_f
     }  # fmt: skip
     assert (await browser.send(f"{at}/answer", whole | {"outcome": "refused", "key": "2"})).status_code == 422
     assert (await browser.send(f"{at}/answer", whole | {"item": "", "key": "3"})).status_code == 422
+
+
+async def test_declarations_of_all_customers_are_on_one_page_with_their_deadline_and_state(desk: Desk) -> None:
+    browser, played = desk
+    page = (await browser.client.get("/credit/declarations")).text
+    for told in ("F-78", "Assur · Police 77", "DI-9", "hors délai", "acceptée", "ACC-1", "500,00\u00a0€", "30/10/2026",
+                 f'href="/customers/{browser.payer}/credit"'):  # fmt: skip
+        assert told in page, told
+    assert "Demande d’indemnisation au plus tard" not in page, "the policy has no day for claims"
+    claim = credited.declaration(browser.payer, browser.items[0], claim_by="2026-11-25", outcome="awaited", answers=[])
+    credited.paged(played, "/v1/credit/declarations", [claim])
+    page = (await browser.client.get("/credit/declarations?state=awaited&within=10")).text
+    assert "25/11/2026" in page and "encore 2 j" in page.replace("\u00a0", " ") and "en attente" in page
+    asked = [one.params for one in played.asked if one.path == "/v1/credit/declarations"]
+    assert asked[-1] == {"limit": "100", "outcome": "awaited", "until": "2026-12-03"}
+    paid = claim | {"outcome": "indemnified", "indemnified": euros("450.00")}
+    credited.paged(played, "/v1/credit/declarations", [paid])
+    page = (await browser.client.get("/credit/declarations?state=nothing&within=nothing")).text
+    assert "encore 2" not in page and "450,00\u00a0€" in page
+    head, [line] = table(await browser.client.get("/credit/declarations.xlsx?state=indemnified&within=passed"))
+    assert played.asked[-1].params["outcome"] == "indemnified" and played.asked[-1].params["until"] == "2026-11-22"
+    assert (float(line["Indemnité"]), line["Issue"], str(line["Demande d’indemnisation au plus tard"])[:10]) == (
+        450, "indemnisée", "2026-11-25",
+    )  # fmt: skip
+    assert (head["Issue"], head["Échéance"]) == ("indemnisée", "Dépassées")
 
 
 async def test_the_tables_of_a_credit_file_leave_as_files_with_real_amounts_and_days(desk: Desk) -> None:

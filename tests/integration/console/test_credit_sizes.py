@@ -25,6 +25,7 @@ FILE = f"/customers/{PAYER}/credit"
 PAGES = {
     "/credit/requests": 110,
     "/credit/deadlines": 110,
+    "/credit/declarations": 110,
     "/credit/insolvencies": 110,
     "/credit/messages": 110,
     "/hand-over/files": 110,

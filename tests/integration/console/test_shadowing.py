@@ -1,6 +1,7 @@
 """The page of a company in shadow: what would have been sent beside what its earlier system sent."""
 
 from collections.abc import AsyncIterator
+from html import escape
 from typing import Any
 from uuid import UUID
 
@@ -8,8 +9,10 @@ import pytest
 
 from libs.common.ids import uuid7
 from libs.common.settings import Settings
+from services.console.store import payments
 from tests.integration.console.conftest import Console
 from tests.integration.console.owners import Browser, Owners, owners, refusal
+from tests.integration.console.street import lived
 
 COUNTS = {"same": 7, "softer": 1, "harder": 0, "ours_only": 2, "theirs_only": 3}
 
@@ -46,6 +49,27 @@ async def test_what_would_have_been_sent_stands_beside_what_was(desk: tuple[Brow
     assert asked.params == {
         "entity_id": str(entity), "first": "2026-09-01", "last": "2026-09-30", "found": "same"
     }  # fmt: skip
+
+
+async def test_a_reminder_leads_to_its_invoice_and_names_the_customer(console: Console, settings: Settings) -> None:
+    tenant, _ = await console.tenant()
+    history = await lived(settings, tenant, 17, debtors=2, invoices=4)
+    item, known = next((item, known) for item, known in history.items.items() if not known["gone"])
+    with owners(console, settings) as scheduler:
+        theirs = {"on": "2026-09-01", "tone": 2, "step": ""}
+        told = line("theirs_only", theirs=theirs, item_id=str(item), number="F-1")
+        scheduler.says["GET", "/v1/shadow"] = {
+            "entity_id": str(history.entity), "first": "2026-09-01", "last": "2026-09-30", "within": 3, "ours": 0,
+            "theirs": 1, "counts": COUNTS, "next": None, "items": [told],
+        }  # fmt: skip
+        await console.entity(tenant)
+        client = await console.sign_in(await console.user(tenant, "manager"))
+        page = (await client.get("/shadow")).text
+        async with console.room.database.transaction(tenant) as db:
+            [of] = (await payments.invoices_of(db, tenant, [item])).values()
+        assert f'<a class="who" href="/invoices/{known["invoice"]}">F-1</a>' in page
+        assert of["name"] and f'<span class="small">{escape(of["name"])}</span>' in page
+        await client.aclose()
 
 
 async def test_a_refused_period_says_why_and_no_reminders_say_what_to_do(desk: tuple[Browser, Owners, UUID]) -> None:

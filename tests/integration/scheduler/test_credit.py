@@ -68,10 +68,10 @@ async def test_nobody_approves_a_limit_or_a_block_that_they_asked_for(
     assert (await posted(doors, f"{path}/reject", WHY, status=200))["state"] == "rejected"
 
 
-async def insured(world: World, doors: httpx.AsyncClient, **facts: Any) -> str:
+async def insured(world: World, doors: httpx.AsyncClient, payer: str = "A", **facts: Any) -> str:
     terms = {"name": "Policy 77", "insurer": "Prudente", "extension_days": 60, "declaration_days": 90} | facts
     made = await posted(doors, "/v1/credit/insurers", terms)
-    told = {"payer_id": str(world.debtor("A")), "terms_id": made["terms_id"], "amount": euros("50000.00"),
+    told = {"payer_id": str(world.debtor(payer)), "terms_id": made["terms_id"], "amount": euros("50000.00"),
             "valid_from": "2026-01-01", "reference": "C-1"}  # fmt: skip
     await posted(doors, "/v1/credit/covers", told)
     return str(made["terms_id"])
@@ -261,6 +261,31 @@ async def test_what_an_insurer_answers_is_kept_with_its_author_and_leaves_the_de
     payer = {"payer_id": str(owing.debtor("A"))}
     assert (await got(doors, "/v1/credit/declarations", outcome="refused", **payer))["items"] == []
     assert (await got(doors, "/v1/credit/declarations", outcome="indemnified", **payer))["items"] == [found]
+
+
+async def test_declarations_are_listed_by_their_deadline_whoever_the_customer_is(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    world.go_to(date(2026, 9, 10))
+    await world.tell(*(world.debtor_changed(name) for name in "AB"))
+    await insured(world, doors)
+    await insured(world, doors, payer="B", name="Policy 78", claim_days=30)
+    told = {"F1": ("A", date(2026, 8, 20)), "F2": ("B", date(2026, 8, 10)), "F3": ("A", date(2026, 7, 20))}
+    issued = [world.issued(number, due, debtor=who) for number, (who, due) in told.items()]
+    await world.tell(*(body.model_copy(update={"issue_date": date(2026, 7, 1)}) for body in issued))
+    items = [str(world.item(number)) for number in told]
+    await posted(doors, "/v1/credit/declarations", {"item_ids": items, "declared_on": "2026-09-09", "reference": "D"})
+    listed = (await got(doors, "/v1/credit/declarations"))["items"]
+    days = [each["claim_by"] or each["declare_by"] for each in listed]
+    assert days == sorted(days) and [each["number"] for each in listed] == ["F2", "F3", "F1"], days
+    seen, cursor = [], None
+    while cursor is not None or not seen:
+        page = await got(doors, "/v1/credit/declarations", limit=1, **({"cursor": cursor} if cursor else {}))
+        seen += [each["number"] for each in page["items"]]
+        cursor = page["next"]
+    assert seen == ["F2", "F3", "F1"]
+    near = (await got(doors, "/v1/credit/declarations", until=days[1]))["items"]
+    assert [each["number"] for each in near] == ["F2", "F3"]
 
 
 async def test_an_answer_that_cannot_be_is_refused_with_its_field(owing: World, doors: httpx.AsyncClient) -> None:
