@@ -28,9 +28,12 @@ class Started:
     set_aside: int
 
 
+_UNDER_WAY = select(restoring.c.tenant_id)
+
+
 async def under_way(db: AsyncConnection) -> bool:
     """Whether this service recovers. A door's transaction names NOBODY too, or it does not see it."""
-    return await db.scalar(select(restoring.c.tenant_id)) is not None
+    return await db.scalar(_UNDER_WAY) is not None
 
 
 async def started(db: AsyncConnection) -> Started | None:

@@ -31,7 +31,8 @@ async def adopt(settings: Settings, restored_to: datetime) -> int:
                 days = await zones.days(db, events)
                 by_release: dict[int, list[dict[str, Any]]] = defaultdict(list)
                 for line, event in ((line, each) for each in events for line in each.body.lines if line.completes):
-                    by_release[line.release].append(_row(event, line, days))
+                    if cycle := _cycle(event.body.tenant_id, line):
+                        by_release[line.release].append(_row(event, line, cycle, days))
                 for _, rows in sorted(by_release.items()):
                     known = await evidence.occurrences(db, {(row["tenant_id"], row["occurrence_id"]) for row in rows})
                     forgotten = [row for row in rows if _forgotten(row, known)]
@@ -48,10 +49,14 @@ def _forgotten(row: Mapping[str, Any], known: Mapping[tuple[UUID, UUID], Mapping
     return bool(row["release"] == (1 if kept is None else kept["release"] + 1))
 
 
-def _row(told: Event, line: Line, days: Mapping[UUID, date]) -> dict[str, Any]:
+def _cycle(tenant: UUID, line: Line) -> int | None:
+    """Which time of its item this occurrence belongs to; None for one that no sweep of ours could make again."""
+    of = (ids.occurrence_id(tenant, line.item_id, cycle, line.step_key) for cycle in range(1, CYCLES))
+    return next((cycle for cycle, occurrence in enumerate(of, 1) if occurrence == line.occurrence_id), None)
+
+
+def _row(told: Event, line: Line, cycle: int, days: Mapping[UUID, date]) -> dict[str, Any]:
     due: ReminderDue = told.body
-    item, step = line.item_id, line.step_key
-    cycle = next(n for n in range(1, CYCLES) if ids.occurrence_id(due.tenant_id, item, n, step) == line.occurrence_id)
     return {
         "tenant_id": due.tenant_id,
         "occurrence_id": line.occurrence_id,

@@ -9,7 +9,9 @@ from sqlalchemy import delete
 
 from libs.common import restoring
 from libs.common.devstack.kafka import Kafka
-from libs.common.outbox import Relay
+from libs.common.events import event
+from libs.common.ids import uuid7
+from libs.common.outbox import Relay, record
 from libs.common.settings import Settings
 from libs.common.tables import outbox
 from services.scheduler.adopting import adopt
@@ -66,6 +68,9 @@ async def test_a_release_that_was_said_is_known_again_and_is_not_made_anew(
     await world.tell(world.stopped(first, "settled"))
     again = (await world.sweep())[0]
     before = await world.rows(occurrence)
+    foreign = first.model_copy(update={"lines": [first.lines[0].model_copy(update={"occurrence_id": uuid7()})]})
+    async with world.database.transaction() as db:
+        await record(db, event(foreign, world.clock.now()))
     async with running(Relay(settings, "scheduler", world.database).run):
         await eventually(lambda: _relayed(world), 30)
     async with world.database.transaction() as db:
