@@ -40,11 +40,12 @@ def free_base() -> int:
 
 
 def _reserved(base: int) -> bool:
-    """Lock the base against other test processes. The lock goes with this process: nobody closes its file."""
-    try:
-        lock = os.open(Path(tempfile.gettempdir()) / f"relance-ports-{base}", os.O_CREAT | os.O_RDWR, 0o666)
-    except PermissionError:
-        return False
+    """Lock the base against our other test processes. The lock goes with this process: nobody closes its file.
+
+    Each user has files of its own: another's could never be locked, and he leaves one for every base.
+    """
+    file = Path(tempfile.gettempdir()) / f"relance-ports-{os.getuid()}-{base}"
+    lock = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
