@@ -23,7 +23,7 @@ def demo(as_json: AsJson = False) -> None:
         return
     lines = [
         f"Played in {told.seconds:.0f} s.",
-        *(f"  {what:<24} {count:>7,}" for what, count in told.figures.items()),
+        *(f"  {what:<26} {count:>7,}" for what, count in told.figures.items()),
         f"Console   {told.address}",
         f"Login     {told.login}",
         f"Password  {told.password}",

@@ -94,7 +94,7 @@ class Play:
     async def _sell(self, sold: Sequence[Sale]) -> None:
         await asyncio.gather(*(self._sold(sale) for sale in sold))
         self.customers.receive(sold)
-        self.happened["factures reçues"] += len(sold)
+        self.happened["invoices taken"] += len(sold)
 
     async def _sold(self, sale: Sale) -> None:
         body = wire.invoice(sale, self.stage.entities[sale.entity])
@@ -111,7 +111,7 @@ class Play:
     async def _statement(self, company: Company, day: date, transfers: Sequence[bank.Transfer]) -> None:
         raw = bank.statement(company.iban, day, self.sequence, self.balances[company.code], transfers)
         self.balances[company.code] += sum(one.amount for one in transfers)
-        self.happened["virements"] += len(transfers)
+        self.happened["bank transfers"] += len(transfers)
         headers = {"content-type": "application/xml"}
         await self.office.call("POST", "payment_matching", "/v1/statements", by=TREASURER, content=raw, headers=headers)
 
@@ -126,7 +126,7 @@ class Play:
                 continue
             lines = [{"item_id": item["item_id"], "amount": item["amount"]} for item in found[0]["items"]]
             await self.office.post("payment_matching", f"{path}/allocations", {"allocations": lines}, by=TREASURER)
-            self.happened["rapprochements confirmés"] += 1
+            self.happened["matches confirmed"] += 1
 
     async def _approve(self) -> None:
         """What waits is read and approved: formal notices one by one and by a second person, the rest at once."""
@@ -140,7 +140,7 @@ class Play:
             answer = await self.office.post("notifier", "/v1/notices/approve", body, by=MANAGER)
             if answer["awaiting_second"]:
                 await self.office.ask("POST", "notifier", "/v1/notices/approve", by=SECOND, json=body)
-            self.happened["avis approuvés"] += len(notices)
+            self.happened["notices approved"] += len(notices)
 
     async def _calls(self, day: date) -> None:
         """Each open call is made: a promise, or nobody answers."""
@@ -157,7 +157,7 @@ class Play:
         numbers = list(dict.fromkeys(NUMBER.findall(task["body"])))
         open_ = [self.customers.open[number] for number in numbers if number in self.customers.open]
         promised = self.customers.answer_call(numbers, day)
-        self.happened["appels"] += 1
+        self.happened["calls made"] += 1
         if promised is None:
             await self._done(task, "no_answer")
             return
@@ -165,7 +165,7 @@ class Play:
         amount = Money(sum(sale.gross for sale in open_), "EUR").wire()
         body = {"case_id": task["case_id"], "amount": amount, "promised_for": promised.isoformat()}
         await self.office.post("scheduler", "/v1/promises", body, by=COLLECTOR)
-        self.happened["promesses"] += 1
+        self.happened["promises made"] += 1
 
     async def _done(self, task: dict[str, Any], outcome: str) -> None:
         await self.office.post("notifier", f"/v1/tasks/{task['task_id']}/outcome", {"outcome": outcome}, by=COLLECTOR)
@@ -178,14 +178,14 @@ class Play:
             self.read = caught.number
             mail = self.mailbox.message(caught.number)
             recipient = caught.recipients[0]
-            self.happened["mails partis"] += 1
+            self.happened["mails sent"] += 1
             if self._bounces(recipient):
                 await self._inbound(letters.bounce(mail, recipient))
-                self.happened["retours d'adresse"] += 1
+                self.happened["mails bounced"] += 1
                 continue
             for answer in self.customers.read_mail(mail, day):
                 await self._inbound(letters.answer(mail, recipient, answer.text))
-                self.happened["réponses"] += 1
+                self.happened["replies"] += 1
                 if answer.contested:
                     await self._dispute(answer.number)
 
@@ -204,7 +204,7 @@ class Play:
             "scheduler", "/v1/disputes", {"item_id": str(item), "reason": "quality"}, by=COLLECTOR
         )
         self.disputes[number] = UUID(made["dispute_id"])
-        self.happened["litiges"] += 1
+        self.happened["disputes"] += 1
 
     def _invoice_id(self, sale: Sale) -> UUID:
         entity = self.stage.entities[sale.entity]
@@ -235,7 +235,7 @@ class Play:
         del note["due_date"], note["take_over"]
         await self.office.post("invoice_ingest", "/v1/credit-notes", note, by=TREASURER)
         self.customers.close(number)
-        self.happened["avoirs"] += 1
+        self.happened["credit notes"] += 1
 
 
 def _banking_day_before(day: date) -> date:

@@ -117,7 +117,7 @@ async def _past(play: Play, before: list[Any], start: date, tell: Tell) -> None:
     await office.settled(PATIENCE, DECIDERS)
     await lending.set_limits(office, stage, group, start)
     tell(f"{told:,} invoices and {paid:,} payments of the months before")
-    play.happened["factures reçues"] += told
+    play.happened["invoices taken"] += told
     play.customers.inherit(before, start)
 
 
@@ -129,11 +129,14 @@ def _keep(settings: Settings, stage: Stage) -> None:
     file.write_text(json.dumps(facts, indent=2) + "\n")
 
 
+LEFT = {"unmatched": "left to a person"}
+
+
 async def _figures(office: Office) -> dict[str, int]:
     """What the services themselves say at the end."""
     payments = Counter(one["state"] for one in await _all(office, "payment_matching", "/v1/payments", "payments"))
     notices = Counter(one["state"] for one in await _all(office, "notifier", "/v1/notices", "notices"))
-    return {f"payments {state}": count for state, count in payments.items()} | {
+    return {f"payments {LEFT.get(state, state)}": count for state, count in payments.items()} | {
         f"notices {state}": count for state, count in notices.items()
     }
 
