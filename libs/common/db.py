@@ -7,11 +7,12 @@ settings, prepared statements under unique names), so a transaction-mode PgBounc
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import bindparam, event, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from libs.common.settings import SCHEMAS, Settings
@@ -47,7 +48,7 @@ def _statement_name() -> str:
 
 def make_engine(url: URL, pool: int) -> AsyncEngine:
     """An engine that never prints parameters (they hold personal data) and never waits for ever."""
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool,
         max_overflow=0,
@@ -56,6 +57,15 @@ def make_engine(url: URL, pool: int) -> AsyncEngine:
         hide_parameters=True,
         connect_args={"timeout": 5, "command_timeout": 65, "prepared_statement_name_func": _statement_name},
     )
+    event.listen(engine.sync_engine, "checkout", _still_open)
+    return engine
+
+
+def _still_open(connection: Any, *_: object) -> None:
+    """A connection that the server has ended meanwhile is replaced before anything is asked of it; costs no round
+    trip, so one whose end is not yet known here still fails its first statement."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 class Database:

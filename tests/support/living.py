@@ -66,6 +66,14 @@ class Living:
             told += [f"{file.stem}: {line[:2_000]}" for line in lines[-COMPLAINTS:]]
         return "\n".join(told)
 
+    def unexpected(self) -> list[str]:
+        """What the services logged with the trace of an error that they had no answer to."""
+        found = []
+        for file in sorted((self.settings.state / "logs").glob("*.log")):
+            lines = file.read_text(errors="replace").splitlines()
+            found += [f"{file.stem}: {line[:2_000]}" for line in lines if '"exception":"' in line]
+        return found
+
     def restarts(self, part: str) -> int:
         return self.report().restarts[part]
 

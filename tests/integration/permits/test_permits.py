@@ -152,15 +152,18 @@ async def test_a_refused_ask_leaves_no_lease(database: Database, tenant: UUID) -
 
 
 async def test_nothing_leaves_after_a_stop_has_answered(database: Database, tenant: UUID) -> None:
-    """400 sends race with 400 stops; each send that happens is before the answer to the stop of its item."""
+    """400 sends race with 400 stops, each of which comes while its own item is about to be sent or just was; each
+    send that happens is before the answer to the stop of its item."""
     dice = random.Random(7)
     items = [uuid7() for _ in range(400)]
+    begun = {item: asyncio.Event() for item in items}
     sent: dict[UUID, float] = {}
     answered: dict[UUID, float] = {}
     limit = asyncio.Semaphore(30)
 
     async def send(item: UUID) -> None:
         async with limit:
+            begun[item].set()
             asked = ask(item)
             until = boottime() + LEASE_SECONDS
             (answer,) = await grant(database, tenant, [asked], look)
@@ -170,7 +173,8 @@ async def test_nothing_leaves_after_a_stop_has_answered(database: Database, tena
             await release(database, tenant, [asked.delivery_id])
 
     async def settle(item: UUID) -> None:
-        await asyncio.sleep(dice.random() * 3)
+        await begun[item].wait()
+        await asyncio.sleep(dice.random() * 0.3)
         scope = Scope(tenant, item_ids=[item]) if dice.random() < 0.5 else Scope(tenant)
         await stop(database, tenant, item, scope)
         answered[item] = boottime()
