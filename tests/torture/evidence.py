@@ -40,7 +40,7 @@ class Record:
 
 
 async def topics(settings: Settings, tenant: UUID) -> list[Record]:
-    """Every record of a tenant, from the start of each topic to its end as seen now."""
+    """Every event of a tenant, from the start of each topic to its end as seen now."""
     places = [TopicPartition(topic, part) for topic in OWNERS for part in range(PARTITIONS)]
     client = kafka.consumer(settings, f"relance.evidence.{tenant}")
     await client.start()
@@ -51,7 +51,7 @@ async def topics(settings: Settings, tenant: UUID) -> list[Record]:
         found: list[Record] = []
         while any([await client.position(place) < ends[place] for place in places]):
             for place, raws in (await client.getmany(timeout_ms=1000, max_records=5000)).items():
-                found += [_record(place.topic, raw) for raw in raws if raw.value is not None]
+                found += [_record(place.topic, raw) for raw in raws if raw.value is not None and raw.headers]
         return [one for one in found if one.tenant == tenant]
     finally:
         await client.stop()

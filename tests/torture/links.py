@@ -24,6 +24,8 @@ class Link:
     delay: float = 0.0
     port: int = 0
     mood: Mood = "clear"
+    passed: int = 0
+    """Pieces that arrived."""
     lost: int = 0
     """Pieces that never arrived, and connections that were cut."""
     _server: asyncio.Server | None = None
@@ -78,6 +80,7 @@ class Link:
                     self.lost += 1
                     continue
                 await asyncio.sleep(self.delay + (LATE if self.mood == "slow" else 0))
+                self.passed += 1
                 writer.write(piece)
                 await writer.drain()
         writer.close()

@@ -30,8 +30,9 @@ from tests.support.living import Living
 from tests.torture.links import Link, Mood
 
 ROOT = Path(__file__).parents[2]
-Fault = Callable[[], Awaitable[object]]
+Named = tuple[str, Callable[[], Awaitable[object]]]
 RECOVERY = 90.0
+SILENCE = 15.0
 UNREADABLE = b"not an event"
 ACTORS = ("scheduler", "notifier", "payment_matching")
 """The services that decide, send and match: a second process of each comes and goes."""
@@ -51,24 +52,30 @@ class Weather:
     timeline: list[str] = field(default_factory=list)
     fired: Counter[str] = field(default_factory=Counter)
 
-    def drawn(self) -> list[tuple[str, Fault]]:
-        """Every fault once over everything that it can strike, in an order of the seed."""
+    def drawn(self) -> tuple[list[Named], list[Named]]:
+        """Every fault once over everything that it can strike, in an order of the seed: those to strike while invoices
+        come, and those while mails leave. Only then are the links between the services in use."""
         parts = (*PORTS, "postgres", "kafka")
-        found: list[tuple[str, Fault]] = [
+        anywhere: list[Named] = [
             *((f"freeze {part}", partial(self._freeze, part)) for part in parts),
             *((f"restart {part}", partial(self._restart, part)) for part in PORTS),
             *((f"kill {part}", partial(self._kill, part)) for part in ("notifier", "payment_matching")),
             *((f"second {part}", partial(self._second, part)) for part in ACTORS),
-            *((f"{mood} link to {name}", partial(self._link, name, mood)) for name in self.links for mood in MOODS),
             ("backends ended", self._backends_ended),
             ("connections used up", self._crowded),
             ("database read-only", self._read_only),
             ("unreadable records", self._poison),
         ]
-        self.dice.shuffle(found)
-        return found
+        links: list[Named] = [
+            (f"{mood} link to {name}", partial(self._link, name, mood)) for name in self.links for mood in MOODS
+        ]
+        self.dice.shuffle(anywhere)
+        half = len(anywhere) // 2
+        sending = [*anywhere[half:], *links]
+        self.dice.shuffle(sending)
+        return anywhere[:half], sending
 
-    async def rage(self, faults: list[tuple[str, Fault]], at_once: int = 2) -> None:
+    async def rage(self, faults: list[Named], at_once: int = 2) -> None:
         """These faults, two at a time, with short pauses."""
         queue = list(faults)
 
@@ -150,7 +157,12 @@ class Weather:
     # Links
 
     async def _link(self, name: str, mood: Mood) -> None:
-        async with self.links[name].turned(mood):
+        """Bad in the midst of a conversation, if there is one within some seconds."""
+        link = self.links[name]
+        before = link.passed
+        with suppress(AssertionError):
+            await eventually(lambda: link.passed > before, SILENCE, every=0.01)
+        async with link.turned(mood):
             await asyncio.sleep(self._seconds(1, 4))
 
     # Servers
@@ -158,6 +170,7 @@ class Weather:
     @asynccontextmanager
     async def _database(self) -> AsyncIterator[asyncpg.Connection]:
         """As its administrator, whatever else is wrong with it."""
+
         async def connected() -> asyncpg.Connection | None:
             with suppress(OSError, asyncpg.PostgresError, TimeoutError):
                 return await asyncpg.connect(self.stack.settings.admin_url, timeout=5)
