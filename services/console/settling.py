@@ -7,6 +7,7 @@ from uuid import UUID
 from libs.common.clock import Clock, today
 from libs.common.db import Database
 from libs.common.runtime import Pulse
+from libs.common.turning import turning
 from services.console.store import kept
 
 REST = 1.0
@@ -24,10 +25,10 @@ class Settling:
         self.looked_at: tuple[date, float] | None = None
 
     async def run(self, pulse: Pulse) -> None:
-        while not pulse.stopping.is_set():
-            pulse.turn()
-            if not await self.once(pulse):
-                await pulse.rest(REST)
+        async def turn() -> float:
+            return 0 if await self.once(pulse) else REST
+
+        await turning(pulse, "settling", turn)
 
     async def once(self, pulse: Pulse) -> bool:
         """One go at every tenant; whether there is more."""
