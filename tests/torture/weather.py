@@ -162,6 +162,7 @@ class Weather:
         before = link.passed
         with suppress(AssertionError):
             await eventually(lambda: link.passed > before, SILENCE, every=0.01)
+            await asyncio.sleep(self.dice.random())
         async with link.turned(mood):
             await asyncio.sleep(self._seconds(1, 4))
 
