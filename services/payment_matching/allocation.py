@@ -1,12 +1,14 @@
 """Allocation: giving money to items in whole minor units. Pure arithmetic.
 
 Protects invariant I5: per payment allocated + unapplied + returned = amount; per item allocated + credited is never
-more than its total. Nothing here rounds, and the same facts give the same lines.
+more than its total, each in its own currency. Only a part of a line between two currencies is rounded, down, and what
+stays of it has the rest: nothing is lost on either side. The same facts give the same lines.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import accumulate, pairwise
 from uuid import UUID
 
 from services.payment_matching.errors import OverAllocated
@@ -17,10 +19,17 @@ Named = Sequence[tuple[UUID, int | None]]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A part of a payment or credit given to an item; `amount` > 0 in minor units."""
+    """A part of a payment or credit given to an item; `amount` > 0 in minor units of the item's currency."""
 
     item_id: UUID
     amount: int
+    paid: int | None = None
+    """What the payment gives for it, in its own currency, where that is another than the item's."""
+
+    @property
+    def taken(self) -> int:
+        """What the payment or credit has less, in minor units of its currency."""
+        return self.amount if self.paid is None else self.paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +56,30 @@ class Standing:
 
 def fitting(available: int, lines: Sequence[Line], residuals: Mapping[UUID, int]) -> list[Line]:
     """The lines, one per item, if all of them fit. Raises OverAllocated naming the first that does not."""
-    wanted: dict[UUID, int] = {}
+    fit = _summed(lines)
     for line in lines:
-        if line.amount <= 0:
+        if line.amount <= 0 or line.taken <= 0:
             raise OverAllocated("An allocation is more than nothing.", field="amount")
-        wanted[line.item_id] = wanted.get(line.item_id, 0) + line.amount
-    for item, amount in wanted.items():
-        if amount > residuals.get(item, 0):
-            raise OverAllocated(f"Item {item} owes less than is given to it.", field="amount")
-    if sum(wanted.values()) > available:
+    for line in fit:
+        if line.amount > residuals.get(line.item_id, 0):
+            raise OverAllocated(f"Item {line.item_id} owes less than is given to it.", field="amount")
+    if sum(line.taken for line in fit) > available:
         raise OverAllocated("The payment has less left than is given.", field="amount")
-    return [Line(item, amount) for item, amount in wanted.items()]
+    return fit
+
+
+def share(part: int, whole: int, other: int) -> int:
+    """What `part` of `whole` is of `other`, its worth in another currency: all for all, else rounded down."""
+    return other * part // whole
+
+
+def between(lines: Sequence[Line], paid: int) -> list[Line]:
+    """The lines with what a payment in another currency gives for each, by their size, `paid` in all to the last minor
+    unit; none where that is not enough for every one of them."""
+    amounts = [line.amount for line in lines]
+    upto = [share(part, sum(amounts), paid) for part in accumulate(amounts, initial=0)] if lines else []
+    parts = [end - start for start, end in pairwise(upto)]
+    return [replace(line, paid=part) for line, part in zip(lines, parts, strict=True)] if all(parts) else []
 
 
 def in_order(items: Iterable[Owing]) -> list[Owing]:
@@ -67,8 +89,13 @@ def in_order(items: Iterable[Owing]) -> list[Owing]:
 
 def oldest_first(available: int, items: Iterable[Owing]) -> list[Line]:
     """Give what there is to the oldest items first; the last one may get a part."""
+    return in_turn(available, in_order(items))
+
+
+def in_turn(available: int, items: Iterable[Owing]) -> list[Line]:
+    """Give what there is to these items in their order; the last one may get a part."""
     lines = []
-    for item in in_order(items):
+    for item in items:
         given = min(available, item.residual)
         if given > 0:
             lines.append(Line(item.item_id, given))
@@ -100,10 +127,12 @@ def credited(available: int, named: Named, items: Sequence[Owing]) -> list[Line]
 
 
 def _summed(lines: Iterable[Line]) -> list[Line]:
-    sums: dict[UUID, int] = {}
+    sums: dict[UUID, Line] = {}
     for line in lines:
-        sums[line.item_id] = sums.get(line.item_id, 0) + line.amount
-    return [Line(item, amount) for item, amount in sums.items()]
+        known = sums.get(line.item_id)
+        paid = line.paid if known is None or line.paid is None else known.taken + line.paid
+        sums[line.item_id] = replace(line, amount=line.amount + (known.amount if known else 0), paid=paid)
+    return list(sums.values())
 
 
 def taken_back(excess: int, standing: Iterable[Standing]) -> list[tuple[UUID, int]]:
@@ -148,6 +177,8 @@ def netted(lines: Sequence[Line], notes: Sequence[Line]) -> tuple[list[Line], li
 
     `notes` are (credit note, amount used), together at most the lines. The first lines are credited first.
     """
+    if not notes:
+        return list(lines), []
     owed = {line.item_id: line.amount for line in lines}
     given: list[tuple[UUID, Line]] = []
     for used in notes:

@@ -136,6 +136,8 @@ def _receipt(
         remittance=movement.remittance,
         structured=movement.structured_references,
         end_to_end_id=movement.end_to_end_id,
+        instructed=movement.instructed,
+        exchange_rate=movement.exchange_rate,
         references=movement.references,
     )
 

@@ -69,22 +69,24 @@ class Book:
             item = self.items[line.item_id]
             made.append(self._new(line, payment, how, actor, evidence))
             settled += self._lower(item, line.amount, payment.value_on)
-        payment.unapplied -= sum(line.amount for line in fit)
+        payment.unapplied -= sum(line.taken for line in fit)
         payers = {self.items[line.item_id].payer_id for line in fit}
         payment.payer_id = payment.payer_id or (payers.pop() if len(payers) == 1 else None)
         # A person's word and an ERP's are theirs: from here on the machine only suggests.
         payment.by_person |= how != "auto"
         self._raise(payment)
-        allocations = [
-            Allocation(item_id=i.item_id, invoice_id=i.invoice_id, amount=Money(line.amount, i.currency))
-            for line in fit
-            if (i := self.items[line.item_id])
-        ]
+        allocations = [self._allocation(line, payment) for line in fit]
         residuals = self._told(line.item_id for line in fit)
         facts = self._of(payment)
         self.tell(PaymentMatched(**facts, how=how, allocations=allocations, residuals=residuals))
         self._settle(settled, "payment")
         return made
+
+    def _allocation(self, line: Line, payment: PaymentPage) -> Allocation:
+        item = self.items[line.item_id]
+        paid = None if line.paid is None else Money(line.paid, payment.currency)
+        amount = Money(line.amount, item.currency)
+        return Allocation(item_id=item.item_id, invoice_id=item.invoice_id, amount=amount, paid=paid)
 
     def keep(self, payment_id: UUID, payer_id: UUID) -> None:
         """A person says whose money this is and leaves it on account: the machine only suggests from here on."""
@@ -123,15 +125,16 @@ class Book:
         item = self.items[item_id]
         amount = writing_off.within(kind, item.residual, item.amount, item.currency)
         on = self.payments[beside].value_on if beside else self.at.date()
-        line = writing_off.facts(uuid7(), item, beside, on)
-        made = Given(**line, amount=amount, how=how, order=self._next(), actor=actor, evidence=why, kind=kind)
+        line = writing_off.facts(uuid7(), item, beside, on) | {"amount": amount, "paid": amount}
+        made = Given(**line, how=how, order=self._next(), actor=actor, evidence=why, kind=kind)
         self._stand(made)
         self._settle(self._lower(item, amount, on), "payment" if beside else "write_off")
         return made.allocation_id
 
     def _residuals(self, lines: Sequence[Line], currency: str) -> Mapping[UUID, int]:
-        pages = [self.items[line.item_id] for line in lines if line.item_id in self.items]
-        return {page.item_id: page.residual for page in pages if page.currency == currency}
+        """What these items owe; nothing to a line in another currency that does not say what it is worth in this."""
+        pages = [(line, self.items[line.item_id]) for line in lines if line.item_id in self.items]
+        return {one.item_id: one.residual for line, one in pages if (one.currency == currency) == (line.paid is None)}
 
     def _new(self, line: Line, of: PaymentPage | CreditPage, how: How, actor: str, evidence: Any) -> UUID:
         return self._stand(
@@ -142,6 +145,7 @@ class Book:
                 source_id=of.credit_note_id if isinstance(of, CreditPage) else of.payment_id,
                 item_id=line.item_id,
                 amount=line.amount,
+                paid=line.taken,
                 how=how,
                 order=self._next(),
                 value_on=of.issued_on if isinstance(of, CreditPage) else of.value_on,
@@ -171,7 +175,7 @@ class Book:
         before = {one.item_id for one in chosen if self.items[one.item_id].residual == 0}
         touched: dict[UUID, list[UUID]] = {}
         for given in chosen:
-            self._undo(given, min(parts.get(given.allocation_id, given.amount), given.amount), by, why)
+            self._undo(given.part(min(parts.get(given.allocation_id, given.amount), given.amount)), by, why)
             if given.source != "write_off":
                 touched.setdefault(given.source_id, []).append(given.item_id)
         before |= self.owed_again.keys()
@@ -185,21 +189,24 @@ class Book:
     def _parts(self, parts: Iterable[UUID]) -> list[Given]:
         return [self.standing[one] for one in parts if one in self.standing]
 
-    def _undo(self, given: Given, amount: int, by: str, why: str) -> None:
-        del self.standing[given.allocation_id]
-        self.undone.append((given.tenant_id, given.allocation_id, by, why))
-        if given.amount > amount:
-            self._stand(replace(given, allocation_id=uuid7(), amount=given.amount - amount))
-        item = self.items[given.item_id]
-        item.residual += amount
+    def _undo(self, part: Given, by: str, why: str) -> None:
+        """Take this part of an allocation back; what is left of it, on both sides, stands as a new line."""
+        whole = self.standing.pop(part.allocation_id)
+        self.undone.append((part.tenant_id, part.allocation_id, by, why))
+        if whole.paid > part.paid:
+            left = replace(whole, amount=whole.amount - part.amount, paid=whole.paid - part.paid)
+            self._stand(replace(left, allocation_id=uuid7()))
+        item = self.items[part.item_id]
+        item.residual += part.amount
         item.version += 1
-        item.settled_on, item.changed = None, True
-        if given.source == "write_off":
-            part = writing_off.told(given, amount, item.currency)
-            self.owed_again.setdefault(given.item_id, []).append(part)
+        item.changed = True
+        item.settled_on = None if item.residual else item.settled_on
+        if part.source == "write_off":
+            off = writing_off.told(part, part.amount, item.currency)
+            self.owed_again.setdefault(part.item_id, []).append(off)
             return
-        source = self.payments.get(given.source_id) or self.credits[given.source_id]
-        source.unapplied += amount
+        source = self.payments.get(part.source_id) or self.credits[part.source_id]
+        source.unapplied += part.paid
         source.changed = True
 
     def reverse(self, payment_id: UUID, amount: int, code: str, *, refused: bool, on: date, by: str) -> None:
@@ -212,14 +219,14 @@ class Book:
             raise AlreadyReversed(f"{Money(payment.amount - payment.returned, payment.currency)} of it is still there.")
         mine = [one for one in self.standing.values() if one.source_id == payment_id and one.source == "payment"]
         back = taken_back(
-            max(0, amount - payment.unapplied), [Standing(one.allocation_id, one.amount, one.order) for one in mine]
+            max(0, amount - payment.unapplied), [Standing(one.allocation_id, one.paid, one.order) for one in mine]
         )
         items = [self.standing[one].item_id for one, _ in back]
         settled = {item for item in items if self.items[item].residual == 0}
         for one in writing_off.falling(self.standing.values(), [self.standing[one] for one, _ in back]):
-            self._undo(one, one.amount, by, "returned")
-        for allocation, part in back:
-            self._undo(self.standing[allocation], part, by, "returned")
+            self._undo(one, by, "returned")
+        for allocation, paid in back:
+            self._undo(self.standing[allocation].part_paid(paid), by, "returned")
         payment.unapplied -= amount
         payment.returned += amount
         self._raise(payment)
@@ -271,7 +278,7 @@ class Book:
         for one, part in taken_back(excess, standing):
             if self.standing[one].source != "write_off":
                 sources.append(self.standing[one].source_id)
-            self._undo(self.standing[one], part, by, "amended")
+            self._undo(self.standing[one].part(part), by, "amended")
         if item.residual == 0 and item.amount:
             item.settled_on = max(one.value_on for one in mine)
             self.owed_again.pop(item.item_id, None)

@@ -5,7 +5,7 @@ machine; an account that a person matched is known as its payer's from then on.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.errors import Conflict, NotFound, Refused
 from libs.common.events.payments import WriteOffKind
 from libs.common.metrics import PAYMENTS_MATCHED
+from libs.common.money import Money
 from services.payment_matching import learning
 from services.payment_matching.allocation import Line, netted
 from services.payment_matching.book import Book
 from services.payment_matching.errors import NothingToGive
-from services.payment_matching.pages import PaymentPage
+from services.payment_matching.pages import ItemPage, PaymentPage
 from services.payment_matching.returning import Taken, reverse
 from services.payment_matching.store import books, calibrations, debtors, payments, proposals, providers
 from services.payment_matching.store.debtors import Identity
@@ -46,11 +47,15 @@ class NotAllocated(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person gives to an item: the whole of what it owes, as far as there is money, without an amount."""
+    """What a person gives to an item: the whole of what it owes, as far as there is money, without an amount.
+
+    In another currency than the payment's, both amounts are said: no rate is known here.
+    """
 
     item_id: UUID
-    amount: int | None
-    currency: str | None
+    amount: Money | None = None
+    paid: Money | None = None
+    """What of the payment it takes, where the item is in another currency."""
     write_off: WriteOffKind | None = None
     """What the rest of the item is written off as."""
 
@@ -93,16 +98,15 @@ async def allocate(
 ) -> list[UUID]:
     """Give a payment, and credit notes besides it, to items; answers the allocations.
 
-    Raises NotFound, Refused for another currency, NothingToGive, OverAllocated, TakesTwo.
+    Raises NotFound, Refused where the amounts are not in the currencies, NothingToGive, OverAllocated, TakesTwo.
     """
     tenant, book = decision.tenant_id, Book(at)
     await books.lock_payments(db, book, [(tenant, decision.payment_id)])
     payment = payments.known(book, decision.payment_id)
     await books.lock_credits(db, book, {(tenant, note.item_id) for note in notes})
     await books.lock_items(db, book, {(tenant, one.item_id) for one in wanted})
-    lines = _lines(book, wanted, payment.unapplied + sum(note.amount for note in notes), payment.currency)
-    total = _in_all(book, wanted, lines)
-    await _one_is_enough(db, decision, payment.entity_id, total, payment.currency, before=_by_hand(payment))
+    lines = _lines(book, payment, wanted, notes)
+    await _two_where_it_takes_two(db, decision, payment, _in_all(book, payment, wanted, lines))
     given, credited = netted(lines, notes)
     for note in dict.fromkeys(note for note, _ in credited):
         if note not in book.credits:
@@ -121,10 +125,12 @@ async def allocate(
 
 async def _kept_by_provider(db: AsyncConnection, at: datetime, decision: Decision, book: Book) -> None:
     """A provider's fee was written off: the account that sent the money is a provider's, which keeps that much."""
-    beside = {one.item_id for one in book.made if one.kind == "provider_fee"}
-    fee = sum(one.amount for one in book.made if one.kind == "provider_fee")
+    currency = book.payments[decision.payment_id].currency
+    made = [one for one in book.made if book.items[one.item_id].currency == currency]
+    beside = {one.item_id for one in made if one.kind == "provider_fee"}
+    fee = sum(one.amount for one in made if one.kind == "provider_fee")
     if fee:
-        whole = sum(one.amount for one in book.made if one.item_id in beside)
+        whole = sum(one.amount for one in made if one.item_id in beside)
         payment = (decision.tenant_id, decision.payment_id)
         await providers.learn(db, payment, -(-fee * 10_000 // whole), decision.actor, at)
 
@@ -134,13 +140,30 @@ def _by_hand(payment: PaymentPage) -> int:
     return payment.amount - payment.unapplied - payment.returned if payment.by_person else 0
 
 
-def _in_all(book: Book, wanted: Sequence[Wanted], lines: Sequence[Line]) -> int:
-    """What is given, and written off beside it."""
-    parts = Counter[UUID]()
+def _in_all(book: Book, payment: PaymentPage, wanted: Sequence[Wanted], lines: Sequence[Line]) -> Counter[str]:
+    """What is given, and written off beside it, by currency; what passes between two counts in both."""
+    parts, sums = Counter[UUID](), Counter[str]()
     for line in lines:
         parts[line.item_id] += line.amount
-    off = {one.item_id for one in wanted if one.write_off}
-    return parts.total() + sum(max(0, book.items[item].residual - parts[item]) for item in off)
+        sums[payment.currency] += line.taken
+        if line.paid is not None:
+            sums[book.items[line.item_id].currency] += line.amount
+    for item in {one.item_id for one in wanted if one.write_off}:
+        page = book.items[item]
+        sums[page.currency] += max(0, page.residual - parts[item])
+    return sums
+
+
+async def _two_where_it_takes_two(
+    db: AsyncConnection, decision: Decision, payment: PaymentPage, sums: Mapping[str, int]
+) -> None:
+    """Raises TakesTwo where one person may not give so much in one of the currencies, with what was given before."""
+    before = {payment.currency: _by_hand(payment)}
+    if payment.by_person and sums.keys() - before:
+        before |= await proposals.given_abroad(db, decision.tenant_id, decision.payment_id)
+    for currency, amount in sums.items():
+        earlier = before.get(currency, 0)
+        await _one_is_enough(db, decision, payment.entity_id, amount, currency, before=earlier)
 
 
 async def _foreseen(
@@ -202,20 +225,58 @@ async def take_back_write_off(db: AsyncConnection, at: datetime, decision: OfIte
     await books.write(db, book)
 
 
-def _lines(book: Book, wanted: Sequence[Wanted], available: int, currency: str) -> list[Line]:
-    lines = []
+def _lines(book: Book, payment: PaymentPage, wanted: Sequence[Wanted], notes: Sequence[Line]) -> list[Line]:
+    lines: list[Line] = []
+    available = payment.unapplied + sum(note.amount for note in notes)
     for one in wanted:
         item = book.items.get(one.item_id)
         if item is None:
             raise NotFound(f"There is no item {one.item_id}.")
-        if item.currency != currency or (one.currency is not None and one.currency != currency):
-            raise Refused(f"The payment is in {currency}.", field="allocations")
-        amount = min(item.residual, available) if one.amount is None else one.amount
-        if amount <= 0:
-            raise NothingToGive(f"Nothing is left to give to item {one.item_id}, or it owes nothing.")
-        lines.append(Line(one.item_id, amount))
-        available -= amount
+        if item.currency == payment.currency:
+            line = _in_its_currency(one, item, available)
+        else:
+            line = _between(one, item.currency, payment.currency, notes)
+        lines.append(line)
+        available -= line.taken
     return lines
+
+
+def _in_its_currency(one: Wanted, item: ItemPage, available: int) -> Line:
+    if one.amount is not None and one.amount.currency != item.currency:
+        raise Refused(
+            f"The payment and item {one.item_id} are in {item.currency}.",
+            field="allocations",
+            remedy=f"Send the amount in {item.currency}, or none for all that it owes.",
+        )
+    if one.paid is not None and one.paid != one.amount:
+        raise Refused(
+            f"The payment is in {item.currency} as item {one.item_id} is: what it takes is the amount itself.",
+            field="paid",
+            remedy="Leave `paid` out.",
+        )
+    amount = min(item.residual, available) if one.amount is None else one.amount.minor
+    if amount <= 0:
+        raise NothingToGive(f"Nothing is left to give to item {one.item_id}, or it owes nothing.")
+    return Line(one.item_id, amount)
+
+
+def _between(one: Wanted, currency: str, paid_in: str, notes: Sequence[Line]) -> Line:
+    """A part of a payment in one currency for an item in another, as the person said both amounts."""
+    if notes:
+        raise Refused(
+            f"Item {one.item_id} is in {currency} and the payment in {paid_in}: no credit note goes with that.",
+            field="credits",
+            remedy="Let the ERP say which invoice the credit note reduces, then give the payment without it.",
+        )
+    for name, said, wanted in (("amount", one.amount, currency), ("paid", one.paid, paid_in)):
+        if said is None or said.currency != wanted:
+            raise Refused(
+                f"Item {one.item_id} is in {currency} and the payment in {paid_in}: `{name}` is to be in {wanted}.",
+                field=name,
+                remedy=f"Send `amount` in {currency}, what the item owes less, and `paid` in {paid_in}, what of the "
+                "payment that takes.",
+            )
+    return Line(one.item_id, one.amount.minor if one.amount else 0, one.paid.minor if one.paid else 0)
 
 
 async def put_on_account(db: AsyncConnection, at: datetime, decision: Decision, debtor: UUID) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.payment_matching.allocation import Line
+from services.payment_matching.allocation import Line, Owing, between, in_turn, share
 from services.payment_matching.evidence import Item, squeezed
 from services.payment_matching.store import candidates
 from services.payment_matching.store.candidates import Claimed
@@ -81,20 +81,34 @@ def resolve(world: World, one: Claimed, named: Sequence[UUID]) -> Resolved:
     """Each part to the items it names, the oldest instalment first; never more than owed, never more than there is."""
     resolved, available = Resolved(), one.unapplied
     items = {item: world.items[one.tenant_id, item] for item in named}
-    left = {item: found.residual for item, found in items.items() if found.currency == one.currency}
+    left = {item: found.residual for item, found in items.items()}
     for part in one.told:
         meant = [item for item in items.values() if _names(part, item)]
         if not meant:
             resolved.waiting.append(part)
             continue
-        wanted = available if part["amount"] is None else min(available, part["amount"])
-        for item in sorted(meant, key=lambda item: (item.due_on, item.sequence, item.item_id)):
-            given = min(wanted, left.get(item.item_id, 0))
-            if given > 0:
-                resolved.lines.append(Line(item.item_id, given))
-                left[item.item_id] -= given
-                wanted, available = wanted - given, available - given
+        currency = part["currency"] or one.currency
+        owing = [
+            Owing(item.item_id, item.invoice_id, item.due_on, left[item.item_id])
+            for item in sorted(meant, key=lambda item: (item.due_on, item.sequence, item.item_id))
+            if item.currency == currency
+        ]
+        for line in _given(part, available, owing):
+            resolved.lines.append(line)
+            left[line.item_id] -= line.amount
+            available -= line.taken
     return resolved
+
+
+def _given(part: dict[str, Any], available: int, owing: Sequence[Owing]) -> list[Line]:
+    """The lines of a part; between two currencies both amounts are the ERP's, and less of one is less of the other."""
+    paid = part["paid"]
+    if paid is None:
+        return in_turn(available if part["amount"] is None else min(available, part["amount"]), owing)
+    can = min(available, paid)
+    lines = in_turn(share(can, paid, part["amount"]), owing)
+    total = sum(line.amount for line in lines)
+    return between(lines, can if total == share(can, paid, part["amount"]) else share(total, part["amount"], paid))
 
 
 def _names(part: dict[str, Any], item: Item) -> bool:

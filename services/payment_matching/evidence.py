@@ -251,6 +251,15 @@ def next_part(parts: Iterable[tuple[str, int]], paid: int) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Booked:
+    """What the bank booked of a payment that is matched in another currency, and the rate that it told."""
+
+    amount: int
+    currency: str
+    rate: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """The money to match: what is left of one payment."""
 
@@ -260,6 +269,8 @@ class Receipt:
     currency: str
     value_on: date
     read: Read
+    booked: Booked | None = None
+    """Read in another currency than the account's: `amount` is what the payer ordered then, 0 where nobody told."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ ROUND = 1_000
 """Money given on account is a round amount, and sums of round prices meet it by chance."""
 
 Kind = Literal["reference", "payer", "amount"]
+SHORT = ("partial", "over", "payout", "unconverted")
+"""Shapes whose amount is no evidence."""
 _UNSTRUCTURED = ("extended", "amount_only", "subset", "neighbours")
 _STRUCTURED = ("all_due", "oldest_first", "month")
 _BY = ("named", "iban", "name")
@@ -44,6 +46,7 @@ def guards(one: Hypothesis, receipt: Receipt, evidence: Evidence, lead: float) -
         found.append("not_all_quoted")
     if {evidence.items[item].entity_id for item in one.items} != {receipt.entity_id}:
         found.append("other_entity")
+    found += _currency_guards(one, receipt, evidence)
     if all_quoted(one, evidence):
         found += _reference_guards(one, evidence)
     else:
@@ -55,6 +58,16 @@ def guards(one: Hypothesis, receipt: Receipt, evidence: Evidence, lead: float) -
     elif one.written_off:
         found += _write_off_guards(one, receipt, evidence)
     return found
+
+
+def _currency_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list[str]:
+    """Between two currencies only what the bank told is taken, and only to the cent for all that the items owe."""
+    if receipt.booked is None:
+        return []
+    if one.shape == "unconverted":
+        return ["amount_not_told"]
+    whole = all(line.amount == evidence.items[line.item_id].residual for line in one.lines)
+    return [] if whole and sum(line.amount for line in one.lines) == receipt.amount else ["difference_in_currency"]
 
 
 def _by_rule(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> bool:
@@ -79,7 +92,7 @@ def kinds_of(one: Hypothesis, evidence: Evidence) -> list[Kind]:
         found.append("reference")
     if payer_of(one, evidence) is not None or paid_out(one, evidence):
         found.append("payer")
-    if one.shape not in ("partial", "over", "payout"):
+    if one.shape not in SHORT:
         found.append("amount")
     return found
 

@@ -15,14 +15,14 @@ from typing import Literal
 from uuid import UUID
 
 from libs.common.events.payments import WriteOffKind
-from services.payment_matching.allocation import Line
+from services.payment_matching.allocation import Line, between, share
 from services.payment_matching.evidence import STRENGTHS, Evidence, Item, Provider, Receipt
 from services.payment_matching.writing_off import most
 
 Shape = Literal[
     "quoted", "netted", "single", "all_due", "oldest_first", "month", "neighbours", "subset", "partial", "over",
     "extended", "amount_only", "discounted", "rounded",
-    "payout", "plan",
+    "payout", "plan", "unconverted",
 ]  # fmt: skip
 WRITTEN_OFF: Mapping[Shape, WriteOffKind] = {"discounted": "discount", "rounded": "rounding", "payout": "provider_fee"}
 """Shapes that leave out what may be left out: the rest of their items is written off as this."""
@@ -70,6 +70,29 @@ def propose(receipt: Receipt, evidence: Evidence) -> list[Hypothesis]:
         if len(found) >= MOST:
             break
     return list(found.values())
+
+
+def ordered(receipt: Receipt, evidence: Evidence, booked: int) -> list[Hypothesis]:
+    """What a payment may pay that was ordered in another currency; of what was booked each part has its share.
+
+    Credit notes are left out: what of the booked amount they spare, no figure of the bank says.
+    """
+    found = [one for one in propose(receipt, evidence) if not one.credits]
+    shared = (between(one.lines, share(_given(one), receipt.amount, booked)) for one in found)
+    return [replace(one, lines=tuple(lines)) for one, lines in zip(found, shared, strict=True) if lines]
+
+
+def _given(one: Hypothesis) -> int:
+    return sum(line.amount for line in one.lines)
+
+
+def unconverted(evidence: Evidence, booked: int) -> list[Hypothesis]:
+    """What is surely named in another currency of which the bank told no amount: all of the payment for all of it, for
+    a person to put right."""
+    named = oldest(evidence.items[quote.item_id] for quote in evidence.sure)
+    whole = _whole("unconverted", [item for item in named if not item.credit])
+    lines = between(whole.lines, booked)
+    return [replace(whole, lines=tuple(lines))] if lines else []
 
 
 def oldest(items: Iterable[Item]) -> list[Item]:

@@ -19,12 +19,12 @@ from services.payment_matching import erp
 from services.payment_matching.allocation import Line, netted
 from services.payment_matching.book import Book
 from services.payment_matching.calibration import Rules, calibrated, outcome
-from services.payment_matching.hypotheses import WRITTEN_OFF, propose
+from services.payment_matching.hypotheses import WRITTEN_OFF
 from services.payment_matching.scoring import Decision, Weighed, decide
 from services.payment_matching.store import books, calibrations, debtors, habits, tries
 from services.payment_matching.store.candidates import Claimed, claim
 from services.payment_matching.store.debtors import Identity
-from services.payment_matching.world import World, evidence_of, look, receipt_of, said_in_vain
+from services.payment_matching.world import World, look, readings, said_in_vain
 
 BATCH = 200
 OPENED = 1_000
@@ -110,12 +110,12 @@ def _plan(world: World, n: int, named: Sequence[UUID], rules: Rules) -> Plan:
         return plan
     if one.unapplied <= 0:
         return plan
-    receipt, evidence = receipt_of(world, n), evidence_of(world, n)
-    decision = calibrated(decide(receipt, evidence, propose(receipt, evidence)), rules)
+    read_as = readings(world, n)
+    decision = calibrated(decide(*read_as), rules)
     plan.payer_id = one.payer_id or decision.payer_id
     plan.shown = decision.suggestions
     paid = decision.auto.hypothesis.items if decision.auto else frozenset[UUID]()
-    plan.in_vain = said_in_vain(world, n, evidence, paid)
+    plan.in_vain = said_in_vain(world, n, read_as, paid)
     if decision.auto and not one.by_person:
         _act(world, plan, decision)
     return plan

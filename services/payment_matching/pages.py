@@ -1,11 +1,12 @@
 """The pages of the book: one locked row each, as plain facts in minor units."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
 from libs.common.events.payments import How, WriteOffKind
+from services.payment_matching.allocation import share
 
 Source = Literal["payment", "credit", "write_off"]
 
@@ -67,7 +68,10 @@ class CreditPage:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An allocation that stands: a part of a payment or credit on an item."""
+    """An allocation that stands: a part of a payment or credit on an item.
+
+    `amount` is in the item's currency, `paid` in that of its source: the same amount where the currencies are.
+    """
 
     allocation_id: UUID
     tenant_id: UUID
@@ -76,6 +80,7 @@ class Given:
     """Of a write-off: the payment beside which it was made, or the item."""
     item_id: UUID
     amount: int
+    paid: int
     how: How
     order: int
     value_on: date
@@ -83,3 +88,11 @@ class Given:
     evidence: Any = None
     kind: WriteOffKind | None = None
     """What a write-off is to be booked as."""
+
+    def part(self, amount: int) -> "Given":
+        """So much of it, in the item's currency, with what was paid for that."""
+        return replace(self, amount=amount, paid=share(amount, self.amount, self.paid))
+
+    def part_paid(self, paid: int) -> "Given":
+        """So much of it, in the payment's currency, with what of the item that settled."""
+        return replace(self, amount=share(paid, self.paid, self.amount), paid=paid)

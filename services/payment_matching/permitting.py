@@ -52,11 +52,16 @@ _CASH = text("""
           from unnest(cast(:payers as uuid[])) as d(payer_id)
           left join debtor mine on mine.tenant_id = :tenant and mine.debtor_id = d.payer_id
           left join debtor g on g.tenant_id = :tenant and g.group_id = mine.group_id)
-    select a.payer_id, p.currency, sum(p.unapplied_minor) as cash
+    select a.payer_id, m.currency, sum(m.minor) as cash
       from (select payer_id, member from asked union select payer_id, payer_id from asked) a
       join payment p on p.tenant_id = :tenant and p.payer_id = a.member
+     cross join lateral (
+           select p.currency, p.unapplied_minor as minor
+            union all
+           select p.instructed_currency, p.instructed_minor
+            where p.instructed_minor is not null and p.unapplied_minor = p.amount_minor) m
      where p.unapplied_minor > 0 and p.received_at >= :since
-     group by a.payer_id, p.currency
+     group by a.payer_id, m.currency
 """)
 _MEANT = text("""
     select distinct m.item_id
@@ -81,7 +86,8 @@ _DIFFERS = text("""
 
 @dataclass(frozen=True)
 class Ledger:
-    """What was found for one call: items, cash by payer and currency, items that undecided money may mean, feeds."""
+    """What was found for one call: items, cash by payer and currency (that of the account, and the one it was ordered
+    in while all of it is left), items that undecided money may mean, feeds."""
 
     items: Mapping[UUID, Any]
     cash: Mapping[tuple[UUID, str], int]

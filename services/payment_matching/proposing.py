@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import Forbidden, NotFound
 from libs.common.events.payments import WriteOffKind
+from libs.common.money import from_wire
 from services.payment_matching import deciding
 from services.payment_matching.allocation import Line
 from services.payment_matching.deciding import Decision, OfItem, TakesTwo, Wanted
@@ -28,7 +29,7 @@ async def allocate(
         await deciding.allocate(db, at, decision, wanted, notes)
     except TakesTwo as two:
         told = {
-            "allocations": [[str(one.item_id), one.amount, one.currency, one.write_off] for one in wanted],
+            "allocations": [_told(one) for one in wanted],
             "credits": [[str(note.item_id), note.amount] for note in notes],
         }
         facts = {"kind": "allocation", "payment_id": decision.payment_id, "wanted": told} | _facts(two)
@@ -43,6 +44,17 @@ async def write_off(db: AsyncConnection, at: datetime, decision: OfItem, kind: W
     except TakesTwo as two:
         facts = {"kind": "write_off", "item_id": decision.item_id, "wanted": {"kind": kind}} | _facts(two)
         return await proposals.propose(db, decision.tenant_id, at, decision.actor, **facts), False
+
+
+def _told(one: Wanted) -> dict[str, Any]:
+    amounts = {"amount": one.amount, "paid": one.paid}
+    facts = {name: said.wire() for name, said in amounts.items() if said is not None}
+    return {"item_id": str(one.item_id), **facts} | ({"write_off": one.write_off} if one.write_off else {})
+
+
+def _wanted(part: dict[str, Any]) -> Wanted:
+    amounts = {name: from_wire(part[name]) for name in ("amount", "paid") if name in part}
+    return Wanted(UUID(part["item_id"]), **amounts, write_off=part.get("write_off"))
 
 
 def _facts(two: TakesTwo) -> dict[str, Any]:
@@ -72,7 +84,7 @@ async def _carry_out(db: AsyncConnection, at: datetime, found: Any, person: str)
         kind = next(one for one in kinds if one == told["kind"])
         await deciding.write_off(db, at, OfItem(tenant, found.item_id, first, person), kind)
         return [found.item_id]
-    wanted = [Wanted(UUID(item), *facts) for item, *facts in told["allocations"]]
+    wanted = [_wanted(part) for part in told["allocations"]]
     notes = [Line(UUID(note), amount) for note, amount in told["credits"]]
     await deciding.allocate(db, at, Decision(tenant, found.payment_id, first, person), wanted, notes)
     return [one.item_id for one in wanted]

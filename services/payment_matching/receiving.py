@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
 
+from libs.common.money import Money
 from services.payment_matching.evidence import name_key, squeezed
 
 BANK = "bank"
@@ -26,6 +27,10 @@ class ToldAllocation:
     invoice_id: UUID | None = None
     number: str | None = None
     amount: int | None = None
+    currency: str | None = None
+    """The amount's, where it is not the payment's."""
+    paid: int | None = None
+    """What of the payment that takes then, in minor units of its currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,10 @@ class NewPayment:
     remittance: str = ""
     structured: tuple[str, ...] = ()
     end_to_end_id: str | None = None
+    instructed: Money | None = None
+    """What the payer ordered, in another currency, as the bank told it."""
+    exchange_rate: str | None = None
+    """The rate that the bank told, as it wrote it."""
     references: tuple[str, ...] = ()
     debtor_id: UUID | None = None
     told: tuple[ToldAllocation, ...] = field(default=())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.payment_matching.evidence import Evidence, Quoted, Receipt
-from services.payment_matching.gate import Kind, all_quoted, guards, kinds_of, left_out, paid_out, payers_of
+from services.payment_matching.gate import SHORT, Kind, all_quoted, guards, kinds_of, left_out, paid_out, payers_of
 from services.payment_matching.hypotheses import Hypothesis, Shape
 
 SHOWN = 5
@@ -33,6 +33,7 @@ _PRIOR: Mapping[Shape, float] = {
     "subset": -4.0,
     "extended": -4.0,
     "amount_only": -3.0,
+    "unconverted": -3.0,
 }
 _REFERENCE = {"checked": 16.0, "full": 12.0, "digits": 9.0, "order": 7.0, "group": 4.0, "near": 3.0}
 _PAYER = {"named": 10.0, "iban": 9.0, "name": 5.0}
@@ -54,10 +55,21 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A payment in one currency: the account's, or the one it was ordered or its invoice is in."""
+
+    receipt: Receipt
+    evidence: Evidence
+    hypotheses: Sequence[Hypothesis]
+
+
+@dataclass(frozen=True, slots=True)
 class Weighed:
     """A hypothesis with its score, its share of the odds, and what speaks for and against it."""
 
     hypothesis: Hypothesis
+    currency: str
+    """Of what its items get."""
     score: float
     share: float
     """The probability that it is the truth."""
@@ -79,24 +91,30 @@ class Decision:
     """Whose money it is, if that is known whatever it pays."""
 
 
-def decide(receipt: Receipt, evidence: Evidence, hypotheses: Sequence[Hypothesis]) -> Decision:
-    """Weigh, rank, and let the best through the gate if nothing speaks against it."""
-    scores = [_score(one, evidence) for one in hypotheses]
-    ranked = sorted(zip(scores, range(len(scores)), hypotheses, strict=True), key=lambda it: (-it[0], it[1]))
+Scored = tuple[float, Hypothesis, Reading]
+
+
+def decide(reading: Reading, *others: Reading) -> Decision:
+    """Weigh, rank, and let the best through the gate if nothing speaks against it.
+
+    A payment that can be read in several currencies is ranked over all of them: each is the others' rival.
+    """
+    found = [(_score(one, each.evidence), one, each) for each in (reading, *others) for one in each.hypotheses]
+    ranked = sorted(found, key=lambda scored: -scored[0])
     masses = [math.exp(min(score, _TOP)) for score, _, _ in ranked]
     mass = math.exp(_NULL) + sum(masses)
     weighed = []
-    for place, (score, _, one) in enumerate(ranked[:SHOWN]):
-        lead = score - _next_score(ranked, place, evidence)
-        unsure = tuple(dict.fromkeys(guards(one, receipt, evidence, lead))) if place == 0 else ("not_the_best",)
-        others = math.exp(_NULL) + sum(masses[:place]) + sum(masses[place + 1 :])
-        odds = min(score, _TOP) - math.log(others)
-        kinds = frozenset(kinds_of(one, evidence))
-        weighed.append(
-            Weighed(one, score, masses[place] / mass, odds, kinds, tuple(_reasons(one, receipt, evidence)), unsure)
-        )
+    for place, (score, one, each) in enumerate(ranked[:SHOWN]):
+        lead = score - _next_score(ranked, place)
+        facts = one, each.receipt, each.evidence
+        unsure = tuple(dict.fromkeys(guards(*facts, lead))) if place == 0 else ("not_the_best",)
+        rest = math.exp(_NULL) + sum(masses[:place]) + sum(masses[place + 1 :])
+        odds = min(score, _TOP) - math.log(rest)
+        kinds = frozenset(kinds_of(one, each.evidence))
+        share, reasons = masses[place] / mass, tuple(_reasons(*facts))
+        weighed.append(Weighed(one, each.receipt.currency, score, share, odds, kinds, reasons, unsure))
     auto = weighed[0] if weighed and not weighed[0].unsure else None
-    return Decision(auto, tuple(weighed), whose(evidence))
+    return Decision(auto, tuple(weighed), whose(reading.evidence))
 
 
 def whose(evidence: Evidence) -> UUID | None:
@@ -108,9 +126,10 @@ def whose(evidence: Evidence) -> UUID | None:
     return None
 
 
-def _next_score(ranked: Sequence[tuple[float, int, Hypothesis]], place: int, evidence: Evidence) -> float:
-    mine = face(ranked[place][2], evidence)
-    return next((score for score, _, other in ranked[place + 1 :] if face(other, evidence) != mine), -math.inf)
+def _next_score(ranked: Sequence[Scored], place: int) -> float:
+    _, one, mine = ranked[place]
+    looks = face(one, mine.evidence)
+    return next((score for score, other, its in ranked[place + 1 :] if face(other, its.evidence) != looks), -math.inf)
 
 
 def face(one: Hypothesis, evidence: Evidence) -> tuple[tuple[UUID, int], ...]:
@@ -123,7 +142,7 @@ def face(one: Hypothesis, evidence: Evidence) -> tuple[tuple[UUID, int], ...]:
 
 def _score(one: Hypothesis, evidence: Evidence) -> float:
     score = _PRIOR[one.shape] + _by_reference(one, evidence) + _by_payer(one, evidence)
-    if one.shape not in ("partial", "over", "payout"):
+    if one.shape not in SHORT:
         rarity = evidence.same_amount if len(one.lines) == 1 else 0
         score += 8.0 - math.log1p(rarity) - 4.0 * (one.solutions - 1)
     if not all_quoted(one, evidence):
@@ -172,12 +191,26 @@ def _reasons(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list[Reas
     found += [Reason(f"payer_{known.by}", {"times": known.times}) for known in agreeing]
     if evidence.payers and one.payer_id is not None and not agreeing:
         found.append(Reason("payer_other", {}))
-    found.append(_amount_reason(one, receipt, evidence))
+    found += _currency_reasons(receipt)
+    if one.shape != "unconverted":
+        found.append(_amount_reason(one, receipt, evidence))
     if evidence.closed:
         found.append(Reason("closed_quoted", {"number": evidence.closed[0]}))
     if evidence.unread and not all_quoted(one, evidence):
         found.append(Reason("unread", {"text": ", ".join(evidence.unread[:3])}))
     return found
+
+
+def _currency_reasons(receipt: Receipt) -> list[Reason]:
+    """The bank's figures of a payment that is read in another currency than its account's."""
+    booked = receipt.booked
+    if booked is None:
+        return []
+    if not receipt.amount:
+        return [Reason("amount_not_told", {"in": receipt.currency})]
+    facts: dict[str, str | int] = {"minor": receipt.amount, "currency": receipt.currency}
+    facts |= {"booked_minor": booked.amount, "booked_currency": booked.currency}
+    return [Reason("instructed_at", facts | {"rate": booked.rate}) if booked.rate else Reason("instructed", facts)]
 
 
 def _amount_reason(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> Reason:

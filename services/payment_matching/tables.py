@@ -155,9 +155,15 @@ payment = Table(
     words("remittance"),
     Column("structured", ARRAY(Text), nullable=False),
     words("end_to_end_id", nullable=True),
+    Column("instructed_minor", BigInteger, comment="what the payer ordered in another currency, as the bank told it"),
+    currency("instructed_currency", nullable=True),
+    words("exchange_rate", nullable=True),
     id_("debtor_id", nullable=True),
     Column(
-        "told", JSONB, nullable=False, comment="an ERP's own allocations that wait: [[item, invoice, number, minor]]"
+        "told",
+        JSONB,
+        nullable=False,
+        comment="an ERP's own allocations that wait: [{item_id, invoice_id, number, amount, currency, paid}]",
     ),
     id_("payer_id", nullable=True),
     flag("pending", "true"),
@@ -169,12 +175,24 @@ payment = Table(
         "0 <= unapplied_minor and 0 <= returned_minor and unapplied_minor + returned_minor <= amount_minor",
         name="payment_within_its_amount",
     ),
+    CheckConstraint(
+        "(instructed_minor is null) = (instructed_currency is null) and instructed_minor > 0"
+        " and instructed_currency <> currency",
+        name="payment_instructed_in_another_currency",
+    ),
     Index("payment_pending", "seq", postgresql_where=text("pending")),
     Index("payment_pending_of", "tenant_id", postgresql_where=text("pending")),
     Index("payment_in_order", "tenant_id", "seq"),
     Index("payment_left_in_order", "tenant_id", "seq", postgresql_where=LEFT),
     Index("payment_left", "tenant_id", "payer_id", postgresql_where=LEFT),
     Index("payment_left_amount", "tenant_id", "currency", "unapplied_minor", postgresql_where=LEFT),
+    Index(
+        "payment_left_instructed",
+        "tenant_id",
+        "instructed_currency",
+        "instructed_minor",
+        postgresql_where=text("unapplied_minor > 0 and instructed_minor is not null"),
+    ),
     Index("payment_told", "tenant_id", postgresql_where=text("told <> '[]'::jsonb and unapplied_minor > 0")),
     Index("payment_like", "tenant_id", "currency", "amount_minor", "value_on"),
 )
@@ -224,6 +242,8 @@ allocation = Table(
     id_("item_id"),
     currency(),
     minor("amount"),
+    currency("paid_currency"),
+    minor("paid"),
     words("kind", nullable=True),
     words("how"),
     words("actor"),
@@ -235,12 +255,14 @@ allocation = Table(
     words("undone_by", nullable=True),
     words("undone_why", nullable=True),
     PrimaryKeyConstraint("tenant_id", "allocation_id"),
-    CheckConstraint("amount_minor > 0", name="allocation_is_more_than_nothing"),
+    CheckConstraint("amount_minor > 0 and paid_minor > 0", name="allocation_is_more_than_nothing"),
+    CheckConstraint("paid_currency <> currency or paid_minor = amount_minor", name="allocation_is_one_amount"),
     Index("allocation_source", "tenant_id", "source_id"),
     Index("allocation_item", "tenant_id", "item_id"),
     Index("allocation_to_book", "tenant_id", "seq", postgresql_where=text("booking in ('waiting', 'to_undo')")),
     comment="source: payment, credit or write_off, which has a kind and the payment beside which it was made, or the "
-    "item, as its source_id; a change undoes a line and writes another, nothing is overwritten. booking: what the "
+    "item, as its source_id; amount: what the item owes less, in its currency; paid: what the payment or credit has "
+    "less, in its own; a change undoes a line and writes another, nothing is overwritten. booking: what the "
     "ERP's ledger knows of it",
 )
 
@@ -252,7 +274,9 @@ suggestion = Table(
     Column("rank", Integer, nullable=False),
     words("shape"),
     Column("items", ARRAY(Uuid), nullable=False),
+    currency(),
     Column("amounts", ARRAY(BigInteger), nullable=False),
+    Column("paid", ARRAY(BigInteger), nullable=False),
     Column("credits", ARRAY(Uuid), nullable=False),
     Column("credit_amounts", ARRAY(BigInteger), nullable=False),
     Column("score", Double, nullable=False),
@@ -261,6 +285,8 @@ suggestion = Table(
     Column("evidence", JSONB, nullable=False),
     Column("unsure", ARRAY(Text), nullable=False),
     PrimaryKeyConstraint("tenant_id", "payment_id", "rank"),
+    comment="amounts are in the items' currency; paid: what the payment would give for each in its own, empty where "
+    "that is the same",
 )
 
 bank_account = Table(

@@ -20,9 +20,9 @@ def count(name: str) -> Column[object]:
     return Column(name, BigInteger, nullable=False)
 
 
-def currency() -> Column[object]:
+def currency(name: str = "currency", *, nullable: bool = False) -> Column[object]:
     """ISO 4217."""
-    return Column("currency", String(3), nullable=False)
+    return Column(name, String(3), nullable=nullable)
 
 
 def words(name: str, *, nullable: bool = False) -> Column[object]:

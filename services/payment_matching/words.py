@@ -51,13 +51,30 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "amount_rounded": ("arrondi de {money}", "rounded by {money}"),
     "amount_over": ("trop-perçu de {money}", "{money} too much"),
     "closed_quoted": ("{number} est déjà soldée : doublon possible", "{number} is already settled: maybe paid twice"),
+    "instructed": (
+        "{money} ordonnés, comptabilisés {booked} selon la banque",
+        "{money} ordered, booked as {booked} by the bank",
+    ),
+    "instructed_at": (
+        "{money} ordonnés, comptabilisés {booked} au cours de {rate} selon la banque",
+        "{money} ordered, booked as {booked} at {rate} by the bank",
+    ),
+    "amount_not_told": (
+        "la banque n'indique aucun montant en {in} : rien n'est converti",
+        "the bank told no amount in {in}: nothing is converted",
+    ),
     "unread": ("numéros sans explication : {text}", "numbers nothing explains: {text}"),
 }
 
 
 def say(code: str, facts: Mapping[str, str | int], language: Language) -> str:
-    """One reason as a phrase; an amount among the facts is given as `minor` and `currency`, and reads as people of the
-    language write it."""
+    """One reason as a phrase; an amount among the facts is given as `minor` and `currency`, what was booked for it as
+    `booked_minor` and `booked_currency`, and both and a rate read as people of the language write them."""
     phrase = _WORDS[code][0 if language == "fr" else 1]
-    amount = money(Money(int(facts["minor"]), str(facts["currency"])), language) if "minor" in facts else ""
-    return phrase.format(money=amount, **{name: value for name, value in facts.items() if name != "money"})
+    said: dict[str, str | int] = dict(facts)
+    for name, of in (("money", ""), ("booked", "booked_")):
+        if f"{of}minor" in facts:
+            said[name] = money(Money(int(facts[f"{of}minor"]), str(facts[f"{of}currency"])), language)
+    if "rate" in facts and language == "fr":
+        said["rate"] = str(facts["rate"]).replace(".", ",")
+    return phrase.format(**said)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.payment_matching.allocation import Line
 from services.payment_matching.evidence import (
     Awaited,
+    Booked,
     Evidence,
     Hit,
     Item,
@@ -30,7 +31,9 @@ from services.payment_matching.evidence import (
     unread_places,
     whole_name,
 )
+from services.payment_matching.hypotheses import ordered, propose, unconverted
 from services.payment_matching.near import near
+from services.payment_matching.scoring import Reading
 from services.payment_matching.store import candidates, debtors, habits, plans, providers
 from services.payment_matching.store.candidates import HITS, OF_PAYER, Claimed, KeyHit
 
@@ -55,7 +58,8 @@ class World:
     versions: dict[Key, int] = field(default_factory=dict)
     hits: dict[int, list[KeyHit]] = field(default_factory=dict)
     payers: dict[int, list[Known]] = field(default_factory=dict)
-    like_amount: dict[int, list[UUID]] = field(default_factory=dict)
+    like_amount: dict[tuple[int, str], list[UUID]] = field(default_factory=dict)
+    """(payment, currency) → items that owe just what it is in that currency."""
     of_payer: dict[Key, list[UUID]] = field(default_factory=dict)
     habit: set[habits.Number] = field(default_factory=set)
     """Numbers that payers write again and again and that name nothing that they pay."""
@@ -89,8 +93,13 @@ async def look(db: AsyncConnection, claimed: Sequence[Claimed]) -> World:
         db, {(claimed[n].tenant_id, known.payer_id) for n, found in world.payers.items() for known in found}
     )
     amounts = [(n, one.tenant_id, one.currency, one.unapplied) for n, one in enumerate(claimed)]
-    for n, item in await candidates.like_amount(db, amounts):
-        world.like_amount.setdefault(n, []).append(item)
+    amounts += [
+        (n, one.tenant_id, one.instructed_currency, one.instructed)
+        for n, one in enumerate(claimed)
+        if one.instructed_currency and one.instructed
+    ]
+    for n, currency, item in await candidates.like_amount(db, amounts):
+        world.like_amount.setdefault((n, currency), []).append(item)
     await _items(db, world)
     numbers = [
         (one.tenant_id, world.reads[n].pieces[place]) for n, one in enumerate(claimed) for place in _loose(world, n)
@@ -138,7 +147,7 @@ async def _items(db: AsyncConnection, world: World) -> None:
     for key, (item, _) in theirs.items():
         world.of_payer.setdefault((key[0], item.payer_id), []).append(item.item_id)
     seen |= theirs
-    alike = {(tenants[n], item) for n in open_ for item in world.like_amount.get(n, [])}
+    alike = {(tenants[n], item) for (n, _), found in world.like_amount.items() if n in open_ for item in found}
     seen |= await candidates.items(db, alike - seen.keys())
     world.items = {key: item for key, (item, _) in seen.items()}
     world.versions = {key: version for key, (_, version) in seen.items()}
@@ -180,30 +189,53 @@ def _sure(world: World, n: int, seen: candidates.Seen) -> bool:
     return bool(items) and sum(item.residual for item in items) == one.unapplied
 
 
-def receipt_of(world: World, n: int) -> Receipt:
-    """Payment number `n` of the batch, as the pure rules want it."""
+def readings(world: World, n: int) -> list[Reading]:
+    """Payment number `n` of the batch, as the pure rules want it: in its account's currency, in the one it was ordered
+    in, and in those of items that its text surely names and of which the bank told no amount."""
+    one, text = world.claimed[n], world.reads[n]
+    receipt = Receipt(one.payment_id, one.entity_id, one.unapplied, one.currency, one.value_on, text)
+    evidence = _evidence(world, n, receipt)
+    found = [Reading(receipt, evidence, propose(receipt, evidence))]
+    booked = Booked(one.unapplied, one.currency, one.exchange_rate)
+    for currency in _abroad(world, n):
+        told = one.instructed if currency == one.instructed_currency else None
+        there = replace(receipt, amount=told or 0, currency=currency, booked=booked)
+        known = _evidence(world, n, there)
+        may = ordered(there, known, one.unapplied) if told else unconverted(known, one.unapplied)
+        found.append(Reading(there, known, may))
+    return found
+
+
+def _abroad(world: World, n: int) -> list[str]:
+    """The other currencies that payment number `n` may be read in."""
     one = world.claimed[n]
-    return Receipt(one.payment_id, one.entity_id, one.unapplied, one.currency, one.value_on, world.reads[n])
+    hits = [hit for hit in world.hits.get(n, ()) if hit.kind in SURE_KINDS and not hit.credit]
+    named = (found for hit in hits if (found := world.items.get((one.tenant_id, hit.item_id))) and found.residual)
+    currencies = {item.currency for item in named}
+    if one.instructed and one.instructed_currency:
+        currencies.add(one.instructed_currency)
+    return sorted(currencies - {one.currency})
 
 
-def evidence_of(world: World, n: int) -> Evidence:
-    """All that is known of payment number `n`, with what earlier payments of the batch have taken already gone."""
+def _evidence(world: World, n: int, receipt: Receipt) -> Evidence:
+    """All that is known of payment number `n` read in this currency, with what earlier payments of the batch have taken
+    already gone."""
     one, text = world.claimed[n], world.reads[n]
     payers = _once(world.payers.get(n, []))
     mine = [item for known in payers for item in world.of_payer.get((one.tenant_id, known.payer_id), [])]
-    like = world.like_amount.get(n, [])
+    like = world.like_amount.get((n, receipt.currency), [])
     named = [hit.item_id for hit in world.hits.get(n, [])]
     found = {i: world.items[one.tenant_id, i] for i in (*mine, *like, *named) if (one.tenant_id, i) in world.items}
-    owing = {i: item for i, item in found.items() if item.residual > 0 and item.currency == one.currency}
+    owing = {i: item for i, item in found.items() if item.residual > 0 and item.currency == receipt.currency}
     hits = [*_worth(world.hits.get(n, [])), *_at_home(world, one, text, mine), *_parts(world, one, text, payers, mine)]
     quoted = _meant(world, n, payers, owing, quotes(text, hits, owing))
     paid = _paid(text, world.hits.get(n, []), found, quoted)
     spans = [*(quote.span for quote in quoted.values()), *(text.keys[hit.key] for hit, _ in paid)]
-    loose = [place for place in unread_places(text, spans, one.unapplied) if not _habit(world, n, place)]
+    loose = [place for place in unread_places(text, spans, receipt.amount) if not _habit(world, n, place)]
     slips = _slips(text, loose, payers, [owing[i] for i in mine if i in owing and i not in quoted])
     quoted |= {quote.item_id: quote for quote in slips}
     read_too = {place for quote in slips for place in range(*quote.span)}
-    same = sum(1 for i in like if (one.tenant_id, i) not in world.items or _owes(owing.get(i), one.unapplied))
+    same = sum(1 for i in like if (one.tenant_id, i) not in world.items or _owes(owing.get(i), receipt.amount))
     return Evidence(
         items=owing,
         quoted=quoted,
@@ -239,8 +271,13 @@ def _meant(
     return {item: quote for item, quote in quoted.items() if not idle(quote)}
 
 
-def said_in_vain(world: World, n: int, evidence: Evidence, paid: Collection[UUID]) -> set[str]:
-    """Numbers that name nothing of what is paid, nor of what its payer owes: said often, they become habit."""
+def said_in_vain(world: World, n: int, read_as: Sequence[Reading], paid: Collection[UUID]) -> set[str]:
+    """Numbers that name nothing of what is paid, nor of what its payer owes in any currency: said often, they become
+    habit."""
+    return set.intersection(*(_in_vain(world, n, each.evidence, paid) for each in read_as))
+
+
+def _in_vain(world: World, n: int, evidence: Evidence, paid: Collection[UUID]) -> set[str]:
     text, at_home = world.reads[n], {known.payer_id for known in evidence.payers}
     spans = [
         quote.span

@@ -95,10 +95,10 @@ async def judge_promise(asker: Asker, row: Row) -> None:
     calendar = await asker.calendar(row["entity_id"])
     today = calendar.today(asker.now)
     of, left = await debts.of_items(asker.db, asker.tenant, row["item_ids"])
-    if row["of_items"]:
-        paid = promises.paid_in_span(debts.payments(of), row["made_on"], row["until"])
-    else:
-        paid = await holds.paid_within(asker.db, row)
+    paid = promises.paid_in_span(debts.payments(of), row["made_on"], row["until"])
+    if not row["of_items"]:
+        # Money in another currency keeps it too, by what its items were given of that.
+        paid = max(paid, await holds.paid_within(asker.db, row))
     covered = await _covered(asker, row["entity_id"])
     word = promises.Promise(row["amount_minor"], row["made_on"], row["until"])
     state = promises.outcome(word, paid, today, owed=left, covered_to=covered)

@@ -166,7 +166,7 @@ async def money_adds_up(settings: Settings, tenant: UUID) -> None:
     """I5: per payment allocated + unapplied + returned = amount; per item what it lacks is what it was given."""
     payments = """
         select p.payment_id from matching.payment p
-          left join lateral (select coalesce(sum(a.amount_minor), 0) as given from matching.allocation a
+          left join lateral (select coalesce(sum(a.paid_minor), 0) as given from matching.allocation a
                               where a.tenant_id = p.tenant_id and a.source = 'payment' and a.source_id = p.payment_id
                                 and a.undone_at is null) g on true
          where p.tenant_id = :t and not p.replaced and g.given + p.unapplied_minor + p.returned_minor <> p.amount_minor

@@ -21,7 +21,7 @@ MEDIA = {".csv": "text/csv", ".json": "application/json"}
 Entity = Annotated[UUID | None, typer.Option(help="Whose, if there are several entities.")]
 _SNAPSHOT = ["as_of", "state", "lines", "open_here", "agreed", "settled", "held", "snapshot_id"]
 _DIFFERENCE = ["kind", "number", "instalment", "ours", "theirs", "settled"]
-_LINE = ["act", "kind", "amount", "number", "debtor", "payment", "value_date", "line_id"]
+_LINE = ["act", "kind", "amount", "paid", "number", "debtor", "payment", "value_date", "line_id"]
 
 
 def _client(api_key: str | None) -> Client:

@@ -22,11 +22,13 @@ class Residual(Part):
 
 
 class Allocation(Part):
-    """A part of a payment given to an item."""
+    """A part of a payment given to an item: `amount`, in the item's currency, is what the item owes less."""
 
     item_id: UUID
     invoice_id: UUID
     amount: Amount
+    paid: Amount | None = None
+    """What the payment has less for it, in its own currency; absent where that is the item's."""
 
 
 class WriteOff(Part):

@@ -17,7 +17,7 @@ from libs.common.events import Amount
 from libs.common.http import Reference, Wire, parsed, read_json, unfit
 from libs.common.money import Money
 from services.payment_matching.agreeing import Theirs
-from services.payment_matching.api.wire import Day
+from services.payment_matching.api.incoming import Day
 from services.payment_matching.evidence import squeezed
 
 MOST = 500_000

@@ -58,5 +58,5 @@ async def look_up(asked: Asked, caller: Annotated[Caller, Depends(requires_servi
     return Found(
         payments=payments,
         items={one: wire.item(row) for one, row in items.items() if one in set(asked.items)},
-        suggestions={row.payment_id: wire.suggestion(row, items, row.currency, "fr") for row in best},
+        suggestions={row.payment_id: wire.suggestion(row, items, row.paid_currency, "fr") for row in best},
     )

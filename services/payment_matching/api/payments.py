@@ -15,7 +15,7 @@ from libs.common.http import Wire, inline, parsed, read_json, unfit
 from libs.common.paging import Cursor, Limit, cursor, cut, place
 from services.payment_matching import deciding, proposing, returning
 from services.payment_matching.allocation import Line
-from services.payment_matching.api import wire
+from services.payment_matching.api import incoming, wire
 from services.payment_matching.errors import PaymentConflict
 from services.payment_matching.receiving import NewPayment
 from services.payment_matching.room import Room, here
@@ -30,7 +30,7 @@ API = "api"
 MOST = 10_000
 CHUNK = 500
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-CREATED: dict[int | str, dict[str, Any]] = {200: {"model": wire.Answer, "description": "It is on record already."}}
+CREATED: dict[int | str, dict[str, Any]] = {200: {"model": incoming.Answer, "description": "It is on record already."}}
 LIST: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -42,16 +42,16 @@ LIST: dict[str, Any] = {
 }
 
 
-def answer(taken: Taken, external_id: str, response: Response) -> wire.Answer:
+def answer(taken: Taken, external_id: str, response: Response) -> incoming.Answer:
     """201 for new money, 200 for known money. Raises PaymentConflict."""
     if taken.result == "conflict":
         raise PaymentConflict(f"{external_id} was sent before with other content.", field="external_id")
     response.status_code = 201 if taken.result == "created" else 200
-    return wire.Answer(result=taken.result, id=taken.payment_id, external_id=external_id)
+    return incoming.Answer(result=taken.result, id=taken.payment_id, external_id=external_id)
 
 
 @routes.post("/v1/payments", status_code=201, responses=CREATED)
-async def take_payment(told: wire.PaymentIn, caller: Writes, room: Here, response: Response) -> wire.Answer:
+async def take_payment(told: incoming.PaymentIn, caller: Writes, room: Here, response: Response) -> incoming.Answer:
     """Take one payment. An ERP's own `allocations` are authoritative; without them it is matched."""
     entity = await room.entity(caller.tenant_id, told.entity_id)
     taken = await room.receive([told.new(caller.tenant_id, entity.entity_id, API)])
@@ -59,13 +59,13 @@ async def take_payment(told: wire.PaymentIn, caller: Writes, room: Here, respons
 
 
 @routes.post("/v1/payments/batch", openapi_extra=LIST)
-async def take_payments(request: Request, caller: Writes, room: Here) -> wire.Batch:
+async def take_payments(request: Request, caller: Writes, room: Here) -> incoming.Batch:
     """Take up to 10,000 payments, a JSON array or NDJSON: a line per line, in order; each stands alone."""
     lines = await _lines(request)
-    answers: list[wire.BatchLine] = []
+    answers: list[incoming.BatchLine] = []
     for start in range(0, len(lines), CHUNK):
         answers += await _chunk(room, caller, start, lines[start : start + CHUNK])
-    return wire.Batch(results=answers, counts=Counter(line.result for line in answers))
+    return incoming.Batch(results=answers, counts=Counter(line.result for line in answers))
 
 
 async def _lines(request: Request) -> Sequence[Any]:
@@ -81,12 +81,12 @@ async def _lines(request: Request) -> Sequence[Any]:
     return found
 
 
-async def _chunk(room: Room, caller: Caller, start: int, lines: Sequence[Any]) -> list[wire.BatchLine]:
-    told: list[tuple[int, wire.PaymentIn, NewPayment]] = []
-    answers: dict[int, wire.BatchLine] = {}
+async def _chunk(room: Room, caller: Caller, start: int, lines: Sequence[Any]) -> list[incoming.BatchLine]:
+    told: list[tuple[int, incoming.PaymentIn, NewPayment]] = []
+    answers: dict[int, incoming.BatchLine] = {}
     for n, line in enumerate(lines, start + 1):
         try:
-            one = wire.PaymentIn.model_validate(read_json(line) if isinstance(line, bytes) else line)
+            one = incoming.PaymentIn.model_validate(read_json(line) if isinstance(line, bytes) else line)
             entity = await room.entity(caller.tenant_id, one.entity_id)
             told.append((n, one, one.new(caller.tenant_id, entity.entity_id, API)))
         except ValidationError as error:
@@ -99,15 +99,17 @@ async def _chunk(room: Room, caller: Caller, start: int, lines: Sequence[Any]) -
             conflict = PaymentConflict(field="external_id")
             answers[n] = _refused(n, {"external_id": one.external_id}, conflict, result="conflict")
         else:
-            answers[n] = wire.BatchLine(line=n, external_id=one.external_id, result=found.result, id=found.payment_id)
+            answers[n] = incoming.BatchLine(
+                line=n, external_id=one.external_id, result=found.result, id=found.payment_id
+            )
     return [answers[n] for n in sorted(answers)]
 
 
 def _refused(
     n: int, line: Any, error: RelanceError, result: Literal["refused", "conflict"] = "refused"
-) -> wire.BatchLine:
+) -> incoming.BatchLine:
     known = line.get("external_id") if isinstance(line, dict) else None
-    return wire.BatchLine(
+    return incoming.BatchLine(
         line=n,
         external_id=known if isinstance(known, str) else None,
         result=result,
@@ -184,17 +186,12 @@ async def read_suggestions(
 async def allocate(
     payment_id: UUID, wanted: wire.AllocationsIn, caller: Writes, room: Here, response: Response
 ) -> wire.PaymentOut:
-    """Give it to items. What a person decides, the machine never changes. 202 where it takes a second person."""
+    """Give it to items. What a person decides, the machine never changes. 202 where it takes a second person.
+
+    An item in another currency takes two amounts: what it owes less, and what of the payment that is (`paid`).
+    """
     decision = deciding.Decision(caller.tenant_id, payment_id, caller.subject)
-    lines = [
-        deciding.Wanted(
-            one.item_id,
-            one.amount.minor if one.amount else None,
-            one.amount.currency if one.amount else None,
-            one.write_off,
-        )
-        for one in wanted.allocations
-    ]
+    lines = [deciding.Wanted(one.item_id, one.amount, one.paid, one.write_off) for one in wanted.allocations]
     notes = [Line(one.credit_note_id, one.amount.minor) for one in wanted.credits]
 
     async def work(db: AsyncConnection) -> wire.PaymentOut:
@@ -269,12 +266,14 @@ async def _decided(
 
 
 @routes.post("/v1/payments/{payment_id}/reverse")
-async def reverse(payment_id: UUID, told: wire.Reversal, caller: Writes, room: Here) -> wire.PaymentOut:
+async def reverse(payment_id: UUID, told: incoming.Reversal, caller: Writes, room: Here) -> wire.PaymentOut:
     """The bank took it back: what it had settled owes again."""
     return await reverse_one(room, caller.tenant_id, payment_id, told, caller.subject)
 
 
-async def reverse_one(room: Room, tenant: UUID, payment_id: UUID, told: wire.Reversal, actor: str) -> wire.PaymentOut:
+async def reverse_one(
+    room: Room, tenant: UUID, payment_id: UUID, told: incoming.Reversal, actor: str
+) -> wire.PaymentOut:
     """Take a payment back, in whole or in part."""
 
     async def work(db: AsyncConnection) -> wire.PaymentOut:

@@ -74,6 +74,13 @@ class ProposalPage(BaseModel):
     next: str | None
 
 
+class Undecided(BaseModel):
+    """How many wait, and how many of them somebody else than the caller proposed."""
+
+    count: int
+    by_others: int
+
+
 class Filters(Wire):
     """Which proposals, and from where on."""
 
@@ -138,6 +145,14 @@ async def list_proposals(caller: Reads, room: Here, wanted: Annotated[Filters, Q
     rows, last = cut(found, wanted.limit)
     following = cursor(room.settings, "proposals", last.proposal_id) if last else None
     return ProposalPage(proposals=[_out(row) for row in rows], next=following)
+
+
+@routes.get(f"{PATH}/undecided")
+async def count_undecided(caller: Reads, room: Here) -> Undecided:
+    """How many proposals wait for a second person."""
+    async with room.database.transaction(caller.tenant_id) as db:
+        count, others = await proposals.undecided(db, caller.tenant_id, caller.subject)
+    return Undecided(count=count, by_others=others)
 
 
 def _out(row: Any) -> ProposalOut:

@@ -12,9 +12,9 @@ from libs.common.errors import NotFound, Refused
 from libs.common.events import Amount
 from libs.common.http import Line, Wire
 from libs.common.money import Money
+from services.payment_matching.api.incoming import Iban, bare
 from services.payment_matching.api.payments import Here, Reads
 from services.payment_matching.api.proposals import Administrator
-from services.payment_matching.api.wire import Iban, bare
 from services.payment_matching.store import debtors, providers
 
 routes = APIRouter(tags=["payment providers"])

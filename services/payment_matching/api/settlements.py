@@ -15,6 +15,7 @@ from libs.common.http import Line as Text
 from libs.common.http import Wire
 from libs.common.money import Money
 from libs.common.paging import Cursor, Limit, cursor, cut, place
+from services.payment_matching.api import wire
 from services.payment_matching.api.payments import Here, Reads, Writes
 from services.payment_matching.store import booking, lists
 
@@ -37,6 +38,9 @@ class Settlement(BaseModel):
     kind: str
     """payment, credit, or what is written off: discount, fee, provider_fee, rounding, withholding, other."""
     amount: Amount
+    """In the item's currency."""
+    paid: Amount | None = None
+    """What of the payment it takes, where that is in another currency: the difference of rates is the ERP's to book."""
     value_date: date
     at: datetime
     invoice_id: UUID
@@ -91,6 +95,7 @@ def _line(row: Any, names: dict[UUID, str]) -> Settlement:
         act="undo" if undo else "book",
         kind=row.kind or row.source,
         amount=Money(row.amount_minor, row.currency),
+        paid=wire.paid(row),
         value_date=row.value_on,
         at=row.undone_at if undo else row.made_at,
         invoice_id=row.invoice_id,

@@ -1,152 +1,35 @@
-"""What clients send and read: payments, allocations, suggestions, items, accounts."""
+"""What people decide and read: payments, allocations, suggestions, items, accounts."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 
-from libs.common import ids
-from libs.common.errors import Refused
 from libs.common.events import Amount
-from libs.common.http import Line, Prose, Reference, Wire
+from libs.common.http import Wire
 from libs.common.money import Money
-from services.payment_matching.receiving import BANK, NewPayment, Telling, ToldAllocation
 from services.payment_matching.words import say
 from services.payment_matching.writing_off import most
 
-Iban = Annotated[str, StringConstraints(min_length=5, max_length=40, pattern=r"^[A-Za-z0-9 ]+$")]
 Language = Literal["fr", "en"]
-Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2100, 1, 1))]
 WrittenOffAs = Literal["discount", "fee", "provider_fee", "rounding", "withholding", "other"]
 _WRITTEN_OFF: dict[str, WrittenOffAs] = {"discounted": "discount", "rounded": "rounding", "payout": "provider_fee"}
 State = Literal["pending", "unmatched", "partly", "matched", "reversed"]
 
 
-def bare(iban: str | None) -> str | None:
-    """An account number without spaces, in capitals."""
-    return iban.replace(" ", "").upper() if iban else None
-
-
-class ErpAllocation(Wire):
-    """The ERP's own allocation: an item, or an invoice by id or number; the whole of what it owes without an amount."""
-
-    item_id: UUID | None = None
-    invoice_id: UUID | None = None
-    number: Reference | None = None
-    amount: Amount | None = None
-
-    def told(self, currency: str) -> ToldAllocation:
-        """As the ledger keeps it. Raises Refused."""
-        if sum(name is not None for name in (self.item_id, self.invoice_id, self.number)) != 1:
-            raise Refused("Name exactly one of item_id, invoice_id, number.", field="allocations")
-        if self.amount is not None and (self.amount.minor <= 0 or self.amount.currency != currency):
-            raise Refused(f"An allocation is a positive amount in {currency}.", field="allocations")
-        minor = self.amount.minor if self.amount else None
-        return ToldAllocation(self.item_id, self.invoice_id, self.number, minor)
-
-
-class PaymentIn(Wire):
-    """Money that came in. `external_id` names it for ever in its source; the same one again is the same money."""
-
-    type: Literal["payment.received"] = "payment.received"
-    external_id: Reference
-    entity_id: UUID | None = None
-    value_date: Day
-    amount: Amount
-    debtor: Reference | None = None
-    """The customer's number in the entity's ledger, if the source knows who paid."""
-    payer_name: Line | None = None
-    payer_iban: Iban | None = None
-    remittance: Prose | None = None
-    structured_reference: Reference | None = None
-    end_to_end_id: Reference | None = None
-    account: Iban | None = None
-    """Our account that it came in on."""
-    bank_reference: Reference | None = None
-    allocations: Annotated[list[ErpAllocation], Field(max_length=500)] = []
-
-    def new(self, tenant: UUID, entity: UUID, channel: str) -> NewPayment:
-        """As the ledger takes it. Raises Refused."""
-        if self.amount.minor <= 0:
-            raise Refused(
-                "A payment is more than nothing.", field="amount", remedy="Tell what was taken back with …/reverse."
-            )
-        account = bare(self.account)
-        names = [Telling(channel, self.external_id)]
-        if account and self.bank_reference:
-            what = (account, self.bank_reference, self.amount.minor, self.amount.currency, self.value_date, 1)
-            names.append(Telling(BANK, "|".join(map(str, what))))
-        references = [one for one in (self.bank_reference, self.external_id) if one]
-        return NewPayment(
-            tenant_id=tenant,
-            entity_id=entity,
-            source="webhook" if channel.startswith("webhook") else "api",
-            tellings=tuple(names),
-            currency=self.amount.currency,
-            amount=self.amount.minor,
-            value_on=self.value_date,
-            account=account,
-            payer_name=self.payer_name,
-            payer_iban=bare(self.payer_iban),
-            remittance=self.remittance or "",
-            structured=(self.structured_reference,) if self.structured_reference else (),
-            end_to_end_id=self.end_to_end_id,
-            references=tuple(references),
-            debtor_id=ids.debtor_id(tenant, entity, self.debtor) if self.debtor else None,
-            told=tuple(one.told(self.amount.currency) for one in self.allocations),
-        )
-
-
-class Reversal(Wire):
-    """The bank took it back: `code` is the ISO 20022 return reason; without an amount, all of it."""
-
-    code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{4}$")]
-    on: Day | None = None
-    amount: Amount | None = None
-
-
-class ReversalTold(Reversal):
-    """A signed message that a payment, named by its external_id, was taken back."""
-
-    type: Literal["payment.reversed"]
-    external_id: Reference
-
-
-class Answer(BaseModel):
-    """What became of one payment."""
-
-    result: Literal["created", "unchanged"]
-    id: UUID
-    external_id: str
-
-
-class BatchLine(BaseModel):
-    """What became of one line of a batch; each line stands alone."""
-
-    line: int
-    external_id: str | None = None
-    result: Literal["created", "unchanged", "refused", "conflict"]
-    id: UUID | None = None
-    code: str | None = None
-    field: str | None = None
-    detail: str | None = None
-    remedy: str | None = None
-
-
-class Batch(BaseModel):
-    """A line per line, in order, and how many there are of each result."""
-
-    results: list[BatchLine]
-    counts: dict[str, int]
-
-
 class AllocationWanted(Wire):
-    """A part of a payment for an item: as much as it owes and there is, without an amount."""
+    """A part of a payment for an item: as much as it owes and there is, without an amount.
+
+    For an item in another currency than the payment both amounts are said: no rate is known here.
+    """
 
     item_id: UUID
     amount: Amount | None = None
+    """What the item owes less, in its currency."""
+    paid: Amount | None = None
+    """What the payment has less for it, in its currency, where that is another."""
     write_off: WrittenOffAs | None = None
     """Settles the item: what it owes after this is written off as this, within what the kind allows."""
 
@@ -185,6 +68,9 @@ class AllocationOut(BaseModel):
     invoice_id: UUID
     number: str
     amount: Amount
+    """In the item's currency."""
+    paid: Amount | None = None
+    """What the payment gives for it, where it is in another currency."""
     how: str
     actor: str
     made_at: datetime
@@ -210,6 +96,9 @@ class PaymentOut(BaseModel):
     payer_iban: str | None
     remittance: str
     account: str | None
+    instructed: Amount | None = None
+    """What the payer ordered in another currency, as the bank told it."""
+    exchange_rate: str | None = None
     allocations: list[AllocationOut] = []
     write_offs: list[AllocationOut] = []
     """What of the items was written off beside it; it falls with what the payment gave."""
@@ -231,6 +120,9 @@ class SuggestedItem(BaseModel):
     invoice_id: UUID | None
     number: str | None
     amount: Amount
+    """In the item's currency."""
+    paid: Amount | None = None
+    """What the payment would give for it, where it is in another currency."""
     write_off: WrittenOffAs | None = None
     """What the rest of the item is to be written off as, if this is accepted."""
     rest: Amount | None = None
@@ -312,13 +204,19 @@ class BankAccountOut(BaseModel):
     """Whether a mapping for its tables (CSV, XLSX) is saved."""
 
 
+def paid(row: Any) -> Money | None:
+    """What of a payment an allocation takes, where that is in another currency than the item."""
+    return None if row.paid_currency == row.currency else Money(row.paid_minor, row.paid_currency)
+
+
 def allocation(row: Any) -> AllocationOut:
     """A row of store.lists.allocations."""
     facts = {
         name: getattr(row, name)
         for name in ("allocation_id", "item_id", "invoice_id", "number", "how", "actor", "kind")
     }
-    return AllocationOut(**facts, amount=Money(row.amount_minor, row.currency), made_at=row.made_at)
+    amount = Money(row.amount_minor, row.currency)
+    return AllocationOut(**facts, amount=amount, paid=paid(row), made_at=row.made_at)
 
 
 def payment(
@@ -341,6 +239,8 @@ def payment(
         payer_iban=row.payer_iban,
         remittance=row.remittance,
         account=row.account,
+        instructed=Money(row.instructed_minor, row.instructed_currency) if row.instructed_minor else None,
+        exchange_rate=row.exchange_rate,
         allocations=[allocation(one) for one in allocations if one.kind is None],
         write_offs=[allocation(one) for one in allocations if one.kind is not None],
         proposal_id=proposal,
@@ -356,17 +256,19 @@ def item(row: Any) -> ItemOut:
 
 
 def suggestion(row: Any, known: dict[UUID, Any], currency: str, language: Language) -> SuggestionOut:
-    """A row of store.lists.suggestions, with the items it names."""
+    """A row of store.lists.suggestions of a payment in `currency`, with the items it names."""
 
     off = _WRITTEN_OFF.get(row.shape)
-    paid = [
-        _part(known.get(one), one, Money(minor, currency)) for one, minor in zip(row.items, row.amounts, strict=True)
+    given: list[Money | None] = [Money(minor, currency) for minor in row.paid] or [None] * len(row.items)
+    parts = [
+        _part(known.get(one), one, Money(minor, row.currency)).model_copy(update={"write_off": off, "paid": paid})
+        for one, minor, paid in zip(row.items, row.amounts, given, strict=True)
     ]
     notes = zip(row.credits, row.credit_amounts, strict=True)
     return SuggestionOut(
         rank=row.rank,
         shape=row.shape,
-        items=[one.model_copy(update={"write_off": off}) for one in paid],
+        items=parts,
         credits=[_part(known.get(one), one, Money(minor, currency)) for one, minor in notes],
         score=round(row.score, 3),
         share=round(row.share, 6),

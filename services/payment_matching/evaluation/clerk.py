@@ -8,14 +8,16 @@ and no later payment is for, is credited away.
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
 from libs.common.db import Database
 from libs.common.errors import RelanceError
+from libs.common.money import Money
 from services.payment_matching import deciding
-from services.payment_matching.allocation import Line
+from services.payment_matching.allocation import Line, Owing, between, in_turn
 from services.payment_matching.book import Book
 from services.payment_matching.deciding import Decision, Wanted
 from services.payment_matching.evaluation.files import Files, PaymentLine
@@ -24,7 +26,8 @@ from services.payment_matching.store import books
 
 ACTOR = "clerk"
 _RESIDUALS = text("""
-    select item_id, residual_minor from open_item where tenant_id = :tenant and item_id = any(cast(:ids as uuid[]))
+    select item_id, invoice_id, due_on, currency, residual_minor from open_item
+     where tenant_id = :tenant and item_id = any(cast(:ids as uuid[]))
 """)
 _NOTES = text("""
     select credit_note_id, unapplied_minor from credit_note
@@ -56,7 +59,7 @@ class Clerk:
         if auto is None or set(auto) != set(truth.items):
             if auto is not None:
                 await self._take_back(at, payment)
-            await self._post(at, payment, [self.stage.ids[item] for item in truth.items])
+            await self._post(at, line, payment, [self.stage.ids[item] for item in truth.items])
         finished = [self.stage.ids[item] for item in truth.items if self.later[item] <= 0]
         if finished and "part" not in truth.kind and "inst" not in truth.kind:
             async with self.database.transaction(self.stage.tenant) as db:
@@ -71,14 +74,14 @@ class Clerk:
             book.take_back(parts, "unallocated", ACTOR, at.date())
             await books.write(db, book)
 
-    async def _post(self, at: datetime, payment: UUID, ids: Sequence[UUID]) -> None:
+    async def _post(self, at: datetime, line: PaymentLine, payment: UUID, ids: Sequence[UUID]) -> None:
         tenant = self.stage.tenant
         try:
             async with self.database.transaction(tenant) as db:
                 asked = {"tenant": tenant, "ids": list(ids)}
-                owed = {row.item_id: row.residual_minor for row in await db.execute(_RESIDUALS, asked)}
+                owed = {row.item_id: row for row in await db.execute(_RESIDUALS, asked) if row.residual_minor > 0}
                 notes = [Line(row.credit_note_id, row.unapplied_minor) for row in await db.execute(_NOTES, asked)]
-                wanted = [Wanted(item, None, None) for item in ids if owed.get(item, 0) > 0]
+                wanted = _given(line, [owed[item] for item in ids if item in owed])
                 if wanted:
                     await deciding.allocate(db, at, Decision(tenant, payment, ACTOR), wanted, notes)
         except RelanceError:
@@ -87,3 +90,16 @@ class Clerk:
         finally:
             async with self.database.transaction(tenant) as db:
                 await db.execute(_HANDS_OFF, {"tenant": tenant, "payment": payment})
+
+
+def _given(line: PaymentLine, owed: Sequence[Any]) -> list[Wanted]:
+    """What a clerk gives to these items: all of the money; in another currency what was ordered, or all they owe."""
+    if all(row.currency == line.currency for row in owed):
+        return [Wanted(row.item_id) for row in owed]
+    owing = [Owing(row.item_id, row.invoice_id, row.due_on, row.residual_minor) for row in owed]
+    most = line.instructed.minor if line.instructed else sum(one.residual for one in owing)
+    lines = between(in_turn(most, owing), line.minor)
+    currency = {row.item_id: row.currency for row in owed}
+    return [
+        Wanted(one.item_id, Money(one.amount, currency[one.item_id]), Money(one.taken, line.currency)) for one in lines
+    ]

@@ -65,6 +65,17 @@ class ItemLine(_Line):
         return Money.parse(self.amount, self.currency).minor
 
 
+class Ordered(_Line):
+    """What the payer ordered in another currency, where the bank tells it."""
+
+    amount: str
+    currency: str
+
+    @property
+    def minor(self) -> int:
+        return Money.parse(self.amount, self.currency).minor
+
+
 class PaymentLine(_Line):
     """A payment as the bank tells it."""
 
@@ -77,6 +88,7 @@ class PaymentLine(_Line):
     remittance: Text | None = None
     end_to_end_id: Text | None = None
     structured_reference: Text | None = None
+    instructed: Ordered | None = None
 
     @property
     def minor(self) -> int:
@@ -147,17 +159,22 @@ def _one(path: Path, number: int, raw: bytes, kind: type[L]) -> L:
         raise _bad(path, number, field, f"{first['msg']}.") from None
     if isinstance(line, ItemLine | PaymentLine):
         _check_amount(path, number, line)
+    if isinstance(line, PaymentLine) and line.instructed:
+        _check_amount(path, number, line.instructed, "instructed.")
+        if line.instructed.currency == line.currency:
+            remedy = "Leave it out where the payer ordered the currency that was booked."
+            raise _bad(path, number, "instructed", "It is in the payment's own currency.", remedy)
     return line
 
 
-def _check_amount(path: Path, number: int, line: ItemLine | PaymentLine) -> None:
+def _check_amount(path: Path, number: int, line: ItemLine | PaymentLine | Ordered, of: str = "") -> None:
     try:
         minor = line.minor
     except RelanceError as error:
-        raise _bad(path, number, error.field or "amount", error.detail) from None
+        raise _bad(path, number, of + (error.field or "amount"), error.detail) from None
     if minor <= 0:
         remedy = "Write the amount above zero; a credit note's too."
-        raise _bad(path, number, "amount", f"{line.amount} is not more than nothing.", remedy)
+        raise _bad(path, number, f"{of}amount", f"{line.amount} is not more than nothing.", remedy)
 
 
 def _unique(path: Path, key: Callable[[Any], str], lines: Iterator[tuple[int, L]]) -> list[tuple[int, L]]:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from libs.common.db import Database
 from libs.common.ids import named, uuid7
+from libs.common.money import Money
 from services.payment_matching.evaluation.files import Files, ItemLine, PaymentLine
 from services.payment_matching.receiving import NewPayment, Telling
 from services.payment_matching.store import credit_notes, debtors, items
@@ -52,6 +53,7 @@ class Stage:
             remittance=line.remittance or "",
             structured=(line.structured_reference,) if line.structured_reference else (),
             end_to_end_id=line.end_to_end_id or None,
+            instructed=Money(line.instructed.minor, line.instructed.currency) if line.instructed else None,
         )
 
 

@@ -6,6 +6,7 @@ told as a return. Details whose amounts are in another currency count only throu
 
 from collections.abc import Callable
 
+from services.payment_matching.statements import exchange
 from services.payment_matching.statements.camt_tree import Tree, day, down, minor, nodes, signed, text, texts
 from services.payment_matching.statements.told import Entry, Movement, Status, prove_entry
 
@@ -126,6 +127,7 @@ def _movement(told: Tree, detail: Tree, amount: int, currency: str, bank_referen
     reversal = text(told, "RvslInd") == "true" or _family_returns(told) or _family_returns(detail)
     name, iban, ultimate = _party(detail, incoming=amount >= 0, returned=bool(returned) or reversal)
     remittance = down(detail, "RmtInf")
+    instructed, rate = exchange.camt(detail if "AmtDtls" in detail else {**detail, **_alone(told)}, currency)
     return Movement(
         amount=amount,
         currency=currency,
@@ -141,8 +143,16 @@ def _movement(told: Tree, detail: Tree, amount: int, currency: str, bank_referen
         uetr=text(references, "UETR"),
         mandate_id=known(text(references, "MndtId")),
         return_code=text(returned, "Rsn", "Cd") or text(returned, "Rsn", "Prtry"),
+        instructed=instructed,
+        exchange_rate=rate,
         returned=bool(returned) or reversal,
     )
+
+
+def _alone(told: Tree) -> Tree:
+    """What an entry of one movement tells of its currencies."""
+    details = [one for group in nodes(told, "NtryDtls") for one in nodes(group, "TxDtls")]
+    return {"AmtDtls": down(told, "AmtDtls")} if len(details) <= 1 else {}
 
 
 def _family_returns(told: Tree) -> bool:

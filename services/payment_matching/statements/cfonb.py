@@ -12,7 +12,7 @@ from datetime import date
 from functools import lru_cache
 
 from services.payment_matching.errors import UnreadableStatement
-from services.payment_matching.statements import plain
+from services.payment_matching.statements import exchange, plain
 from services.payment_matching.statements.camt_tree import minor
 from services.payment_matching.statements.told import Balance, Entry, File, Movement, Statement, prove_balances
 
@@ -97,6 +97,7 @@ class _Operation:
             bank_reference=reference,
             mandate_id=plain.known(next((told[:35] for name, told in more if name == "RUM"), None)),
             return_code=_REASONS.get(rejected, rejected) or None,
+            instructed=next((exchange.cfonb(told, self.currency) for name, told in more if name == "MMO"), None),
             returned=bool(rejected),
         )
         return Entry(amount, self.currency, "booked", booked_on, value_on, reference, (movement,), detailed=bool(more))

@@ -15,7 +15,7 @@ import mt940
 from mt940.models import Transactions
 
 from services.payment_matching.errors import UnreadableStatement
-from services.payment_matching.statements import plain, swift_details
+from services.payment_matching.statements import exchange, plain, swift_details
 from services.payment_matching.statements.told import Balance, Entry, File, Movement, Statement, Status, prove_balances
 
 MOST_ENTRIES = 500_000
@@ -150,6 +150,8 @@ def _entries(told: Transactions, currency: str | None, where: str) -> Iterator[E
 
 def _movement(data: dict[str, Any], amount: int, currency: str, mark: str) -> Movement:
     more = swift_details.details(data)
+    said = (str(data.get(name) or "") for name in ("extra_details", "transaction_details", "purpose"))
+    instructed, rate = exchange.swift(*said, own=currency)
     returned = mark.startswith("R") or str(data.get("id") or "")[1:].upper() == "RTI" or more.returned
     return Movement(
         amount=amount,
@@ -164,6 +166,8 @@ def _movement(data: dict[str, Any], amount: int, currency: str, mark: str) -> Mo
         bank_reference=plain.known(data.get("bank_reference")),
         mandate_id=more.mandate_id,
         return_code=more.return_code,
+        instructed=instructed,
+        exchange_rate=rate,
         returned=returned,
     )
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from services.payment_matching.statements import plain
+from services.payment_matching.statements import exchange, plain
 
 _CODES = re.compile(
     r"/(TRTP|IBAN|BIC|NAME|REMI|EREF|CSID|MARF|BENM|ORDP|ISDT|ADDR|ULTD|ULTB|UCRD|UDTR|RTRN|PREF|CNTP|PURP|RTYP|SVCL|"
@@ -62,6 +62,7 @@ def details(data: dict[str, Any]) -> Details:
 def _of_the_line(data: dict[str, Any]) -> str:
     """The text of the :61: itself; a reference of 16 characters may go on in the text."""
     reference, extra = str(data.get("customer_reference") or ""), str(data.get("extra_details") or "")
+    extra = exchange.without(extra)
     if len(reference) == 16 and extra and not data.get("bank_reference") and not reference.endswith(" "):
         return f"{reference}{extra}"
     return extra if plain.known(reference) is None else f"{reference} {extra}"

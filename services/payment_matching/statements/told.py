@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
 
+from libs.common.money import Money
 from services.payment_matching.errors import UnreadableStatement
 
 Status = Literal["booked", "pending", "information"]
@@ -43,6 +44,10 @@ class Movement:
     uetr: str | None = None
     mandate_id: str | None = None
     return_code: str | None = None
+    instructed: Money | None = None
+    """What the payer ordered, where that is in another currency; never negative."""
+    exchange_rate: str | None = None
+    """The bank's rate, as a plain decimal with the digits that it wrote."""
     returned: bool = False
     """The bank takes back or gives back an earlier movement (R-transaction); never new money."""
 

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _WAITING = text("""
     select a.seq, a.allocation_id, a.booking, a.source, a.source_id, a.item_id, a.kind, a.currency, a.amount_minor,
-           a.value_on, a.made_at, a.undone_at, i.entity_id, i.invoice_id, i.number, i.sequence, i.debtor_id,
-           d.external_id as debtor, c.number as credit_note
+           a.paid_currency, a.paid_minor, a.value_on, a.made_at, a.undone_at, i.entity_id, i.invoice_id, i.number,
+           i.sequence, i.debtor_id, d.external_id as debtor, c.number as credit_note
       from allocation a
       join open_item i on i.tenant_id = a.tenant_id and i.item_id = a.item_id
       left join debtor d on d.tenant_id = i.tenant_id and d.debtor_id = i.debtor_id

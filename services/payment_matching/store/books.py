@@ -37,8 +37,8 @@ _ITEMS = text(f"""
      order by i.item_id for update of i
 """)  # noqa: S608 - the pieces are our own constants
 _GIVEN = """
-    select a.allocation_id, a.tenant_id, a.source, a.source_id, a.item_id, a.amount_minor, a.how, a.seq, a.value_on,
-           a.actor, a.evidence, a.kind
+    select a.allocation_id, a.tenant_id, a.source, a.source_id, a.item_id, a.amount_minor, a.paid_minor, a.how, a.seq,
+           a.value_on, a.actor, a.evidence, a.kind
       from allocation a join {pairs} on a.tenant_id = g.tenant_id and a.{column} = g.id
      where a.undone_at is null order by a.seq
 """
@@ -158,15 +158,18 @@ _UNDO = text("""
      where a.tenant_id = g.tenant_id and a.allocation_id = g.id
 """)
 _ALLOCATE = text("""
-    insert into allocation (tenant_id, allocation_id, source, source_id, item_id, currency, amount_minor, how, actor,
-                            evidence, value_on, made_at, kind, booking)
-    select g.tenant_id, g.id, g.source, g.source_id, g.item_id, g.currency, g.amount, g.how, g.actor,
-           cast(g.evidence as jsonb), g.value_on, :at, g.kind, case g.how when 'erp' then 'known' else 'waiting' end
+    insert into allocation (tenant_id, allocation_id, source, source_id, item_id, currency, amount_minor,
+                            paid_currency, paid_minor, how, actor, evidence, value_on, made_at, kind, booking)
+    select g.tenant_id, g.id, g.source, g.source_id, g.item_id, g.currency, g.amount, g.paid_currency, g.paid, g.how,
+           g.actor, cast(g.evidence as jsonb), g.value_on, :at, g.kind,
+           case g.how when 'erp' then 'known' else 'waiting' end
       from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:sources as text[]),
                   cast(:source_ids as uuid[]), cast(:items as uuid[]), cast(:currencies as text[]),
-                  cast(:amounts as bigint[]), cast(:hows as text[]), cast(:actors as text[]),
-                  cast(:evidence as text[]), cast(:values as date[]), cast(:kinds as text[]))
-           as g(tenant_id, id, source, source_id, item_id, currency, amount, how, actor, evidence, value_on, kind)
+                  cast(:amounts as bigint[]), cast(:paid_in as text[]), cast(:paid as bigint[]),
+                  cast(:hows as text[]), cast(:actors as text[]), cast(:evidence as text[]),
+                  cast(:values as date[]), cast(:kinds as text[]))
+           as g(tenant_id, id, source, source_id, item_id, currency, amount, paid_currency, paid, how, actor, evidence,
+                value_on, kind)
 """)
 
 
@@ -237,9 +240,17 @@ def _given_columns(book: Book, made: Sequence[Given]) -> dict[str, list[Any]]:
         "items": [one.item_id for one in made],
         "currencies": [book.items[one.item_id].currency for one in made],
         "amounts": [one.amount for one in made],
+        "paid_in": [_paid_in(book, one) for one in made],
+        "paid": [one.paid for one in made],
         "hows": [one.how for one in made],
         "actors": [one.actor for one in made],
         "evidence": [orjson.dumps(one.evidence, default=str).decode() for one in made],
         "values": [one.value_on for one in made],
         "kinds": [one.kind for one in made],
     }
+
+
+def _paid_in(book: Book, one: Given) -> str:
+    """The currency of what an allocation is made from; what is written off is in the item's."""
+    source = book.payments if one.source == "payment" else book.items
+    return source[one.source_id if one.source == "payment" else one.item_id].currency

@@ -25,7 +25,9 @@ NOTES_OF_PAYER = 20
 _CLAIM = text("""
     with held as (
         select p.tenant_id, p.payment_id, p.seq, p.entity_id, p.currency, p.unapplied_minor, p.value_on, p.remittance,
-               p.structured, p.end_to_end_id, p.payer_name, p.payer_iban, p.debtor_id, p.payer_id, p.by_person, p.told
+               case when p.unapplied_minor = p.amount_minor then p.instructed_minor end as instructed,
+               p.instructed_currency, p.exchange_rate, p.structured, p.end_to_end_id, p.payer_name, p.payer_iban,
+               p.debtor_id, p.payer_id, p.by_person, p.told
           from payment p where p.pending order by p.seq limit :most for update skip locked)
     select h.* from held h
      where (select true from payment o
@@ -55,7 +57,7 @@ _PAYERS = text("""
             where a.tenant_id = g.tenant_id and a.debtor_id = p.debtor_id offset 0) d
 """)
 _LIKE_AMOUNT = text("""
-    select g.ord, i.item_id
+    select g.ord, g.currency, i.item_id
       from unnest(cast(:ords as int[]), cast(:tenants as uuid[]), cast(:currencies as text[]),
                   cast(:amounts as bigint[])) as g(ord, tenant_id, currency, amount)
      cross join lateral (
@@ -105,6 +107,10 @@ class Claimed:
     unapplied: int
     value_on: date
     remittance: str
+    instructed: int | None
+    """Of a payment given to nothing yet: what the payer ordered, in minor units of `instructed_currency`."""
+    instructed_currency: str | None
+    exchange_rate: str | None
     structured: list[str]
     end_to_end_id: str | None
     payer_name: str | None
@@ -170,11 +176,13 @@ async def payers(db: AsyncConnection, values: Sequence[tuple[int, UUID, str, str
     ]
 
 
-async def like_amount(db: AsyncConnection, amounts: Sequence[tuple[int, UUID, str, int]]) -> list[tuple[int, UUID]]:
-    """Of (ord, tenant, currency, amount): the items that owe just this, at most 6 each."""
+async def like_amount(
+    db: AsyncConnection, amounts: Sequence[tuple[int, UUID, str, int]]
+) -> list[tuple[int, str, UUID]]:
+    """Of (ord, tenant, currency, amount): the items that owe just this, at most 6 each, by ord and currency."""
     names = ("ords", "tenants", "currencies", "amounts")
     told: dict[str, Any] = dict(zip(names, map(list, zip(*amounts, strict=True)), strict=True))
-    return [(row.ord, row.item_id) for row in await db.execute(_LIKE_AMOUNT, told | {"most": LIKE_AMOUNT})]
+    return [(r.ord, r.currency, r.item_id) for r in await db.execute(_LIKE_AMOUNT, told | {"most": LIKE_AMOUNT})]
 
 
 Seen = dict[tuple[UUID, UUID], tuple[Item, int]]

@@ -14,7 +14,8 @@ _STATE = """case when p.pending then 'pending' when p.returned_minor >= p.amount
                  when p.unapplied_minor = p.amount_minor - p.returned_minor then 'unmatched' else 'partly' end"""
 _PAYMENT = f"""p.payment_id, p.seq, p.entity_id, p.source, p.currency, p.amount_minor, p.unapplied_minor,
            p.returned_minor, p.value_on, p.received_at, p.payer_name, p.payer_iban, p.remittance, p.structured,
-           p.end_to_end_id, p.payer_id, p.account, p.version, {_STATE} as state"""
+           p.end_to_end_id, p.instructed_minor, p.instructed_currency, p.exchange_rate, p.payer_id, p.account,
+           p.version, {_STATE} as state"""
 _LISTED = f"""
     select * from (select {_PAYMENT} from payment p
                     where p.tenant_id = :tenant and not p.replaced {{waiting}}
@@ -30,8 +31,8 @@ _SOME = text(f"""
     select {_PAYMENT} from payment p where p.tenant_id = :tenant and p.payment_id = any(cast(:ids as uuid[]))
 """)  # noqa: S608 - the pieces are our own constants
 _ALLOCATIONS = text("""
-    select a.source_id, a.allocation_id, a.item_id, i.invoice_id, i.number, a.currency, a.amount_minor, a.how, a.actor,
-           a.evidence, a.made_at, a.kind
+    select a.source_id, a.allocation_id, a.item_id, i.invoice_id, i.number, a.currency, a.amount_minor, a.paid_currency,
+           a.paid_minor, a.how, a.actor, a.evidence, a.made_at, a.kind
       from allocation a join open_item i on i.tenant_id = a.tenant_id and i.item_id = a.item_id
      where a.tenant_id = :tenant and a.source_id = any(cast(:ids as uuid[])) and a.undone_at is null
      order by a.seq
@@ -41,12 +42,13 @@ _NAMES = text("""
      where t.tenant_id = :tenant and t.payment_id = any(cast(:ids as uuid[])) and t.channel <> 'bank'
 """)
 _SUGGESTIONS = text("""
-    select s.rank, s.shape, s.items, s.amounts, s.credits, s.credit_amounts, s.score, s.share, s.evidence, s.unsure
+    select s.rank, s.shape, s.items, s.currency, s.amounts, s.paid, s.credits, s.credit_amounts, s.score, s.share,
+           s.evidence, s.unsure
       from suggestion s where s.tenant_id = :tenant and s.payment_id = :payment order by s.rank
 """)
 _FIRST = text("""
-    select s.payment_id, p.currency, s.rank, s.shape, s.items, s.amounts, s.credits, s.credit_amounts, s.score, s.share,
-           s.evidence, s.unsure
+    select s.payment_id, p.currency as paid_currency, s.rank, s.shape, s.items, s.currency, s.amounts, s.paid,
+           s.credits, s.credit_amounts, s.score, s.share, s.evidence, s.unsure
       from suggestion s join payment p on p.tenant_id = s.tenant_id and p.payment_id = s.payment_id
      where s.tenant_id = :tenant and s.payment_id = any(cast(:payments as uuid[])) and s.rank = 1
 """)

@@ -45,18 +45,21 @@ _LIKE = text("""
 _INSERT = text("""
     insert into payment (tenant_id, payment_id, entity_id, account, source, currency, amount_minor, unapplied_minor,
                          returned_minor, value_on, received_at, payer_name, payer_iban, remittance, structured,
-                         end_to_end_id, debtor_id, told, version)
+                         end_to_end_id, instructed_minor, instructed_currency, exchange_rate, debtor_id, told,
+                         version)
     select g.tenant_id, g.payment_id, g.entity_id, g.account, g.source, g.currency, g.amount, g.amount, 0, g.value_on,
            :at, g.payer_name, g.payer_iban, g.remittance,
-           array(select jsonb_array_elements_text(cast(g.structured as jsonb))), g.end_to_end_id, g.debtor_id,
-           cast(g.told as jsonb), 1
+           array(select jsonb_array_elements_text(cast(g.structured as jsonb))), g.end_to_end_id,
+           g.instructed, g.instructed_currency, g.rate, g.debtor_id, cast(g.told as jsonb), 1
       from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:entities as uuid[]), cast(:accounts as text[]),
                   cast(:sources as text[]), cast(:currencies as text[]), cast(:amounts as bigint[]),
                   cast(:days as date[]), cast(:names as text[]), cast(:ibans as text[]), cast(:texts as text[]),
-                  cast(:structured as text[]), cast(:e2es as text[]), cast(:debtors as uuid[]), cast(:told as text[]))
+                  cast(:structured as text[]), cast(:e2es as text[]), cast(:instructed as bigint[]),
+                  cast(:instructed_in as text[]), cast(:rates as text[]), cast(:debtors as uuid[]),
+                  cast(:told as text[]))
            with ordinality
            as g(tenant_id, payment_id, entity_id, account, source, currency, amount, value_on, payer_name, payer_iban,
-                remittance, structured, end_to_end_id, debtor_id, told, place)
+                remittance, structured, end_to_end_id, instructed, instructed_currency, rate, debtor_id, told, place)
      order by g.place
 """)
 _BY_REFERENCE = text("""
@@ -68,7 +71,11 @@ _BY_REFERENCE = text("""
      order by g.reference, p.amount_minor = :amount desc, p.value_on desc, p.payment_id
 """)
 _RICHER = text("""
-    update payment set told = cast(:told as jsonb), debtor_id = coalesce(debtor_id, :debtor), pending = true
+    update payment
+       set told = cast(:told as jsonb), debtor_id = coalesce(debtor_id, :debtor), pending = true,
+           instructed_minor = coalesce(instructed_minor, :instructed),
+           instructed_currency = coalesce(instructed_currency, :instructed_in),
+           exchange_rate = coalesce(exchange_rate, :rate)
      where tenant_id = :tenant and payment_id = :payment and unapplied_minor > 0 and not by_person
        and told = '[]'::jsonb
 """)
@@ -105,7 +112,7 @@ async def receive(db: AsyncConnection, at: datetime, told: Sequence[NewPayment])
             able = [other for other in like.get(place, []) if other.payment_id not in spoken_for]
             same = same_money(one, able)
             found = Taken(same.payment_id, "unchanged") if same else Taken(uuid7(), "created")
-            richer += [(found.payment_id, one)] if same and (one.told or one.debtor_id) else []
+            richer += [(found.payment_id, one)] if same and (one.told or one.debtor_id or one.instructed) else []
             spoken_for.add(found.payment_id)
             known.update({(one.tenant_id, telling): (found.payment_id, one.digest()) for telling in one.tellings})
         if found.result == "created":
@@ -120,11 +127,13 @@ async def receive(db: AsyncConnection, at: datetime, told: Sequence[NewPayment])
 
 
 async def _enrich(db: AsyncConnection, richer: Sequence[tuple[UUID, NewPayment]]) -> None:
-    """The bank told it first; whose it is and what it pays, the ERP says now, and that is authoritative."""
+    """Told before by another: whose it is and what it pays the ERP says, in which currency it was ordered the bank."""
     for payment, one in richer:
         told = orjson.dumps([asdict(part) for part in one.told], default=str).decode()
-        asked = {"tenant": one.tenant_id, "payment": payment, "debtor": one.debtor_id, "told": told}
-        await db.execute(_RICHER, asked)
+        asked: dict[str, Any] = {"tenant": one.tenant_id, "payment": payment, "debtor": one.debtor_id, "told": told}
+        money = one.instructed
+        asked |= {"instructed": money.minor if money else None, "instructed_in": money.currency if money else None}
+        await db.execute(_RICHER, asked | {"rate": one.exchange_rate})
 
 
 Known = dict[tuple[UUID, Telling], tuple[UUID, bytes]]
@@ -234,6 +243,9 @@ def _columns(new: Sequence[tuple[UUID, NewPayment]]) -> dict[str, list[Any]]:
         "texts": [one.remittance for one in told],
         "structured": [orjson.dumps(one.structured).decode() for one in told],
         "e2es": [one.end_to_end_id for one in told],
+        "instructed": [one.instructed.minor if one.instructed else None for one in told],
+        "instructed_in": [one.instructed.currency if one.instructed else None for one in told],
+        "rates": [one.exchange_rate for one in told],
         "debtors": [one.debtor_id for one in told],
         "told": [orjson.dumps([asdict(part) for part in one.told], default=str).decode() for one in told],
     }

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.ids import uuid7
+from services.payment_matching.tables import allocation
 from services.payment_matching.tables_decided import proposal, two_people
 
 KEY = ("tenant_id", "entity_id", "currency")
@@ -21,6 +22,14 @@ async def limit(db: AsyncConnection, tenant: UUID, entity: UUID, currency: str) 
     wanted = select(c.above_minor).where(c.tenant_id == tenant, c.entity_id == entity, c.currency == currency)
     found = await db.scalar(wanted)
     return None if found is None else int(found)
+
+
+async def given_abroad(db: AsyncConnection, tenant: UUID, payment: UUID) -> dict[str, int]:
+    """What of a payment stands on items in other currencies than its own, in theirs: currency → minor units."""
+    c = allocation.c
+    mine = (c.tenant_id == tenant, c.source == "payment", c.source_id == payment, c.undone_at.is_(None))
+    asked = select(c.currency, func.sum(c.amount_minor)).where(*mine, c.currency != c.paid_currency)
+    return {row[0]: int(row[1]) for row in await db.execute(asked.group_by(c.currency))}
 
 
 async def limits(db: AsyncConnection, tenant: UUID) -> list[Any]:
@@ -77,6 +86,15 @@ async def listed(
     wanted = wanted.where(c.state == state) if state else wanted
     wanted = wanted.where(c.proposal_id < before) if before else wanted
     return list(await db.execute(wanted.order_by(c.proposal_id.desc()).limit(most)))
+
+
+async def undecided(db: AsyncConnection, tenant: UUID, subject: str) -> tuple[int, int]:
+    """How many wait for a second person, and how many of them others than `subject` proposed."""
+    c = proposal.c
+    others = func.count().filter(c.proposed_by != subject)
+    asked = select(func.count(), others).where(c.tenant_id == tenant, c.state == "waiting")
+    row = (await db.execute(asked)).one()
+    return row[0], row[1]
 
 
 async def waiting(db: AsyncConnection, tenant: UUID, payments: Collection[UUID]) -> dict[UUID, UUID]:

@@ -51,6 +51,11 @@ _MEET = text("""
            and p.unapplied_minor = o.residual_minor and p.unapplied_minor > 0
         union
         select p.tenant_id, p.payment_id
+          from (select distinct tenant_id, currency, residual_minor from opened) o
+          join payment p on p.tenant_id = o.tenant_id and p.instructed_currency = o.currency
+           and p.instructed_minor = o.residual_minor and p.instructed_minor is not null and p.unapplied_minor > 0
+        union
+        select p.tenant_id, p.payment_id
           from (select distinct tenant_id from opened) o
           join payment p on p.tenant_id = o.tenant_id and p.unapplied_minor > 0 and p.told <> '[]'::jsonb),
     locked as (
@@ -83,22 +88,23 @@ _FORGET = text("""
     delete from suggestion s using g where s.tenant_id = g.tenant_id and s.payment_id = g.id
 """)
 _SUGGEST = text("""
-    insert into suggestion (tenant_id, payment_id, rank, shape, items, amounts, credits, credit_amounts, score, share,
-                            odds, evidence, unsure)
+    insert into suggestion (tenant_id, payment_id, rank, shape, items, currency, amounts, paid, credits,
+                            credit_amounts, score, share, odds, evidence, unsure)
     select g.tenant_id, g.payment_id, g.rank, g.shape,
            array(select cast(x as uuid) from jsonb_array_elements_text(cast(g.items as jsonb)) x),
-           array(select cast(x as bigint) from jsonb_array_elements_text(cast(g.amounts as jsonb)) x),
+           g.currency, array(select cast(x as bigint) from jsonb_array_elements_text(cast(g.amounts as jsonb)) x),
+           array(select cast(x as bigint) from jsonb_array_elements_text(cast(g.paid as jsonb)) x),
            array(select cast(x as uuid) from jsonb_array_elements_text(cast(g.credits as jsonb)) x),
            array(select cast(x as bigint) from jsonb_array_elements_text(cast(g.credit_amounts as jsonb)) x),
            g.score, g.share, g.odds, cast(g.evidence as jsonb),
            array(select jsonb_array_elements_text(cast(g.unsure as jsonb)))
       from unnest(cast(:tenants as uuid[]), cast(:payments as uuid[]), cast(:ranks as int[]), cast(:shapes as text[]),
-                  cast(:items as text[]), cast(:amounts as text[]), cast(:credits as text[]),
-                  cast(:credit_amounts as text[]), cast(:scores as double precision[]),
-                  cast(:shares as double precision[]), cast(:odds as double precision[]), cast(:evidence as text[]),
-                  cast(:unsure as text[]))
-           as g(tenant_id, payment_id, rank, shape, items, amounts, credits, credit_amounts, score, share, odds,
-                evidence, unsure)
+                  cast(:items as text[]), cast(:currencies as text[]), cast(:amounts as text[]),
+                  cast(:paid as text[]), cast(:credits as text[]), cast(:credit_amounts as text[]),
+                  cast(:scores as double precision[]), cast(:shares as double precision[]),
+                  cast(:odds as double precision[]), cast(:evidence as text[]), cast(:unsure as text[]))
+           as g(tenant_id, payment_id, rank, shape, items, currency, amounts, paid, credits, credit_amounts, score,
+                share, odds, evidence, unsure)
 """)
 
 
@@ -154,7 +160,9 @@ async def suggest(db: AsyncConnection, shown: Sequence[tuple[UUID, UUID, int, We
         "ranks": [row[2] for row in shown],
         "shapes": [one.hypothesis.shape for one in ones],
         "items": [_json([line.item_id for line in one.hypothesis.lines]) for one in ones],
+        "currencies": [one.currency for one in ones],
         "amounts": [_json([line.amount for line in one.hypothesis.lines]) for one in ones],
+        "paid": [_json([line.paid for line in one.hypothesis.lines if line.paid is not None]) for one in ones],
         "credits": [_json([line.item_id for line in one.hypothesis.credits]) for one in ones],
         "credit_amounts": [_json([line.amount for line in one.hypothesis.credits]) for one in ones],
         "scores": [one.score for one in ones],

@@ -45,7 +45,11 @@ class UnknownKnob(RelanceError):
 
 @dataclass(frozen=True)
 class Knobs:
-    """Shares are of 1; `classes` are weights. A scheme is a format of year, yy, month, serial, branch, customer."""
+    """Shares are of 1; `classes` are weights. A scheme is a format of year, yy, month, serial, branch, customer.
+
+    `foreign` debtors are invoiced in one of `currencies` and pay into an account in euros; the banks of `converted` of
+    them tell what was ordered.
+    """
 
     country: str = "FR"
     schemes: tuple[str, ...] = ("FA-{year}-{serial:06d}", "F{yy}{month:02d}-{serial:05d}", "{serial:07d}")
@@ -83,6 +87,9 @@ class Knobs:
     truncated: float = 0.01
     folded: float = 0.08
     cut: int = 140
+    foreign: float = 0.0
+    currencies: tuple[str, ...] = ("USD", "GBP", "CHF")
+    converted: float = 0.7
     classes: Mapping[str, float] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:

@@ -22,6 +22,10 @@ class Paid:
     iban: str | None
     said: Said
     items: tuple[Item, ...] = ()
+    currency: str = "EUR"
+    """Of `cents`: what was ordered, whatever the account is in."""
+    told: bool = False
+    """Whether the bank says so."""
 
 
 @dataclass
@@ -68,7 +72,8 @@ def _paid(
         owner.remove(item)
         till.closed.append(item)
     text = said(till.dice, till.knobs, items, habit or debtor.habit)
-    return Paid(kind, till.day, cents, _name(till, debtor), _account(till, debtor), text, tuple(items))
+    who = _name(till, debtor), _account(till, debtor)
+    return Paid(kind, till.day, cents, *who, text, tuple(items), debtor.currency, debtor.told)
 
 
 def _name(till: Till, debtor: Debtor) -> str:
@@ -181,7 +186,8 @@ def _partial(till: Till, kind: str) -> Paid | None:
     item.left -= cents
     debtor = item.debtor
     text = said(till.dice, till.knobs, [item], _saying(debtor))
-    return Paid(kind, till.day, cents, _name(till, debtor), _account(till, debtor), text, (item,))
+    who = _name(till, debtor), _account(till, debtor)
+    return Paid(kind, till.day, cents, *who, text, (item,), debtor.currency, debtor.told)
 
 
 def _less(till: Till, kind: str, item: Item, cents: int) -> Paid | None:

@@ -24,6 +24,9 @@ class Debtor:
     iban: str
     habit: str
     scheme_seed: int
+    currency: str = "EUR"
+    told: bool = False
+    """Whether its payments come with what was ordered."""
     head: "Debtor | None" = None
     open: list["Item"] = field(default_factory=list)
     credits: list["Item"] = field(default_factory=list)

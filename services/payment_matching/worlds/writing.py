@@ -8,25 +8,26 @@ from typing import Any
 
 import orjson
 
+from services.payment_matching.worlds.abroad import CURRENCY, Bank
 from services.payment_matching.worlds.knobs import Knobs
 from services.payment_matching.worlds.ledger import FIRST_DAY, ledger
 from services.payment_matching.worlds.payments import Paid, payments
 from services.payment_matching.worlds.people import Debtor, Item
-
-CURRENCY = "EUR"
 
 
 def write(folder: Path, knobs: Knobs, seed: int, open_items: int, count: int) -> dict[str, int]:
     """Make a world and write it; answers how many lines each file has. The same arguments write the same bytes."""
     dice = Random(seed)  # noqa: S311 - a world is made up, nothing is kept secret by it
     debtors, items = ledger(dice, knobs, open_items)
+    bank = Bank(Random(f"{seed} abroad"), knobs)  # noqa: S311 - as above; the other dice fall as without it
+    bank.move(debtors)
     known = [one for one in debtors if dice.random() < knobs.known_ibans]
     ledger_lines = [_item(item) for item in items]
     paid = payments(dice, knobs, debtors, count)
     folder.mkdir(parents=True, exist_ok=True)
     return {
         "items": _lines(folder / "items.jsonl", ledger_lines),
-        "payments": _lines(folder / "payments.jsonl", (_payment(n, one) for n, one in enumerate(paid))),
+        "payments": _lines(folder / "payments.jsonl", (_payment(n, one, bank) for n, one in enumerate(paid))),
         "truth": _lines(folder / "truth.jsonl", (_truth(n, one) for n, one in enumerate(paid))),
         "identities": _lines(folder / "identities.jsonl", _identities(known)),
     }
@@ -50,7 +51,7 @@ def _item(item: Item) -> dict[str, Any]:
         "number": item.number,
         "kind": "credit_note" if item in item.debtor.credits else "invoice",
         "amount": _amount(item.cents),
-        "currency": CURRENCY,
+        "currency": item.debtor.currency,
         "issue_date": issued.isoformat(),
         "due_date": (FIRST_DAY - timedelta(days=item.due)).isoformat(),
         "order_number": item.order,
@@ -59,12 +60,13 @@ def _item(item: Item) -> dict[str, Any]:
     }
 
 
-def _payment(n: int, paid: Paid) -> dict[str, Any]:
+def _payment(n: int, paid: Paid, bank: Bank) -> dict[str, Any]:
     return {
         "id": f"P{n:07d}",
         "value_date": (FIRST_DAY + timedelta(days=paid.day)).isoformat(),
-        "amount": _amount(paid.cents),
+        "amount": _amount(bank.book(paid)),
         "currency": CURRENCY,
+        "instructed": {"amount": _amount(paid.cents), "currency": paid.currency} if paid.told else None,
         "payer_name": paid.name,
         "payer_iban": paid.iban,
         "remittance": paid.said.remittance,

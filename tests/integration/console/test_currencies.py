@@ -61,6 +61,8 @@ PAGES = [
 class Abroad:
     """A tenant that sells in four currencies, and a reader of each language."""
 
+    tenant: UUID
+    entity: UUID
     readers: dict[str, httpx.AsyncClient]
     foreign: UUID
     credited: UUID
@@ -125,7 +127,7 @@ async def abroad(console: Console, settings: Settings) -> AsyncIterator[Abroad]:
     readers = {"fr": await console.sign_in(email)}
     readers["en"] = await console.sign_in(await console.user(tenant, "manager"))
     await submit(readers["en"], "/preferences", {"language": "en", "next": "/"}, at="/")
-    yield Abroad(readers, foreign, credited)
+    yield Abroad(tenant, entity, readers, foreign, credited)
     for reader in readers.values():
         await reader.aclose()
 
@@ -173,3 +175,21 @@ async def test_today_adds_no_currencies_up(abroad: Abroad) -> None:
     english = await abroad.page("en", "/")
     assert "+ 3 other currencies" in english
     assert "CHF 2.3k" in english or "€12.3k" in english
+
+
+async def test_by_hand_an_invoice_in_another_currency_has_a_field_for_each_amount(abroad: Abroad) -> None:
+    items = {currency: ids.item_id(_invoice_of(abroad, currency), 1) for currency in OWED}
+    payment = ids.named("pay", items["CHF"], "EUR")
+    page = (await abroad.readers["fr"].get(f"/payments?state=all&line={payment}")).text
+    rows = re.findall(r'<input type="checkbox" name="item" value="([^"]+)"', page)
+    assert rows[0] == str(items["EUR"]), "those in its own currency come first"
+    assert f'name="paid:{items["EUR"]}"' not in page
+    for currency, plain in (("CHF", "2250.50"), ("JPY", "1200000"), ("BHD", "1234.567")):
+        one = items[currency]
+        assert f'name="currency:{one}" value="{currency}"' in page
+        assert f'name="paid:{one}"' in page
+        assert f'name="amount:{one}" data-owes="{plain}"' in page, "all that it owes is what the form suggests"
+
+
+def _invoice_of(abroad: Abroad, currency: str) -> UUID:
+    return ids.invoice_id(abroad.tenant, abroad.entity, "invoice", f"X{currency}", 2026)

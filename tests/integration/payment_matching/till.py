@@ -32,7 +32,7 @@ from libs.common.events.invoices import (
     InvoiceIssued,
 )
 from libs.common.ids import uuid7
-from libs.common.money import Money
+from libs.common.money import Money, from_wire
 from libs.common.runtime import App
 from libs.common.seal import seal
 from libs.common.settings import Settings
@@ -177,13 +177,13 @@ class Till:
         return InvoiceAmended(**self._invoice(number, customer, parts, facts))
 
     def _invoice(self, number: str, customer: str, parts: Sequence[int], facts: dict[str, Any]) -> dict[str, Any]:
-        due = facts.pop("due", DUE)
+        due, currency = facts.pop("due", DUE), facts.pop("currency", "EUR")
         instalments = [
             Instalment(
                 item_id=self.item_id(number, n),
                 sequence=n,
                 due_date=due + timedelta(days=30 * (n - 1)),
-                amount=Money(cents, "EUR"),
+                amount=Money(cents, currency),
             )
             for n, cents in enumerate(parts, 1)
         ]
@@ -196,7 +196,7 @@ class Till:
             "payer_id": self.debtor(customer),
             "number": number,
             "issue_date": due - timedelta(days=30),
-            "payable": Money(sum(parts), "EUR"),
+            "payable": Money(sum(parts), currency),
             "instalments": instalments,
             "due_source": "structured",
         } | facts
@@ -290,7 +290,9 @@ class Till:
         assert answer.status_code == 200, (answer.status_code, answer.text)
         return answer.json()
 
-    async def permit(self, number: str, customer: str, cents: int, kind: str = "reminder") -> tuple[str, str | None]:
+    async def permit(
+        self, number: str, customer: str, cents: int, kind: str = "reminder", currency: str = "EUR"
+    ) -> tuple[str, str | None]:
         """May a notice about this item, printed with this amount, leave now?"""
         item = {
             "occurrence_id": str(uuid7()),
@@ -299,7 +301,7 @@ class Till:
             "invoice_id": str(self.invoice_id(number)),
             "invoice_version": 1,
             "debtor_id": str(self.debtor(customer)),
-            "amount": eur(cents),
+            "amount": Money(cents, currency).wire(),
         }
         ask = {
             "delivery_id": str(uuid7()),
@@ -319,9 +321,9 @@ class Till:
     # What is seen
 
     async def owed(self, number: str, sequence: int = 1) -> int:
-        """What an item owes, in cents."""
+        """What an item owes, in minor units of its currency."""
         found = await self.get(f"/v1/open-items/{self.item_id(number, sequence)}")
-        return Money.parse(found["residual"]["amount"], "EUR").minor
+        return from_wire(found["residual"]).minor
 
     async def state(self, payment: UUID) -> str:
         return str((await self.get(f"/v1/payments/{payment}"))["state"])
@@ -350,7 +352,7 @@ class Till:
 _UNBALANCED = text("""
     select (select count(*) from payment p
              where p.tenant_id = :tenant and p.amount_minor <> p.unapplied_minor + p.returned_minor + coalesce((
-                   select sum(a.amount_minor) from allocation a where a.tenant_id = p.tenant_id
+                   select sum(a.paid_minor) from allocation a where a.tenant_id = p.tenant_id
                       and a.source_id = p.payment_id and a.kind is null and a.undone_at is null), 0))
          + (select count(*) from open_item i
              where i.tenant_id = :tenant and i.amount_minor <> i.residual_minor + coalesce((

@@ -102,6 +102,21 @@ async def test_a_promise_on_items_is_judged_by_the_value_dates_of_their_money(
     assert (kept["state"], kept["paid"]["amount"], len(await world.said(PromiseKept))) == ("kept", "500.00", 1)
 
 
+async def test_a_promise_of_an_amount_is_kept_by_money_in_another_currency(
+    world: World, doors: httpx.AsyncClient
+) -> None:
+    await world.tell(world.issued("F1", DUE))
+    made = await promise(world, doors, amount=euros("200.00"))
+    world.go_to(date(2026, 9, 9))
+    told = world.matched("P1", 200, "F1", 300)
+    given = told.allocations[0].model_copy(update={"paid": Money(21_712, "USD")})
+    amounts = {"amount": Money(21_712, "USD"), "unapplied": Money(0, "USD"), "allocations": [given]}
+    await world.tell(told.model_copy(update=amounts))
+    await review(world, date(2026, 9, 16))
+    kept = await got(doors, f"/v1/promises/{made['promise_id']}")
+    assert (kept["state"], kept["paid"]) == ("kept", euros("200.00"))
+
+
 async def test_a_promise_that_half_the_money_kept_says_how_much(world: World, doors: httpx.AsyncClient) -> None:
     await world.tell(world.issued("F1", DUE))
     made = await promise(world, doors, item_ids=[str(world.item("F1"))])

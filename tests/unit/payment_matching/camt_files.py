@@ -32,6 +32,14 @@ def detail(
     )
 
 
+def converted(minor: int, currency: str, rate: str = "", *, sent: int = 0) -> str:
+    """The AmtDtls of a payment that was ordered in another currency; `sent`: what charges on the way left of it."""
+    exchange = f"<CcyXchg><SrcCcy>{currency}</SrcCcy><XchgRate>{rate}</XchgRate></CcyXchg>" if rate else ""
+    arrived = f'<TxAmt><Amt Ccy="{currency}">{amount(sent)}</Amt></TxAmt>' if sent else ""
+    ordered = f'<InstdAmt><Amt Ccy="{currency}">{amount(minor)}</Amt></InstdAmt>'
+    return f"<AmtDtls>{ordered}{arrived}<CntrValAmt>{exchange}</CntrValAmt></AmtDtls>"
+
+
 def entry(
     minor: int, *details: str, status: str = "BOOK", reference: str = "", on: str = "2026-11-20", extra: str = ""
 ) -> str:

@@ -59,6 +59,23 @@ def test_every_page_is_exported(asked: list[dict[str, Any]], capsys: pytest.Capt
     assert len(json.loads(capsys.readouterr().out)) == len(asked) == 2
 
 
+def test_a_line_between_two_currencies_is_shown_with_both_amounts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    amounts = {"amount": {"amount": "1000.00", "currency": "USD"}, "paid": {"amount": "921.15", "currency": "EUR"}}
+    facts = dict.fromkeys(("debtor", "payment", "value_date", "line_id"))
+    lines = [{"act": "book", "kind": "payment", "number": "US-1", **facts, **amounts}]
+    lines += [{**lines[0], "number": "FA-1", "paid": None}]
+    monkeypatch.setenv("RELANCE_STATE", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    answer = httpx.Response(200, json={"settlements": lines, "next": None})
+    monkeypatch.setattr(httpx, "request", lambda method, url, **how: answer)
+    assert guarded(NOUNS, ["ledger", "export", "--api-key", "rk_test_x"]) == 0
+    _, first, second = capsys.readouterr().out.splitlines()
+    assert "1000.00 USD" in first and "921.15 EUR" in first
+    assert "EUR" not in second
+
+
 def test_lines_are_acknowledged_from_a_file_of_lines(asked: list[dict[str, Any]], tmp_path: Path) -> None:
     file = tmp_path / "done.ndjson"
     file.write_text('{"line_id": "a", "result": "booked"}\n')

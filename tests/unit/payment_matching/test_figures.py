@@ -16,6 +16,7 @@ ITEM = (
     '"issue_date":"2026-01-01","due_date":"2026-02-01"}'
 )
 PAYMENT = '{"id":"P1","value_date":"2026-02-01","amount":"10.00","currency":"EUR","payer_name":"D","remittance":"F1"}'
+ORDERED = ',"instructed":{"currency":"%s","amount":"%s"}}'
 TRUTH = '{"payment":"P1","items":["I1"],"kind":"single"}'
 
 
@@ -94,6 +95,9 @@ def test_files_are_read_and_a_payment_without_truth_pays_nothing(tmp_path: Path)
         ("item", ITEM.replace("2026-02-01", "2026-02-31"), "items.jsonl, line 1, due_date"),
         ("item", f"{ITEM}\n{ITEM}", "items.jsonl, line 2, id"),
         ("payment", PAYMENT.replace('"amount":"10.00",', ""), "payments.jsonl, line 1, amount"),
+        ("payment", PAYMENT[:-1] + ORDERED % ("USD", "0.00"), "payments.jsonl, line 1, instructed.amount"),
+        ("payment", PAYMENT[:-1] + ORDERED % ("US", "1.00"), "payments.jsonl, line 1, instructed.currency"),
+        ("payment", PAYMENT[:-1] + ORDERED % ("EUR", "1.00"), "payments.jsonl, line 1, instructed"),
         ("truth", TRUTH.replace("P1", "P9"), "truth.jsonl, line 1, payment"),
         ("truth", TRUTH.replace("I1", "I9"), "truth.jsonl, line 1, items"),
     ],

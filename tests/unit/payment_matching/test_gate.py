@@ -21,7 +21,7 @@ from services.payment_matching.evidence import (
     unread,
 )
 from services.payment_matching.hypotheses import propose
-from services.payment_matching.scoring import Decision, decide
+from services.payment_matching.scoring import Decision, Reading, decide
 from services.payment_matching.words import say
 
 ENTITY, DUPONT, MARTIN = UUID(int=1), UUID(int=100), UUID(int=200)
@@ -70,7 +70,7 @@ def told(
     spans = [quote.span for quote in quoted.values()]
     receipt = Receipt(UUID(int=9), ENTITY, amount, "EUR", TODAY, found)
     evidence = Evidence(by_id, quoted, closed, payers, same_amount, unread(found, spans, amount), provider, awaited)
-    return decide(receipt, evidence, propose(receipt, evidence))
+    return decide(Reading(receipt, evidence, propose(receipt, evidence)))
 
 
 def paid_by(decision: Decision) -> dict[int, int]:

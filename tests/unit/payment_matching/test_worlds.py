@@ -45,6 +45,23 @@ def test_a_knob_is_turned_by_its_name() -> None:
     assert (knobs.typos, knobs.schemes, knobs.classes["fee"]) == (0.5, ("A{serial}", "B{serial}"), 9)
 
 
+def test_customers_abroad_owe_and_order_in_another_currency_and_are_booked_in_euros(tmp_path: Path) -> None:
+    write(tmp_path / "home", SETS["home"], 5, 600, 300)
+    write(tmp_path / "abroad", replace(SETS["home"], foreign=0.5, converted=0.5), 5, 600, 300)
+    owed, paid, truth = (read(tmp_path / "abroad", name) for name in ("items", "payments", "truth"))
+    currency = {one["id"]: one["currency"] for one in owed}
+    assert {*currency.values()} == {"EUR", "USD", "GBP", "CHF"}
+    assert {one["currency"] for one in paid} == {"EUR"}
+    told = 0
+    for payment, line in zip(paid, truth, strict=True):
+        ordered: dict[str, str] | None = payment.get("instructed")  # type: ignore[assignment]
+        told += ordered is not None
+        if ordered and line["items"]:
+            assert {currency[item] for item in line["items"]} == {ordered["currency"]}  # type: ignore[attr-defined]
+    assert 0 < told < 150
+    assert truth == read(tmp_path / "home", "truth"), "the other dice fall as they did"
+
+
 def test_its_structured_references_hold() -> None:
     assert {kind: references.scheme(reference(kind, 4711)) for kind in ("rf", "ogm")} == {"rf": "rf", "ogm": "ogm"}
     assert references.scheme(reference("731", 4711)) is not None
