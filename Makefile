@@ -12,8 +12,8 @@ help:
 	@echo "make up      start the same stack empty; its data stays between runs"
 	@echo "make down    stop it, and nothing else"
 	@echo "make test    every test but the torture · make check  lint, types, house rules · make bench  measured figures"
-	@echo "make torture kills every part while invoices flow, replays every topic, races stops against sends, and plants"
-	@echo "             twelve faults that the tests must find (20 min)"
+	@echo "make torture kills, freezes and cuts off every part while invoices flow, replays every topic, races stops against"
+	@echo "             sends, and plants twelve faults that the tests must find (half an hour)"
 
 setup:
 	@$(SETUP) requirements-dev.lock
