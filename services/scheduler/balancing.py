@@ -12,7 +12,8 @@ from typing import Literal
 from uuid import UUID
 
 from services.scheduler.calendar import Calendar
-from services.scheduler.case import Item, planned_on, rungs
+from services.scheduler.case import Item
+from services.scheduler.climbing import planned_on, rungs
 from services.scheduler.evidence import Fact
 from services.scheduler.grouping import Verdict
 from services.scheduler.planner import Decision

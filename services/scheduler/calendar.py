@@ -98,7 +98,10 @@ class Calendar:
     closed: frozenset[date] = frozenset()
     _moved: dict[date, date] = field(default_factory=dict, repr=False, compare=False)
     _added: dict[tuple[date, int], date] = field(default_factory=dict, repr=False, compare=False)
-    _openings: dict[tuple[date, time], datetime] = field(default_factory=dict, repr=False, compare=False)
+    _openings: dict[tuple[date, time, frozenset[int]], datetime] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _instants: dict[tuple[date, time], datetime] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def unknown(self) -> str | None:
@@ -107,7 +110,7 @@ class Calendar:
             return self.country
         return None if _zone(self.zone) is not None else self.zone
 
-    @property
+    @cached_property
     def clock(self) -> ZoneInfo:
         """The zone; UTC when nobody knows its name, and then nothing is said."""
         return _zone(self.zone) or ZoneInfo("UTC")
@@ -156,11 +159,12 @@ class Calendar:
 
     def opening(self, day: date, hours: Hours) -> datetime:
         """The instant of the first opening of the window on `day` or later."""
-        while day.weekday() not in hours.weekdays or not self._open_on(day, hours):
-            day += DAY
-        found = self._openings.get((day, hours.opens))
+        asked = (day, hours.opens, hours.weekdays)
+        found = self._openings.get(asked)
         if found is None:
-            found = self._openings[day, hours.opens] = self.instant(day, hours.opens)
+            while not self._open_on(day, hours):
+                day += DAY
+            found = self._openings[asked] = self.instant(day, hours.opens)
         return found
 
     def _open_on(self, day: date, hours: Hours) -> bool:
@@ -186,7 +190,10 @@ class Calendar:
 
     def instant(self, day: date, at: time) -> datetime:
         """A local hour as an instant; one that a clock change leaves out is the hour after it."""
-        return datetime.combine(day, at, tzinfo=self.clock).astimezone(UTC)
+        found = self._instants.get((day, at))
+        if found is None:
+            found = self._instants[day, at] = datetime.combine(day, at, tzinfo=self.clock).astimezone(UTC)
+        return found
 
 
 @cache

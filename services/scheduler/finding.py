@@ -67,10 +67,17 @@ class About:
         return items | self.cases | debtors | self.parties | self.groups | self.entities | tenants
 
 
-async def find(db: AsyncConnection, rows: Sequence[Row], now: datetime, also: Collection[Pair]) -> Found:
-    """The rows as they are now; `also` names items that may be closed."""
+async def find(
+    db: AsyncConnection,
+    rows: Sequence[Row],
+    now: datetime,
+    also: Collection[Pair],
+    parties: Mapping[Pair, Any] | None = None,
+) -> Found:
+    """The rows as they are now; `also` names items that may be closed, `parties` has rows that were read before."""
     about = About.of(rows)
-    party_rows = await facts.parties(db, about.parties)
+    party_rows = await facts.parties(db, about.parties) if parties is None else parties
+    entities, stopped = await facts.directory(db, about.tenants)
     read = {row.item_id: row for row in await facts.open_items(db, about.cases)}
     read |= {row.item_id: row for row in await facts.items_of(db, also)}
     ids = {(row.tenant_id, row.item_id) for row in read.values()}
@@ -87,8 +94,8 @@ async def find(db: AsyncConnection, rows: Sequence[Row], now: datetime, also: Co
         parties=party_rows,
         said=days(await facts.said(db, heard, now.date() - BUDGET_LOOKS_BACK)),
         formal=by(await facts.formal_days(db, about.parties), lambda row: (row.tenant_id, row.party_id)),
-        entities=await facts.entities(db, about.tenants),
-        stopped=await facts.stopped(db, about.tenants),
+        entities=entities,
+        stopped=stopped,
     )
 
 

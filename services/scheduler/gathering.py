@@ -37,8 +37,10 @@ async def gather(
     *,
     as_of: datetime | None = None,
     also: Collection[Pair] = (),
+    parties: Mapping[Pair, Any] | None = None,
 ) -> list[Situation]:
-    """The situations of these payer_case rows, in their order; `also` names items that may be closed."""
+    """The situations of these payer_case rows, in their order; `also` names items that may be closed, `parties` has
+    their parties' rows where they were read before."""
     if not rows:
         return []
     if as_of is not None and as_of < now:
@@ -47,7 +49,7 @@ async def gather(
         known = [_situation(row, past.found, past.active, on) for row in past.rows]
         told = await chosen(db, known, policies, partial(policies.active_at, db, at=as_of), as_of)
         return [replace(each, caveats=past.caveats[each.row["case_id"]]) for each in told]
-    found = await find(db, rows, now, also)
+    found = await find(db, rows, now, also, parties)
     names = {(key[0], entity.policy) for key, entity in found.entities.items()}
     active = await policies.active(db, names, now)
     on = await _on(db, rows, policies)
@@ -180,7 +182,7 @@ def _item(raw: Any, row: Row, found: Found, payer: Any) -> Item:
 
 def _not_chased(raw: Any, debtor: Any) -> tuple[str, ...]:
     told = tuple(raw.not_chased.split(",")) if raw.not_chased else ()
-    if debtor is None:
+    if debtor is None or not (debtor.consumer or debtor.intercompany):
         return told
     more = [name for name in ("consumer", "intercompany") if getattr(debtor, name) and name not in told]
     return (*told, *more)

@@ -5,9 +5,8 @@ that is due within the gap and no harder than the notice. A formal notice has no
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from libs.common.events.reminders import Approval, Channel
@@ -16,8 +15,7 @@ from services.scheduler.case import TO_PAYER, Case, Item, Mark, Reason
 from services.scheduler.policy import STRICTNESS, Step
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What is to be said about one item by one step: on which day, and what keeps it from being said now."""
 
     item: Item
@@ -33,8 +31,7 @@ class Verdict:
         return self.block is None and self.step is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of a notice. Its step ends with the notice only when it `completes`."""
 
     item: Item
@@ -44,8 +41,7 @@ class Row:
     """The release it gets; 0 when it is only listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """What is due to be said now: the anchor's step, and a row for every item in it."""
 
     step: Step
@@ -95,11 +91,11 @@ def ladder_notice(ready: Sequence[Verdict], others: Sequence[Verdict], day: Toda
     if step.kind == "formal_notice" or step.grouping == "item":
         listed: list[Verdict] = []
     else:
-        chosen_ids = {verdict.item.item_id for verdict in chosen}
+        chosen_ids = {id(verdict.item) for verdict in chosen}
         listed = [
             verdict
             for verdict in (*ready, *others)
-            if verdict.item.item_id not in chosen_ids and _may_ride(verdict, day, step, anchor)
+            if id(verdict.item) not in chosen_ids and _may_ride(verdict, day, step, anchor)
         ]
     rows = [_row(verdict, True) for verdict in chosen]
     rows += [_row(verdict, _ends_with(verdict, step, day.gap_end), step) for verdict in listed]
@@ -109,9 +105,9 @@ def ladder_notice(ready: Sequence[Verdict], others: Sequence[Verdict], day: Toda
 def statement_notice(ready: Sequence[Verdict], open_items: Sequence[Verdict], case: Case, ends: datetime) -> Notice:
     """A statement of account: every open item that nothing keeps silent, due or not."""
     first = min(ready, key=_oldest)
-    completing = {verdict.item.item_id for verdict in ready}
+    completing = {id(verdict.item) for verdict in ready}
     rows = [_row(verdict, True) for verdict in ready]
-    rows += [_row(each, False, _step(first)) for each in open_items if each.item.item_id not in completing]
+    rows += [_row(each, False, _step(first)) for each in open_items if id(each.item) not in completing]
     return _notice(_step(first), first.item, rows, case, ends)
 
 
@@ -124,8 +120,8 @@ def plain_notice(ready: Sequence[Verdict], case: Case, ends: datetime) -> Notice
 
 def anchor_of(ready: Sequence[Verdict]) -> Verdict:
     """The item that gives the tone: the oldest of the hardest step, or plainly the oldest if its step says so."""
-    oldest = min(ready, key=_oldest)
-    if _step(oldest).group_level == "oldest":
+    oldest = min(ready, key=_oldest) if len(ready) > 1 else ready[0]
+    if len(ready) == 1 or _step(oldest).group_level == "oldest":
         return oldest
     return min(ready, key=lambda verdict: (-_step(verdict).tone, *_oldest(verdict)))
 
@@ -137,11 +133,6 @@ def strictest(steps: Sequence[Step], floor: Approval) -> Approval:
         if STRICTNESS[step.approval] > STRICTNESS[found]:
             found = step.approval
     return found
-
-
-def overdue(case: Case, today: date) -> list[Item]:
-    """What is owed and late."""
-    return [item for item in case.items if item.open and item.due_date < today]
 
 
 def silent_currencies(verdicts: Sequence[Verdict], on_account: Mapping[str, int], today: date) -> set[str]:
@@ -211,8 +202,9 @@ def _may_ride(verdict: Verdict, day: Today, step: Step, anchor: Verdict) -> bool
 def _told_unpaid(due: date, day: Today) -> bool:
     """Whether bank statements reach far enough to tell that what was `due` was not paid in time."""
     case = day.case
-    needed = statements_needed(day.today, due)
-    return not case.feed_required or (case.covered_to is not None and case.covered_to >= needed)
+    if not case.feed_required:
+        return True
+    return case.covered_to is not None and case.covered_to >= statements_needed(day.today, due)
 
 
 def _ends_with(verdict: Verdict, step: Step, gap_end: date) -> bool:
@@ -232,9 +224,14 @@ def _row(verdict: Verdict, completes: bool, listed_by: Step | None = None) -> Ro
     return Row(verdict.item, step, completes, before + 1 if completes else 0)
 
 
+def _confirmed_above(row: Row) -> int | None:
+    above = row.step.confirmed_above
+    return above.get(row.item.currency) if above else None
+
+
 def _notice(step: Step, anchor: Item, rows: Sequence[Row], case: Case, ends: datetime) -> Notice:
     floor: Approval = "confirm" if step.kind in TO_PAYER and confirmed_first(case, step) else "none"
-    if any(row.item.residual > row.step.confirmed_above.get(row.item.currency, row.item.residual) for row in rows):
+    if any(above < row.item.residual for row in rows if (above := _confirmed_above(row)) is not None):
         floor = "confirm"
     ordered = sorted(rows, key=lambda row: (row.item.due_date, row.item.number, row.item.item_id))
     return Notice(step, anchor, tuple(ordered), strictest([row.step for row in rows if row.completes], floor), ends)

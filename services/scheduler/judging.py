@@ -4,25 +4,15 @@ The rule it protects: every silence has exactly one reason, the strongest first:
 decide, it is paused, it may be paid, its day has not come, its conditions or amounts are not met, bank data are stale.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from services.scheduler import stating, thanking
 from services.scheduler.calendar import Calendar, statements_needed
-from services.scheduler.case import (
-    DONE,
-    IN_FLIGHT,
-    UNENDED,
-    Case,
-    Item,
-    Mark,
-    Money,
-    Reason,
-    next_rung,
-    planned_on,
-    rungs,
-)
+from services.scheduler.case import DONE, IN_FLIGHT, STANDS, UNENDED, Case, Item, Mark, Money, Reason, altered
+from services.scheduler.climbing import next_rung, planned_on, rungs
 from services.scheduler.grouping import Verdict, channels_left
 from services.scheduler.policy import Policy, Step
 
@@ -42,8 +32,7 @@ LASTING = ("insolvency", "recovery")
 """What outlasts every other pause is named first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(NamedTuple):
     """The day of a decision, with what does not change from item to item."""
 
     case: Case
@@ -64,7 +53,7 @@ class Day:
 def day_of(case: Case, policy: Policy, calendar: Calendar, today: date) -> Day:
     """What a day means for a case."""
     gap_end = calendar.add_business_days(today, policy.gap_days)
-    fresh = tuple(money for money in case.cash if _held_until(money, policy, calendar) > today)
+    fresh = tuple([money for money in case.cash if _held_until(money, policy, calendar) > today])
     return Day(case, policy, calendar, today, gap_end, fresh)
 
 
@@ -82,13 +71,15 @@ def arriving(case: Case, calendar: Calendar, today: date) -> tuple[Case, date | 
         days.append(over)
         return replace(mark, state="left")
 
-    items = tuple(replace(item, marks=tuple(map(stands, item.marks))) if item.marks else item for item in case.items)
-    return (replace(case, items=items), min(days)) if days else (case, None)
+    items = tuple([altered(item, marks=tuple(map(stands, item.marks))) if item.marks else item for item in case.items])
+    return (altered(case, items=items), min(days)) if days else (case, None)
 
 
 def deductions(day: Day) -> dict[str, int]:
     """Currency → money and credits on account that hold nothing back any more: they are deducted visibly."""
     sums: dict[str, int] = {}
+    if not day.case.cash and not day.case.credits:
+        return sums
     for money in (*(cash for cash in day.case.cash if cash not in day.fresh_cash), *day.case.credits):
         sums[money.currency] = sums.get(money.currency, 0) + money.minor
     return {currency: minor for currency, minor in sums.items() if minor > 0}
@@ -101,7 +92,7 @@ def _held_until(money: Money, policy: Policy, calendar: Calendar) -> date:
 def judge(item: Item, day: Day) -> list[Verdict]:
     """What is to be said about one item: its next rung first, then a courtesy, then calls and words to colleagues."""
     if item.own is not None:
-        found = _judged(item, replace(day, policy=item.own.policy))
+        found = _judged(item, day._replace(policy=item.own.policy))
         return [_unsaid(verdict, day) for verdict in found] if item.own.policy.shadow and not day.shadow else found
     return _judged(item, day)
 
@@ -113,7 +104,7 @@ def judged(items: Sequence[Item], day: Day) -> list[Verdict]:
 
 def _unsaid(verdict: Verdict, day: Day) -> Verdict:
     """What an item's own policy would say while that is in shadow."""
-    return replace(verdict, block=Reason("shadow"), look_on=day.today + DAY) if verdict.ready else verdict
+    return verdict._replace(block=Reason("shadow"), look_on=day.today + DAY) if verdict.ready else verdict
 
 
 def _judged(item: Item, day: Day) -> list[Verdict]:
@@ -148,7 +139,7 @@ def standing(item: Item, day: Day) -> tuple[Reason, date | None] | None:
 
 def silence_kept(item: Item) -> Reason | None:
     """What people decided that keeps an item silent, also for a thank-you: nobody chases it, or it is paused."""
-    silenced = item.silenced()
+    silenced = item.silenced() if item.not_chased else None
     if silenced:
         return Reason("not_chased", {"why": silenced[0]})
     if item.take_over == "waiting":
@@ -175,7 +166,7 @@ def _thanks(item: Item, day: Day) -> Verdict:
 
 def _maybe_paid(item: Item, day: Day) -> tuple[Reason, date] | None:
     """Fresh money of the payer that could pay this item, within the tolerance."""
-    fresh = [money for money in day.fresh_cash if money.currency == item.currency]
+    fresh = [money for money in day.fresh_cash if money.currency == item.currency] if day.fresh_cash else None
     if not fresh or item.residual > sum(money.minor for money in fresh) + day.policy.tolerances.get(item.currency, 0):
         return None
     until = max(_held_until(money, day.policy, day.calendar) for money in fresh)
@@ -242,7 +233,7 @@ def _asked_again(unmet: Reason, step: Step, day: Day) -> date | None:
 def _unmet(item: Item, step: Step, day: Day) -> Reason | None:
     """The condition or amount of a step that an item does not meet; in the item's own currency."""
     wanted = step.conditions
-    if item.delivered() < wanted.delivered_notices:
+    if wanted.delivered_notices and item.delivered() < wanted.delivered_notices:
         return Reason("too_few_delivered", {"wanted": wanted.delivered_notices})
     if wanted.unanswered_emails and item.unanswered(day.case.answered_on) < wanted.unanswered_emails:
         return Reason("answered", {"wanted": wanted.unanswered_emails})
@@ -292,7 +283,7 @@ def _waiting(mark: Mark) -> Reason:
 def _courtesy(item: Item, step: Step, day: Day) -> Verdict:
     """A notice before the due date: skipped rather than delay anything, and never once the day has come."""
     mark = item.mark(step.key)
-    if mark is not None and mark.state in DONE | IN_FLIGHT:
+    if mark is not None and mark.state in STANDS:
         return Verdict(item, step, mark.on, Reason("said", {"step": step.key, "on": mark.on}), mark=mark)
     on = day.calendar.step_day(item.due_date, step.offset, step.unit)
     if mark is not None and mark.retry_on is not None:
@@ -314,7 +305,7 @@ def _on_promises(item: Item, day: Day) -> list[Verdict]:
     for each in day.policy.on_promise:
         step = day.policy.nth(each, len(item.broken) + 1)
         mark = item.mark(step.key)
-        if mark is None or mark.state not in DONE | IN_FLIGHT:
+        if mark is None or mark.state not in STANDS:
             on = day.calendar.step_day(max(days), step.offset, step.unit)
             on = max(on, mark.retry_on) if mark is not None and mark.retry_on else on
             found.append(_when(item, step, on, day, mark))
@@ -324,18 +315,28 @@ def _on_promises(item: Item, day: Day) -> list[Verdict]:
 def _asides(item: Item, climbed: tuple[Step, ...], day: Day) -> list[Verdict]:
     """Calls and words to colleagues whose rung below is completed and the rung above is not."""
     order = day.policy.order
-    done = {mark.step_key for mark in item.marks if mark.cycle == item.cycle and mark.state in DONE}
-    places = {order[step.key]: step.key in done for step in climbed if step.anchor != "promise_broken"}
-    missing = [place for place, is_done in places.items() if not is_done]
-    highest = max((place for place, is_done in places.items() if is_done), default=-1)
-    lowest = min(missing, default=len(order))
+    highest, lowest = _place(item, climbed, order)
     found = []
     for step in day.policy.asides:
-        mark = item.mark(step.key)
-        if highest < order[step.key] < lowest or (order[step.key] > highest and not missing):
-            if mark is not None and mark.state in DONE | IN_FLIGHT:
+        if highest < order[step.key] < lowest:
+            mark = item.mark(step.key)
+            if mark is not None and mark.state in STANDS:
                 continue
             on = planned_on(step, item, climbed, day.calendar)
             on = max(on, mark.retry_on) if mark is not None and mark.retry_on else on
             found.append(_when(item, step, on, day, mark))
     return found
+
+
+def _place(item: Item, climbed: tuple[Step, ...], order: Mapping[str, int]) -> tuple[int, int]:
+    """Where an item stands on the ladder: the place of the highest rung that is done, -1 for none, and that of the
+    lowest one that is not, beyond all places for none."""
+    highest, lowest, present = -1, len(order), item.told.present
+    for step in climbed:
+        if step.anchor != "promise_broken":
+            mark, place = present.get(step.key), order[step.key]
+            if mark is not None and mark.state in DONE:
+                highest = place if place > highest else highest
+            elif place < lowest:
+                lowest = place
+    return highest, lowest

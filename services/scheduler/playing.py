@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from services.scheduler.calendar import Calendar
-from services.scheduler.case import Case, Item, Mark, MarkState
+from services.scheduler.case import Case, Item, Mark, MarkState, Party, altered
 from services.scheduler.evidence import LATER
-from services.scheduler.grouping import Notice
+from services.scheduler.grouping import Notice, Row
 from services.scheduler.planner import Decision, decide
 from services.scheduler.policy import CALLS, GAPPED, Policy, Step
 from services.scheduler.sleeping import Asleep
@@ -21,8 +22,7 @@ Outcome = Callable[[Notice, int], MarkState]
 """(a notice, how many were said before it) → what becomes of it: completed, bounced, failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """One notice, call or word to a colleague that would have left, and what became of it."""
 
     at: datetime
@@ -79,33 +79,40 @@ class Course:
 
     def change(self, change: Callable[[Item], Item]) -> None:
         """Something happened to items."""
-        self.case = replace(self.case, items=tuple(change(item) for item in self.case.items))
+        self.case = altered(self.case, items=tuple([change(item) for item in self.case.items]))
 
     def _leaves(self, notice: Notice, now: datetime) -> Said:
         today = self.calendar.today(now)
         outcome = self.outcome(notice, len(self.said))
-        ended = {row.item.item_id: row for row in notice.rows if row.completes}
         retry = None if outcome == "completed" else today + LATER
-        self.change(
-            lambda item: (
-                _marked(item, ended[item.item_id].step, ended[item.item_id].release, outcome, today, retry)
-                if item.item_id in ended
-                else item
-            )
+        items = list(self.case.items)
+        for row in {row.item.item_id: row for row in notice.rows if row.completes}.values():
+            place = _place(items, row.item)
+            items[place] = _marked(items[place], row, outcome, today, retry)
+        self.case = altered(
+            self.case,
+            items=tuple(items),
+            party=_heard(self.case.party, notice.step, outcome, today),
+            thanked_on=today if notice.step.kind == "acknowledge" else self.case.thanked_on,
         )
-        self._heard(notice.step, outcome, today)
         found = Said(now, today, notice.step, notice, outcome)
         self.said.append(found)
         return found
 
-    def _heard(self, step: Step, outcome: MarkState, today: date) -> None:
-        party = self.case.party
-        if outcome == "completed" and step.kind in GAPPED:
-            party = replace(party, last_notice_on=today, notices=(*party.notices, today))
-        if outcome == "completed" and step.kind in CALLS:
-            party = replace(party, last_notice_on=today)
-        thanked = today if step.kind == "acknowledge" else self.case.thanked_on
-        self.case = replace(self.case, party=party, thanked_on=thanked)
+
+def _place(items: Sequence[Item], item: Item) -> int:
+    """Where an item is among these, as it was decided about or as it has become since."""
+    same = [place for place, each in enumerate(items) if each is item]
+    return same[0] if same else next(place for place, each in enumerate(items) if each.item_id == item.item_id)
+
+
+def _heard(party: Party, step: Step, outcome: MarkState, today: date) -> Party:
+    """The party after a notice or a call."""
+    if outcome == "completed" and step.kind in GAPPED:
+        return replace(party, last_notice_on=today, notices=(*party.notices, today))
+    if outcome == "completed" and step.kind in CALLS:
+        return replace(party, last_notice_on=today)
+    return party
 
 
 def play_together(courses: Sequence[Course], start: datetime, end: datetime) -> Iterator[tuple[Course, Said]]:
@@ -121,21 +128,21 @@ def play_together(courses: Sequence[Course], start: datetime, end: datetime) -> 
             heard = course.case.party
             for other in courses:
                 party = replace(other.case.party, last_notice_on=heard.last_notice_on, notices=heard.notices)
-                other.case = replace(other.case, party=party)
+                other.case = altered(other.case, party=party)
         if later is not None and later <= end:
             heappush(looks, (later, place))
 
 
-def _marked(  # noqa: PLR0917 - the item, its step, and what became of it
-    item: Item, step: Step, release: int, outcome: MarkState, today: date, retry: date | None
-) -> Item:
+def _marked(item: Item, row: Row, outcome: MarkState, today: date, retry: date | None) -> Item:
+    """An item whose step ended with a notice."""
+    step = row.step
     fresh = Mark(
-        step_key=step.key, cycle=item.cycle, tone=step.tone, kind=step.kind, state=outcome, release=release, on=today,
-        channel=step.channels[0], retry_on=retry, printed=item.residual, invoice_version=item.invoice_version,
-        completes_on=step.completes_on,
+        step_key=step.key, cycle=item.cycle, tone=step.tone, kind=step.kind, state=outcome, release=row.release,
+        on=today, channel=step.channels[0], retry_on=retry, printed=item.residual,
+        invoice_version=item.invoice_version, completes_on=step.completes_on,
     )  # fmt: skip
-    others = tuple(mark for mark in item.marks if (mark.step_key, mark.cycle) != (step.key, item.cycle))
-    return replace(item, marks=(*others, fresh), to_thank=item.to_thank and step.kind != "acknowledge")
+    others = [mark for mark in item.marks if mark.step_key != step.key or mark.cycle != item.cycle]
+    return altered(item, marks=(*others, fresh), to_thank=item.to_thank and step.kind != "acknowledge")
 
 
 def most_within(days: Sequence[date], span: int) -> tuple[int, date | None]:

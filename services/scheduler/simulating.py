@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import ids
-from services.scheduler.case import Case, Item, Mark
+from services.scheduler.case import Case, Item, Mark, altered
 from services.scheduler.choosing import with_profiles
 from services.scheduler.evidence import LATER
 from services.scheduler.gathering import gather
@@ -113,8 +113,8 @@ def speaking(version: PolicyVersion) -> PolicyVersion:
 
 
 def _on(situation: Situation, version: PolicyVersion) -> Situation:
-    items = tuple(replace(item, own=None) for item in situation.case.items)
-    case = replace(situation.case, items=items, mode="live", run_in=None, caught_up=0)
+    items = tuple([item if item.own is None else altered(item, own=None) for item in situation.case.items])
+    case = altered(situation.case, items=items, mode="live", run_in=None, caught_up=0)
     return replace(situation, case=case, version=version)
 
 
@@ -133,7 +133,7 @@ def said_ahead(
         together.setdefault((each.case.tenant_id, each.case.party.party_id), []).append(each)
     for party in together.values():
         rows = {each.case.case_id: each.row for each in party}
-        courses = [Course(replace(each.case, feed_required=False), version.policy, each.calendar) for each in party]
+        courses = [Course(altered(each.case, feed_required=False), version.policy, each.calendar) for each in party]
         for course, said in play_together(courses, start, end):
             yield rows[course.case.case_id], course.case, said
 

@@ -6,7 +6,7 @@ rests on a condition, or on anything else of the case that is not compared, is j
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.scheduler.case import Item
 from services.scheduler.grouping import Verdict
@@ -25,55 +25,58 @@ class Asleep:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[int, _Kept] = {}
+        self._kept: list[_Kept] = []
+        self._rests_on: Any = None
 
     def judge(self, items: Sequence[Item], day: Day) -> list[Verdict]:
         """What `judge` says of each."""
-        stated = day.case.stated_on
-        rests_on = (day.case.escalated, day.case.answered_on, day.fresh_cash)
-        last, self._kept = self._kept, {}
+        today, stated = day.today, day.case.told.stated_on
+        rests_on = (day.case.escalated, day.case.answered_on, day.fresh_cash, day.case.feed_required)
+        if rests_on != self._rests_on or len(items) != len(self._kept):
+            self._kept, self._rests_on = [NEVER] * len(items), rests_on
         verdicts: list[Verdict] = []
-        for item in items:
-            kept = last.get(id(item))
-            if kept is None or not kept.holds(item, day.today, rests_on, stated):
-                kept = _Kept(item, judge(item, day), rests_on, stated, day.today)
-            self._kept[id(item)] = kept
+        for place, item in enumerate(items):
+            kept = self._kept[place]
+            if kept.item is not item or today >= kept.until or (kept.of_statement and kept.stated != stated):
+                kept = self._kept[place] = _kept(item, day)
             verdicts += kept.found
         return verdicts
 
 
-class _Kept:
-    """The verdicts on an item, and what they rest on: so much of the case, and for a statement the last one."""
+class _Kept(NamedTuple):
+    """The verdicts on an item, the day until which they hold, and for those on a statement the last one."""
 
-    __slots__ = ("found", "item", "of_statement", "rests_on", "stated", "until")
-
-    def __init__(self, item: Item, found: list[Verdict], rests_on: Any, stated: date | None, today: date) -> None:
-        self.item, self.found, self.rests_on, self.stated = item, found, rests_on, stated
-        self.of_statement = any(verdict.step is not None and verdict.step.kind == "statement" for verdict in found)
-        self.until = _same_until(item, found, today)
-
-    def holds(self, item: Item, today: date, rests_on: Any, stated: date | None) -> bool:
-        same = self.item is item and today < self.until and self.rests_on == rests_on
-        return same and (not self.of_statement or self.stated == stated)
+    item: Item | None
+    found: Sequence[Verdict]
+    until: date
+    of_statement: bool
+    stated: date | None
 
 
-def _same_until(item: Item, found: Sequence[Verdict], today: date) -> date:
-    """The first day on which these verdicts may be others; today when more than a day may change them."""
-    until = item.due_date if today < item.due_date else date.max
+NEVER = _Kept(None, (), date.min, of_statement=False, stated=None)
+
+
+def _kept(item: Item, day: Day) -> _Kept:
+    """The verdicts with the first day on which they may be others; today when more than a day may change them."""
+    found = judge(item, day)
+    of_statement, sleeps = False, item.open
+    until = item.due_date if day.today < item.due_date else date.max
     for verdict in found:
-        if not item.open or not _sleeps(verdict):
-            return today
+        of_statement = of_statement or (verdict.step is not None and verdict.step.kind == "statement")
+        sleeps = sleeps and _sleeps(verdict, day)
         if verdict.look_on is not None and verdict.look_on < until:
             until = verdict.look_on
-    return until
+    return _Kept(item, found, until if sleeps else day.today, of_statement, day.case.told.stated_on)
 
 
-def _sleeps(verdict: Verdict) -> bool:
-    """Whether it waits for its day, or is over. A courtesy looks at its condition before its day has come; what may be
-    missed is looked at again."""
+def _sleeps(verdict: Verdict, day: Day) -> bool:
+    """Whether it waits for its day, is over, or is ready and stays so. A courtesy looks at its condition before its day
+    has come; what may be missed is looked at again, and so is what bank data must cover."""
     step, block = verdict.step, verdict.block
-    if block is None or step is None:
+    if step is None:
         return block is not None and block.code in SLEEPING
+    if block is None:
+        return step.condition is None and step.catch_up != "skip" and not day.case.feed_required
     if step.kind == "pre_due":
-        return block.code in SLEEPING | AMOUNTS and step.condition is None
+        return step.condition is None and (block.code in SLEEPING or block.code in AMOUNTS)
     return block.code in SLEEPING or (block.code in AMOUNTS and step.catch_up != "skip")

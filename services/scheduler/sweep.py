@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import outbox, restoring
+from libs.common import outbox
 from libs.common.aside import ASIDE_FOR, Aside, Narrowing
 from libs.common.clock import Clock
 from libs.common.crash import crash_point
@@ -123,8 +123,7 @@ class Sweep:
         """One transaction: claim, decide, record."""
         began = time.perf_counter()
         async with self.database.transaction() as db:
-            # What was decided after the restore point is only known once it was heard again.
-            swept = Swept() if await restoring.under_way(db) else await self.sweep(db, self.clock.now())
+            swept = await self.sweep(db, self.clock.now())
         if swept.cases:
             SWEEP_SECONDS.observe(time.perf_counter() - began)
             ITEMS_SWEPT.labels("looked_at").inc(swept.items)
@@ -135,8 +134,8 @@ class Sweep:
         self._in_hand = rows = await sweeping.claim(db, now, self._size.most)
         if not rows:
             return Swept()
-        await evidence.lock_parties(db, {(row["tenant_id"], row["party_id"]) for row in rows})
-        situations = await gather(db, rows, self.policies, now)
+        parties = await evidence.lock_parties(db, {(row["tenant_id"], row["party_id"]) for row in rows})
+        situations = await gather(db, rows, self.policies, now, parties=parties)
         decisions = await within_bounds(db, decided(situations, now), now)
         found = [written(s, d, now, displaced=out) for s, d, out in decisions]
         found = await with_charges(db, self.tariffs, found, situations, now)

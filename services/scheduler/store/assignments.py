@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ARRAY, BindParameter, ColumnElement, Select, and_, any_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,9 +24,15 @@ RUNNING = ("amicable", "escalated", "in_recovery")
 
 async def of_tenants(db: AsyncConnection, tenants: Collection[UUID], at: datetime) -> set[UUID]:
     """Those of these tenants that assigned anything that is in force at an instant."""
+    return set((await db.scalars(_of_tenants(), {"tenants": sorted(tenants), "at": at})).all())
+
+
+@cache
+def _of_tenants() -> Select[Any]:
     table = policy_assignment
-    asked = select(table.c.tenant_id).distinct().where(among(table.c.tenant_id, tenants), _in_force(at))
-    return set((await db.scalars(asked)).all())
+    tenants = bindparam("tenants", type_=ARRAY(table.c.tenant_id.type))
+    at = bindparam("at", type_=table.c.assigned_at.type)
+    return select(table.c.tenant_id).distinct().where(table.c.tenant_id == any_(tenants), _in_force(at))
 
 
 async def over(db: AsyncConnection, subjects: Collection[Pair], at: datetime) -> dict[UUID, list[Assignment]]:
@@ -39,7 +46,7 @@ async def over(db: AsyncConnection, subjects: Collection[Pair], at: datetime) ->
     return found
 
 
-def _in_force(at: datetime) -> ColumnElement[bool]:
+def _in_force(at: datetime | BindParameter[Any]) -> ColumnElement[bool]:
     table = policy_assignment
     return and_(table.c.assigned_at <= at, or_(table.c.ended_at.is_(None), table.c.ended_at > at))
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Update, and_, func, or_, select, update
+from sqlalchemy import CompoundSelect, Select, Update, and_, func, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -56,12 +56,18 @@ async def noticed(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> Non
         await db.execute(_noticing(), columns([{name: row[name] for name in _NOTICE} for row in rows]))
 
 
-async def lock_parties(db: AsyncConnection, pairs: Collection[Pair]) -> None:
-    """Make the rows of these parties and lock them, in the order of their ids."""
-    if pairs:
-        rows = columns([{"tenant_id": tenant, "party_id": each} for tenant, each in sorted(pairs)])
-        await db.execute(adding(party, ("tenant_id", "party_id")), rows)
-        await db.execute(_locking(), rows)
+async def lock_parties(db: AsyncConnection, pairs: Collection[Pair]) -> dict[Pair, Any]:
+    """Make the rows of these parties and lock them, in the order of their ids: (tenant, party) → its row.
+
+    A row that somebody else makes meanwhile is neither made nor seen at first: the second time it is.
+    """
+    if not pairs:
+        return {}
+    rows = columns([{"tenant_id": tenant, "party_id": each} for tenant, each in sorted(pairs)])
+    found = (await db.execute(_locking(), rows)).all()
+    if len(found) < len(pairs):
+        found = (await db.execute(_locking(), rows)).all()
+    return {(row.tenant_id, row.party_id): row for row in found}
 
 
 async def last_notices(db: AsyncConnection, pairs: Collection[Pair]) -> None:
@@ -107,15 +113,16 @@ def _noticing() -> Insert:
 
 
 @cache
-def _locking() -> Select[Any]:
-    asked = given(party, ("tenant_id", "party_id"))
+def _locking() -> CompoundSelect[Any]:
+    """What is made comes first: whoever waits for a row that another makes holds no lock yet that this one needs."""
+    names = ("tenant_id", "party_id")
+    asked = given(party, names)
     theirs = and_(party.c.tenant_id == asked.c.tenant_id, party.c.party_id == asked.c.party_id)
-    return (
-        select(party.c.party_id)
-        .join(asked, theirs)
-        .order_by(party.c.tenant_id, party.c.party_id)
-        .with_for_update(of=party)
-    )
+    inserting: Insert = adding(party, names)
+    made = inserting.returning(*party.c).cte("made")
+    ordered = select(party).join(asked, theirs).order_by(party.c.tenant_id, party.c.party_id)
+    locked = ordered.with_for_update(of=party).cte("locked")
+    return union_all(select(made), select(locked))
 
 
 def counted_kinds() -> frozenset[str]:

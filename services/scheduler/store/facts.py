@@ -9,13 +9,30 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, Text, and_, bindparam, cast, func, or_, select, true
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Table,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+    true,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.directory.tables import directory_entity, directory_tenant
 from libs.common.sets import columns, given
-from services.scheduler.store.asking import among
 from services.scheduler.store.cases import Pair
 from services.scheduler.store.evidence import counts
 from services.scheduler.tables import (
@@ -77,30 +94,24 @@ async def open_items(db: AsyncConnection, cases: Collection[Pair]) -> list[Any]:
     """The open items of these cases, those to be thanked for, and closed ones with a release that has not ended."""
     if not cases:
         return []
-    asked = _asked(("tenant_id", "case_id"), cases)
-    return [*(await db.execute(_open_items(), asked)), *(await db.execute(_closed_under_way(cases)))]
+    return list((await db.execute(_looked_at(), _asked(("tenant_id", "case_id"), cases))).all())
 
 
 @cache
-def _open_items() -> Select[Any]:
-    return joined(item, ITEM, "case_id").where(or_(item.c.open, item.c.to_thank))
-
-
-def _closed_under_way(cases: Collection[Pair]) -> Select[Any]:
-    """By the partial index of what has not ended: few of the tenant's occurrences, whatever the number of cases."""
+def _looked_at() -> CompoundSelect[Any]:
+    """Those that are closed come by the partial index of what has not ended: few, whatever the number of cases."""
     mine = and_(item.c.tenant_id == occurrence.c.tenant_id, item.c.item_id == occurrence.c.item_id)
-    return (
+    theirs = [
+        occurrence.c[name] == any_(_array(occurrence, name, "given_" + name)) for name in ("tenant_id", "case_id")
+    ]
+    closed = (
         select(*(_read(item, name) for name in ITEM))
         .distinct()
         .select_from(occurrence)
         .join(item, mine)
-        .where(
-            among(occurrence.c.tenant_id, {tenant for tenant, _ in cases}),
-            among(occurrence.c.case_id, {case for _, case in cases}),
-            occurrence.c.state.in_(("released", "proposed")),
-            ~item.c.open,
-        )
+        .where(*theirs, text("occurrence.state in ('released', 'proposed')"), ~item.c.open, ~item.c.to_thank)
     )
+    return union_all(joined(item, ITEM, "case_id").where(or_(item.c.open, item.c.to_thank)), closed)
 
 
 async def items_of(db: AsyncConnection, items: Collection[Pair]) -> list[Any]:
@@ -133,11 +144,15 @@ async def holds(db: AsyncConnection, scopes: Collection[Pair], *, ended: bool = 
     """The holds over these (tenant, scope id): the active ones, or with `ended` all there ever were."""
     if not scopes:
         return []
+    return list((await db.execute(_holds(ended), _asked(("tenant_id", "scope_id"), scopes))).all())
+
+
+@cache
+def _holds(ended: bool) -> Select[Any]:
     names = ("tenant_id", "hold_id", "scope", "scope_id", "kind", "amount_minor", "currency", "review_on",
              "placed_at", "lifted_at", "due_on")  # fmt: skip
     asked = joined(hold, names, "scope_id")
-    chosen = asked if ended else asked.where(hold.c.state == "active")
-    return list((await db.execute(chosen, _asked(("tenant_id", "scope_id"), scopes))).all())
+    return asked if ended else asked.where(hold.c.state == "active")
 
 
 async def files(db: AsyncConnection, debtors: Collection[Pair]) -> dict[Pair, Any]:
@@ -178,11 +193,15 @@ async def credited(db: AsyncConnection, payers: Collection[Pair]) -> list[Any]:
     """Credit notes of these payers that wait to be applied, or of which something is left."""
     if not payers:
         return []
+    return list((await db.execute(_credited(), _asked(("tenant_id", "payer_id"), payers))).all())
+
+
+@cache
+def _credited() -> Select[Any]:
     names = ("tenant_id", "credit_note_id", "payer_id", "debtor_id", "currency", "invoice_ids", "unapplied_minor",
              "answered_version", "issued_version", "seen_on")  # fmt: skip
     left = or_(credit_note.c.answered_version < credit_note.c.issued_version, credit_note.c.unapplied_minor > 0)
-    asked = joined(credit_note, names, "payer_id").where(left)
-    return list((await db.execute(asked, _asked(("tenant_id", "payer_id"), payers))).all())
+    return joined(credit_note, names, "payer_id").where(left)
 
 
 async def coverage(db: AsyncConnection, entities: Collection[Pair]) -> dict[Pair, date | None]:
@@ -216,36 +235,59 @@ async def said(db: AsyncConnection, parties: Collection[Pair], since: date) -> l
     """The notices to these parties since a day, and the calls that were made: they count for the gap."""
     if not parties:
         return []
+    return list((await db.execute(_said(), {**_asked(("tenant_id", "party_id"), parties), "since": since})).all())
+
+
+@cache
+def _said() -> Select[Any]:
     asked = joined(notice, ("tenant_id", "party_id", "said_on", "reminder_id", "kind"), "party_id")
-    since_ = bindparam("since", type_=notice.c.said_on.type)
-    chosen = asked.where(counts(), notice.c.said_on >= since_)
-    return list((await db.execute(chosen, {**_asked(("tenant_id", "party_id"), parties), "since": since})).all())
+    return asked.where(counts(), notice.c.said_on >= bindparam("since", type_=notice.c.said_on.type))
 
 
 async def formal_days(db: AsyncConnection, parties: Collection[Pair]) -> list[Any]:
     """The cases of these parties that have a formal notice coming, with its day."""
     if not parties:
         return []
+    return list((await db.execute(_formal_days(), _asked(("tenant_id", "party_id"), parties))).all())
+
+
+@cache
+def _formal_days() -> Select[Any]:
     asked = joined(payer_case, ("tenant_id", "party_id", "case_id", "formal_on"), "party_id")
-    chosen = asked.where(payer_case.c.formal_on.is_not(None))
-    return list((await db.execute(chosen, _asked(("tenant_id", "party_id"), parties))).all())
+    return asked.where(payer_case.c.formal_on.is_not(None))
 
 
 async def entities(db: AsyncConnection, tenants: Collection[UUID]) -> dict[Pair, Any]:
     """(tenant, entity) → its part of the directory."""
-    found = await db.execute(select(directory_entity).where(among(directory_entity.c.tenant_id, tenants)))
-    return {(row.tenant_id, row.entity_id): row for row in found}
+    return (await directory(db, tenants))[0]
+
+
+async def directory(db: AsyncConnection, tenants: Collection[UUID]) -> tuple[dict[Pair, Any], set[UUID]]:
+    """(tenant, entity) → its part of the directory; and those of these tenants whose emergency stop is pulled."""
+    found = (await db.execute(_directory(), {"given_tenant_id": sorted(tenants)})).all()
+    known = {(row.tenant_id, row.entity_id): row for row in found if row.entity_id is not None}
+    return known, {row.asked for row in found if row.stopped}
+
+
+@cache
+def _directory() -> Select[Any]:
+    asked, entity, tenant = given(directory_tenant, ("tenant_id",)), directory_entity, directory_tenant
+    return (
+        select(entity, tenant.c.stopped, asked.c.tenant_id.label("asked"))
+        .select_from(asked)
+        .outerjoin(entity, entity.c.tenant_id == asked.c.tenant_id)
+        .outerjoin(tenant, tenant.c.tenant_id == asked.c.tenant_id)
+    )
+
+
+def _array(table: Table, column: str, name: str) -> BindParameter[Any]:
+    """A parameter: values of a column, as one array."""
+    return bindparam(name, type_=ARRAY(table.c[column].type, dimensions=1))
 
 
 async def tenants(db: AsyncConnection) -> set[UUID]:
     """Every tenant that has a company."""
     return set((await db.scalars(select(directory_entity.c.tenant_id).distinct())).all())
-
-
-async def stopped(db: AsyncConnection, tenants: Collection[UUID]) -> set[UUID]:
-    """Those of these tenants whose emergency stop is pulled."""
-    chosen = directory_tenant.c.stopped & among(directory_tenant.c.tenant_id, tenants)
-    return set((await db.scalars(select(directory_tenant.c.tenant_id).where(chosen))).all())
 
 
 def told_by(rows: Iterable[Any], instant: datetime) -> Mapping[UUID, Any]:

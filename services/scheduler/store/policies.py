@@ -2,14 +2,16 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy import Select, and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.sets import columns, given
 from services.scheduler.policy import Policy, PolicyVersion, check, parse, version_of
 from services.scheduler.store.asking import among, plain
 from services.scheduler.store.cases import Pair
@@ -48,11 +50,8 @@ class Policies:
     async def _active(self, db: AsyncConnection, names: Collection[tuple[UUID, str]]) -> dict[Any, PolicyVersion]:
         if not names:
             return {}
-        asked = select(policy_version).where(
-            policy_version.c.state == "active",
-            tuple_(policy_version.c.tenant_id, policy_version.c.name).in_(sorted(names)),
-        )
-        return {(row.tenant_id, row.name): self._read(plain(row)) for row in await db.execute(asked)}
+        asked = columns([{"tenant_id": tenant, "name": name} for tenant, name in sorted(names)])
+        return {(row.tenant_id, row.name): self._read(plain(row)) for row in await db.execute(_active(), asked)}
 
     async def active_at(
         self, db: AsyncConnection, names: Collection[tuple[UUID, str]], at: datetime
@@ -162,3 +161,10 @@ async def page(db: AsyncConnection, tenant: UUID, after: tuple[str, int] | None,
         asked = asked.where(or_(policy_version.c.name > name, later))
     ordered = asked.order_by(policy_version.c.name, policy_version.c.number).limit(limit)
     return [plain(row) for row in await db.execute(ordered)]
+
+
+@cache
+def _active() -> Select[Any]:
+    asked = given(policy_version, ("tenant_id", "name"))
+    named = and_(policy_version.c.tenant_id == asked.c.tenant_id, policy_version.c.name == asked.c.name)
+    return select(policy_version).join(asked, named).where(policy_version.c.state == "active")

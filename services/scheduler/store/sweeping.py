@@ -5,27 +5,24 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Insert, Select, Update, and_, bindparam, select, update
+from sqlalchemy import CompoundSelect, Executable, Insert, Update, and_, bindparam, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.sets import adding, columns, given
+from libs.common.tables import restoring
 from services.scheduler.errors import ReleasedElsewhere
 from services.scheduler.store import balance
+from services.scheduler.store.asking import plain
 from services.scheduler.tables import occurrence, party, payer_case
 
 _KEY = ("tenant_id", "occurrence_id")
 
 
 async def claim(db: AsyncConnection, now: datetime, limit: int) -> list[Mapping[str, Any]]:
-    """The cases whose time has come, the longest waiting first, locked; what another sweep holds is skipped."""
-    rows = [row._mapping for row in await db.execute(_claiming(), {"now": now, "most": limit})]
-    if not rows:
-        return []
-    asked = columns([{"tenant_id": row["tenant_id"], "party_id": row["party_id"]} for row in rows])
-    siblings = await db.execute(_siblings(), {**asked, "now": now})
-    known = {row["case_id"] for row in rows}
-    more = {row.case_id: row._mapping for row in siblings if row.case_id not in known}
-    return [dict(row) for row in (*rows, *more.values())]
+    """The cases whose time has come, the longest waiting first, with those of their parties that are due too; locked,
+    and what another sweep holds is skipped. None while the service recovers: what was decided after the restore point
+    is only known once it was heard again."""
+    return [plain(row) for row in await db.execute(_claiming(), {"now": now, "most": limit})]
 
 
 async def release(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -74,18 +71,18 @@ def _postponing() -> Update:
 
 
 @cache
-def _claiming() -> Select[Any]:
+def _claiming() -> CompoundSelect[Any]:
     due = payer_case.c.next_at <= bindparam("now", type_=payer_case.c.next_at.type)
     most = bindparam("most", type_=payer_case.c.version.type)
-    return select(payer_case).where(due).order_by(payer_case.c.next_at).limit(most).with_for_update(skip_locked=True)
-
-
-@cache
-def _siblings() -> Select[Any]:
-    asked = given(payer_case, ("tenant_id", "party_id"))
-    theirs = and_(payer_case.c.tenant_id == asked.c.tenant_id, payer_case.c.party_id == asked.c.party_id)
-    due = payer_case.c.next_at <= bindparam("now", type_=payer_case.c.next_at.type)
-    return select(payer_case).join(asked, theirs).where(due).with_for_update(of=payer_case, skip_locked=True)
+    recovers = select(restoring.c.tenant_id).exists()
+    longest = select(payer_case).where(due, ~recovers).order_by(payer_case.c.next_at).limit(most)
+    claimed = longest.with_for_update(skip_locked=True).cte("claimed")
+    theirs = select(claimed.c.tenant_id, claimed.c.party_id).distinct().subquery("theirs")
+    of_party = and_(payer_case.c.tenant_id == theirs.c.tenant_id, payer_case.c.party_id == theirs.c.party_id)
+    known = select(claimed.c.case_id).where(claimed.c.case_id == payer_case.c.case_id).exists()
+    competing = select(payer_case).join(theirs, of_party).where(due, ~known)
+    siblings = competing.with_for_update(of=payer_case, skip_locked=True).cte("siblings")
+    return union_all(select(claimed), select(siblings))
 
 
 @cache

@@ -8,11 +8,13 @@ from uuid import UUID
 import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.db import Database
 from libs.common.events import Event
 from libs.common.ids import uuid7
+from services.scheduler.store import evidence
 from services.scheduler.sweep import Sweep
 from services.scheduler.tables import (
     credit_note,
@@ -124,6 +126,34 @@ async def test_two_sweeps_at_once_never_release_an_occurrence_twice(world: World
     assert {row["release"] for row in rows} == {1}
     assert sum(each.result() for each in sweeping) >= 60
     assert len({due.reminder_id for due in await world.said_due()}) == len(await world.said_due()) == 60
+
+
+async def test_a_party_that_another_makes_meanwhile_is_locked_once_it_is_there(world: World) -> None:
+    pair, made, over = (world.tenant, uuid7()), asyncio.Event(), asyncio.Event()
+
+    async def makes_it() -> None:
+        async with world.database.transaction() as db:
+            await evidence.lock_parties(db, {pair})
+            made.set()
+            await over.wait()
+
+    other = asyncio.ensure_future(makes_it())
+    await made.wait()
+    async with world.database.transaction() as db:
+        mine = await db.scalar(text("select pg_backend_pid()"))
+        waiting = asyncio.ensure_future(evidence.lock_parties(db, {pair}))
+        await blocked(world.database, mine)
+        over.set()
+        assert set(await waiting) == {pair}
+    await other
+
+
+async def blocked(database: Database, pid: Any) -> None:
+    """Until this session waits for another."""
+    asked = text("select count(*) from pg_locks where pid = :pid and not granted")
+    async with database.transaction() as db:
+        while not await db.scalar(asked, {"pid": pid}):
+            pass
 
 
 async def test_a_hold_that_was_answered_is_seen_by_every_permit_asked_after_it(

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import yaml
 
-from services.scheduler.case import rungs
+from services.scheduler.climbing import rungs
 from services.scheduler.linting import lint
 from services.scheduler.policy import Policy, check
 from services.scheduler.profiling import Paid, Profile, profile, since

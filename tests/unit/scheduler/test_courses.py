@@ -6,7 +6,8 @@ from datetime import date, timedelta
 import pytest
 
 from libs.common.ids import named
-from services.scheduler.case import Party, Reason, rungs
+from services.scheduler.case import Party, Reason
+from services.scheduler.climbing import rungs
 from services.scheduler.explain import REASONS, sentence
 from services.scheduler.policy import LADDER
 from tests.unit.scheduler.world import PARIS, STANDARD, World, at, decided, item, mark, pause

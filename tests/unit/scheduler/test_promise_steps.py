@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from libs.common.ids import named
-from services.scheduler.case import Item, Pause, rungs
+from services.scheduler.case import Item, Pause
+from services.scheduler.climbing import rungs
 from services.scheduler.errors import PolicyInvalid
 from services.scheduler.linting import lint
 from services.scheduler.planner import decide

@@ -7,14 +7,14 @@ from datetime import date, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.case import Case, Item, MarkState, Pause
+from services.scheduler.case import Case, Item, MarkState, Pause, altered
 from services.scheduler.grouping import Notice, Verdict
-from services.scheduler.judging import Day, judged
+from services.scheduler.judging import Day, day_of, judged
 from services.scheduler.playing import Course, Said
 from services.scheduler.policy import Policy
 from services.scheduler.sleeping import Asleep
 from services.scheduler.store.policies import Policies
-from tests.unit.scheduler.world import PARIS, at, case, item, pause
+from tests.unit.scheduler.world import PARIS, STANDARD, at, case, item, mark, pause
 
 START = date(2026, 1, 5)
 LADDERS = tuple(Policies().products().values())
@@ -82,3 +82,35 @@ def test_verdicts_that_are_kept_are_those_that_would_be_judged_anew(
     facts = zip(NUMBERS, dues, amounts, strict=True)
     items = [item(number, START + timedelta(days=due), residual=owed) for number, due, owed in facts]
     assert played(policy, items, events, Compared()) == played(policy, items, events, Anew())
+
+
+def test_a_verdict_that_is_ready_is_judged_once_while_its_item_stays_as_it_is() -> None:
+    late, other = item("A", START - timedelta(days=2)), item("B", START - timedelta(days=2))
+    told, asleep = case(late, other), Asleep()
+    first = asleep.judge(told.items, day_of(told, STANDARD, PARIS, START))
+    paid = altered(told, items=(late, altered(other, residual=0)))
+    again = asleep.judge(paid.items, day_of(paid, STANDARD, PARIS, START + timedelta(days=1)))
+    assert [verdict.ready for verdict in first] == [True, True]
+    assert again[0] is first[0]
+    assert [verdict.ready for verdict in again] == [True, False]
+
+
+def test_where_bank_data_are_needed_what_is_ready_is_judged_anew_each_day() -> None:
+    told, asleep = case(item("A", START - timedelta(days=9)), feed_required=True, covered_to=START), Asleep()
+    first, later = (day_of(told, STANDARD, PARIS, START + timedelta(days=n)) for n in (1, 9))
+    assert [verdict.ready for verdict in asleep.judge(told.items, first)] == [True]
+    assert [verdict.block and verdict.block.code for verdict in asleep.judge(told.items, later)] == ["feed_stale"]
+
+
+def test_what_is_altered_forgets_what_it_remembered_of_itself() -> None:
+    owed = item("A", START)
+    known = case(owed)
+    assert owed.open
+    assert not owed.told.present
+    assert not known.escalated
+    formal = altered(owed, residual=0, marks=(mark("formal", START),))
+    after = altered(known, items=(owed, altered(formal, residual=1)))
+    assert formal == replace(owed, residual=0, marks=(mark("formal", START),))
+    assert not formal.open
+    assert formal.mark("formal") is formal.marks[0]
+    assert after.escalated

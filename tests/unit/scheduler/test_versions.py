@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from libs.common.ids import named
 from services.scheduler.assigning import Assignment, for_case, for_item
-from services.scheduler.case import Payer, rungs
+from services.scheduler.case import Payer
+from services.scheduler.climbing import rungs
 from services.scheduler.errors import FourEyes, WrongState
 from services.scheduler.policy import check, parse, version_of
 from services.scheduler.policy_diff import changes
