@@ -1,7 +1,8 @@
 """What one notice says, as plain facts, and the strings that a template may use.
 
 Pure: from lines, parties and dates to a dict of strings. One total per currency, never one over two.
-The right to charges is named from tone 3 and counted from tone 4; tones 1 and 2 never speak of it.
+The scheduler says whether a notice names the right to charges and whether it counts them; where it did not say, the
+right is named from tone 3 and counted from tone 4. Tones 1 and 2 never speak of it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ class Row:
     paused: Money | None = None
     """The part of the residual that nobody asks for now: shown, and taken off the total."""
     interest: Money | None = None
-    """Late-payment interest as of the notice's day, stated from tone 4 on."""
+    """Late-payment interest as of the notice's day, where it is stated."""
     lump_sum: Money | None = None
 
     @property
@@ -83,6 +84,8 @@ class Stated:
     lump_sum: bool
     as_of: date
     provisional: bool = False
+    sums: bool | None = None
+    """Whether they are counted; None: by the tone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +142,17 @@ def named(facts: Facts) -> Stated | None:
     return Stated(_FRENCH_LAW[facts.language], lump_sum=True, as_of=facts.today)
 
 
+def counted(facts: Facts) -> bool:
+    """Whether the notice states what the charges come to."""
+    if named(facts) is None:
+        return False
+    told = facts.charges.sums if facts.charges is not None else None
+    return facts.tone >= COUNTED_FROM if told is None else told
+
+
 def indemnities(facts: Facts) -> list[Money]:
-    """The lump sums of the late invoices: those that were told, else 40 € each in euros. None before tone 4."""
-    if facts.tone < COUNTED_FROM or named(facts) is None:
+    """The lump sums of the late invoices: those that were told, else 40 € each in euros. None if none is counted."""
+    if not counted(facts):
         return []
     if facts.charges is not None:
         return [row.lump_sum for row in facts.rows if row.lump_sum]
@@ -150,10 +161,9 @@ def indemnities(facts: Facts) -> list[Money]:
 
 
 def charged(facts: Facts) -> dict[str, Any]:
-    """The template's words about charges: the right from tone 3 on, sums as of their day from tone 4 on."""
+    """The template's words about charges: the right to them, and the sums as of their day."""
     tongue, law, fees = facts.language, named(facts), indemnities(facts)
-    sums_stated = law is not None and facts.tone >= COUNTED_FROM
-    owed = totals(row.interest for row in facts.rows if row.interest) if sums_stated else {}
+    owed = totals(row.interest for row in facts.rows if row.interest) if counted(facts) else {}
     return {
         "charges": law is not None,
         "charges_basis": law.basis if law is not None else "",

@@ -148,6 +148,7 @@ def _stated(told: Mapping[str, Any] | None, language: str) -> Stated | None:
         lump_sum=told["lump_sum"],
         as_of=date.fromisoformat(told["as_of"]),
         provisional=told["provisional"],
+        sums=told.get("sums"),
     )
 
 

@@ -41,6 +41,9 @@ GAPPED: frozenset[str] = LADDER | {"statement"}
 """Kinds that need the gap and start it."""
 HEARD: frozenset[str] = GAPPED | CALLS
 """Kinds after which the payer is left alone for the gap."""
+ChargesSaid = Literal["none", "named", "stated"]
+NAMES_THE_RIGHT, STATES_SUMS = 3, 4
+"""The tones from which a reminder speaks of charges, and states them; a gentler one never does."""
 STRICTNESS: dict[str, int] = {"none": 0, "confirm": 1, "four_eyes": 2}
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -70,6 +73,8 @@ class Step(Strict):
     """A condition over fields of the item, its case, the debtor, its profile and the deliveries; else it waits."""
     min_amount: Amounts = {}
     max_amount: Amounts = {}
+    charges: ChargesSaid | None = None
+    """What a reminder says of late-payment charges; None: the right to them from tone 3 on, the sums from tone 4 on."""
     approval: Approval = "none"
     approval_above: Amounts = {}
     """Above this a person confirms the notice, although `approval` is none."""
@@ -125,6 +130,8 @@ class Step(Strict):
             raise ValueError("a step about the day of a promise is a task, ten days before it at the earliest")
         if self.anchor == "promise_broken" and self.kind != "reminder":
             raise ValueError("a step about a broken promise is a reminder")
+        if self.charges in ("named", "stated") and (self.kind not in LADDER or self.tone < NAMES_THE_RIGHT):
+            raise ValueError("only a reminder of tone 3 or more speaks of charges: leave charges out, or write none")
         if self.on_failure == "fallback" and len(self.channels) < 2:
             raise ValueError("a fallback needs a second channel")
         return self
@@ -147,6 +154,13 @@ class Step(Strict):
         if (self.cc or self.sender != Sender()) and (self.kind in TASKS or "email" not in self.channels):
             raise ValueError("only an e-mail to the payer has copies and a sender: leave cc and sender out")
         return self
+
+    @cached_property
+    def says_of_charges(self) -> ChargesSaid:
+        """Its own word, or that of its tone."""
+        if self.charges is not None or self.kind not in LADDER or self.tone < NAMES_THE_RIGHT:
+            return self.charges or "none"
+        return "stated" if self.tone >= STATES_SUMS else "named"
 
     @cached_property
     def condition(self) -> Condition | None:

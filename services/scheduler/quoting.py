@@ -1,7 +1,8 @@
 """What a notice says of late-payment charges, added to it when it is released.
 
 The rule it protects: tones 1 and 2 say nothing, tone 3 names the right, tones 4 and 5 state the sums as of their day,
-of what they ask for: not of a part that is disputed, and not of what was claimed before. What is stated is quoted.
+unless their step has its own word; of what they ask for: not of a part that is disputed, and not of what was claimed
+before. What is stated is quoted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,24 +17,22 @@ from libs.common.events.reminders import CaseBody, ChargesStated, Line, Reminder
 from libs.common.money import Money
 from services.scheduler.charging import KINDS, Charged, Tariffs, accounts, claim_row
 from services.scheduler.commands import Asker
-from services.scheduler.policy import LADDER
+from services.scheduler.policy import ChargesSaid
 from services.scheduler.releasing import Written
 from services.scheduler.situation import Situation
 from services.scheduler.store import charges as store
 
-NAMES_THE_RIGHT, STATES_SUMS = 3, 4
-"""The tones from which a notice speaks of charges, and states them."""
 OURSELVES = "scheduler"
 
 
 async def with_charges(
     db: AsyncConnection, tariffs: Tariffs, found: Sequence[Written], situations: Sequence[Situation], now: datetime
 ) -> list[Written]:
-    """The same with charges in the notices that may speak of them; the sums are kept as quotes."""
+    """The same with charges in the notices that speak of them or are told not to; the sums are kept as quotes."""
     days = {situation.case.case_id: situation.calendar.today(now) for situation in situations}
-    named = [body for each in found for _, body in each.said if _speaks(body)]
-    if not named:
+    if not any(each.charging for each in found):
         return list(found)
+    named = [body for each in found for _, body in each.said if _word(each, body) in ("named", "stated")]
     known: dict[UUID, Charged] = {}
     for tenant, ids in _items(named).items():
         known |= await accounts(db, tenant, ids, tariffs)
@@ -42,8 +41,9 @@ async def with_charges(
     for each in found:
         said: list[tuple[UUID | None, CaseBody]] = []
         for known_as, body in each.said:
-            if isinstance(body, ReminderDue) and _speaks(body):
-                body = stated(body, known, days[body.case_id])  # noqa: PLW2901 - the same notice, with its charges
+            word = _word(each, body)
+            if isinstance(body, ReminderDue) and word is not None:
+                body = stated(body, known, days[body.case_id], word)  # noqa: PLW2901 - the same notice, with its charges
                 quotes |= {row["charge_id"]: row for row in _quotes(db, body, known, days[body.case_id], now)}
             said.append((known_as, body))
         told.append(replace(each, said=said))
@@ -51,8 +51,8 @@ async def with_charges(
     return told
 
 
-def _speaks(body: CaseBody) -> bool:
-    return isinstance(body, ReminderDue) and body.kind in LADDER and body.tone >= NAMES_THE_RIGHT
+def _word(written: Written, body: CaseBody) -> ChargesSaid | None:
+    return written.charging.get(body.reminder_id) if isinstance(body, ReminderDue) else None
 
 
 def _items(named: Iterable[CaseBody]) -> Mapping[UUID, set[UUID]]:
@@ -62,12 +62,16 @@ def _items(named: Iterable[CaseBody]) -> Mapping[UUID, set[UUID]]:
     return found
 
 
-def stated(due: ReminderDue, known: Mapping[UUID, Charged], today: date) -> ReminderDue:
-    """A notice with the articles behind its charges, and from the final tone on with the sums of its lines."""
+def stated(due: ReminderDue, known: Mapping[UUID, Charged], today: date, word: ChargesSaid) -> ReminderDue:
+    """A notice with the articles behind its charges, and the sums of its lines if it states them; with neither if it
+    says nothing."""
+    if word == "none":
+        nothing = ChargesStated(regime="", basis={}, lump_sum=False, as_of=today, sums=False)
+        return due.model_copy(update={"charges": nothing})
     asked = [_asked(line, known[line.item_id]) for line in due.lines if line.item_id in known]
     claimed = [each for each in asked if each.account.why_not is None and each.regime is not None]
     regime = claimed[0].regime if claimed else None
-    sums = due.tone >= STATES_SUMS
+    sums = word == "stated"
     lumps: set[UUID] = set()
     lines = [_line(line, known, today, lumps) for line in due.lines] if sums else due.lines
     stated_of = [each for each in claimed if each.row["due_date"] < today]
@@ -79,6 +83,7 @@ def stated(due: ReminderDue, known: Mapping[UUID, Charged], today: date) -> Remi
                 basis=dict(regime.basis) if regime is not None else {},
                 lump_sum=regime is not None and regime.lump_sum is not None,
                 as_of=today,
+                sums=sums,
                 provisional=sums and any(each.account.sheet(today).provisional for each in stated_of),
             ),
         }

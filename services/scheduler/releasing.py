@@ -25,7 +25,7 @@ from services.scheduler import balancing, thanking
 from services.scheduler.case import NOTICES, Case
 from services.scheduler.grouping import Notice, Row
 from services.scheduler.planner import Decision
-from services.scheduler.policy import GAPPED
+from services.scheduler.policy import GAPPED, ChargesSaid
 from services.scheduler.situation import Situation
 
 
@@ -45,6 +45,8 @@ class Written:
     """Settled items about which no thank-you is to be said any more."""
     said: list[tuple[UUID | None, CaseBody]]
     """Events with the id they are known as, None for a new one."""
+    charging: Mapping[UUID, ChargesSaid]
+    """Reminder → what it says of charges, where its step or its tone says anything."""
 
 
 def written(situation: Situation, decision: Decision, now: datetime, *, displaced: bool = False) -> Written:
@@ -52,10 +54,13 @@ def written(situation: Situation, decision: Decision, now: datetime, *, displace
     occurrences: list[dict[str, Any]] = []
     reserved: list[dict[str, Any]] = []
     said: list[tuple[UUID | None, CaseBody]] = []
+    charging: dict[UUID, ChargesSaid] = {}
     for notice in () if decision.shown_only else decision.notices:
         lines = [_line(situation.case, row) for row in notice.rows]
         due = reminder_due(situation, notice, lines, decision.deducted)
         said.append((due.reminder_id, due))
+        if notice.step.charges is not None or notice.step.says_of_charges != "none":
+            charging[due.reminder_id] = notice.step.says_of_charges
         occurrences += _occurrences(situation, notice, due, now)
         if notice.step.kind in GAPPED:
             reserved.append(_reserved(situation, due.reminder_id, now))
@@ -74,6 +79,7 @@ def written(situation: Situation, decision: Decision, now: datetime, *, displace
         shadowed=_shadowed(situation, decision, now),
         thanked=_thanked(situation.case, decision),
         said=said,
+        charging=charging,
     )
 
 

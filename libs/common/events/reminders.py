@@ -75,6 +75,8 @@ class ChargesStated(Part):
     """Whether they give a lump sum for recovery costs."""
     as_of: date
     provisional: bool = False
+    sums: bool | None = None
+    """Whether the notice states them as of its day; None of an older event: from tone 4 on."""
 
 
 class SentBy(Part):

@@ -6,11 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from libs.common.auth import service_token
 from libs.common.ids import uuid7
 from libs.common.settings import Settings
-from tests.integration.scheduler.test_doors import got, posted
+from tests.integration.scheduler.test_doors import STANDARD, got, posted
+from tests.integration.scheduler.versions import activated
 from tests.integration.scheduler.world import World
 
 DUE = date(2025, 9, 30)
@@ -252,6 +254,23 @@ async def test_a_notice_names_the_right_in_the_firm_tone_and_states_the_sums_in_
     assert {(each["kind"], each["amount"]["amount"]) for each in quoted} == {
         ("interest", bears["interest"]["amount"]), ("lump_sum", "40.00")
     }  # fmt: skip
+
+
+async def test_a_step_says_of_charges_what_its_policy_says(
+    world: World, doors: httpx.AsyncClient, settings: Settings
+) -> None:
+    told = yaml.safe_load(STANDARD)
+    for step in told["steps"]:
+        step.update({3: {"charges": "stated"}, 4: {"charges": "none"}}.get(step["tone"], {}))
+    await activated(doors, await posted(doors, "/v1/policies", {"policy": told}), world, settings)
+    world.go_to(date(2025, 8, 15))
+    await world.tell(world.issued("F1", date(2025, 9, 1), 10_000))
+    said = await climbed(world, "2025-09-30")
+    assert said[2].charges is None
+    assert (said[3].charges.sums, str(said[3].lines[0].lump_sum)) == (True, "40.00 EUR")
+    assert (said[4].charges.basis, said[4].charges.sums, said[4].lines[0].interest) == ({}, False, None)
+    quoted = (await got(doors, "/v1/charges", state="quoted"))["items"]
+    assert {each["kind"] for each in quoted} == {"interest", "lump_sum"}
 
 
 async def test_a_customer_with_a_thousand_late_invoices_is_quoted_for_each_in_one_sweep(world: World) -> None:

@@ -100,6 +100,14 @@ def test_no_other_tone_states_a_sum(key):
     assert "12,34" not in text and "40,00" not in text
 
 
+@pytest.mark.parametrize(("language", "share"), [("fr", "12,34\u00a0€ de pénalités"), ("en", "€12.34 of interest")])
+def test_a_step_may_state_sums_in_the_firm_tone_or_only_name_the_right_in_the_final_one(language, share):
+    early = said("firm", language, bearing(1, 1234), charges=replace(FRENCH, sums=True)).text
+    assert share in early and wording.money(Money(4000, "EUR"), language) in early
+    late = said("final", language, bearing(1, 1234), charges=replace(FRENCH, sums=False)).text
+    assert "441-10" in late and wording.money(Money(1234, "EUR"), language) not in late
+
+
 def test_the_articles_are_those_of_the_payers_regime():
     public = Stated("articles L. 2192-13 et D. 2192-35 du code de la commande publique", True, date(2026, 10, 1))
     swiss = Stated("article 104 du code des obligations suisse", False, date(2026, 10, 1))

@@ -42,6 +42,7 @@ def test_the_standard_ladder_never_falls_in_tone_and_ends_with_a_formal_notice()
         ("", lambda p: p["steps"].insert(2, p["steps"].pop(8))),
         ("name", lambda p: p.pop("name")),
         ("gap_days", lambda p: p.update(gap_days=0)),
+        ("steps[1]", lambda p: p["steps"][1].update(charges="named")),
     ],
 )
 def test_a_mistake_in_a_policy_is_named_with_its_place(field: str, change: object) -> None:
