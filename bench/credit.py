@@ -24,6 +24,7 @@ from libs.common.db import Database
 from libs.common.ids import uuid7
 from libs.common.settings import Settings
 from libs.common.tables import NOBODY
+from services.scheduler.owing import Owing
 from services.scheduler.proposing import AFTER_DAYS, MOST
 from services.scheduler.store import credit, insurance, recovery
 
@@ -37,8 +38,9 @@ _INTRO = (
     "Made by `RELANCE_WRITE_PLANS=1 python -m bench credit` with 1,000,000 open items of 100,000 insured payers:\n"
     "the slowest question of each, without the walls around tenants that stand in every line. The look for alarms\n"
     "passes over what is too young for one before it asks who is insured; a page of deadlines reads the days that\n"
-    "it needs, by the index of what is open by its due date. Payers over their limit are counted some at a time\n"
-    "until the page is full: one in a hundred is over it here. The figures are in bench/results.json."
+    "it needs, by the index of what is open by its due date. Limits are read in the order of their payers, beside\n"
+    "what is kept of each, until a page of those over it is full: one in a hundred is over it here. The figures are\n"
+    "in bench/results.json."
 )
 _FILL = [
     """insert into insurer_terms (tenant_id, terms_id, name, insurer, number, extension_days, declaration_days,
@@ -68,6 +70,8 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
     try:
         tenant = await sweep.fill(loops, owner, PAYERS, DAYS)
         await _fill(owner, tenant)
+        while await Owing(loops).once():
+            pass
         return await _measured(loops, tenant)
     finally:
         await loops.close()

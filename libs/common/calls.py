@@ -33,6 +33,10 @@ class PeerRefused(RelanceError):
         return {**super().problem(), **self.answer, "status": self.answered}
 
 
+class Waiting(dict[str, Any]):
+    """The answer of a peer that took something and has not done it yet: HTTP 202."""
+
+
 class Peers:
     """The other services, by name, as this service calls them."""
 
@@ -129,5 +133,5 @@ def _read(peer: str, answer: httpx.Response) -> Any:
     except ValueError:
         raise Unavailable(f"{peer} answered something that is not JSON.") from None
     if answer.is_success:
-        return body
+        return Waiting(body) if answer.status_code == 202 and isinstance(body, dict) else body
     raise PeerRefused(peer, answer.status_code, body if isinstance(body, dict) else {})

@@ -149,7 +149,7 @@ import_draft = Table(
     console,
     Column("tenant_id", Uuid, primary_key=True),
     Column("draft_id", Uuid, primary_key=True),
-    Column("kind", Text, nullable=False, comment="invoices or statement"),
+    Column("kind", Text, nullable=False, comment="invoices, statement or past_reminders"),
     Column("name", Text, nullable=False),
     Column("size", Integer, nullable=False),
     Column("data", LargeBinary, nullable=True),

@@ -18,6 +18,7 @@ from services.scheduler.auditing import Auditor
 from services.scheduler.charging import Tariffs
 from services.scheduler.handlers import handlers, lock
 from services.scheduler.outgoing import DOORS_AT_ONCE, Courier
+from services.scheduler.owing import Owing
 from services.scheduler.permitting import Looking
 from services.scheduler.reviewing import Reviews
 from services.scheduler.room import Room
@@ -62,6 +63,7 @@ def wire(settings: Settings, clock: Clock | None = None) -> App:
         "reviews": reviews.run,
         "auditor": Auditor(loops, business).run,
         "alarms": Alarms(loops, business).run,
+        "owing": Owing(loops).run,
         **{f"courier_{n}": Courier(settings, loops, business).run for n in range(1, DOORS_AT_ONCE + 1)},
         "relay": relay.run,
         "directory": reading.run,

@@ -39,6 +39,8 @@ async def _taken(page: Page, url: str, theme: str) -> None:
     for name, path in paths.items():
         await page.goto(url + path)
         await page.evaluate("() => document.fonts.ready")
+        if await page.locator("iframe.letter").count():
+            await page.frame_locator("iframe.letter").locator("p").first.wait_for()
         size = _kept(FOLDER / f"{name}-{theme}.png", await page.screenshot())
         sys.stderr.write(f"docs/pictures/{name}-{theme}.png {size // 1000} kB\n")
 

@@ -122,7 +122,7 @@ async def _payment(console: Console, played: Owners, history: History) -> None:
     best["items"][0] |= {
         "number": "FAC-2026-0001234-LYON",
         "rest": rest,
-        "may_write_off": ["discount", "fee"],
+        "may_write_off": ["discount", "fee", "provider_fee", "rounding", "withholding", "other"],
         "write_off": "discount",
     }
     told = {"payer_name": "SARL DUPONT", "remittance": "VIR F00012", "allocations": [], "payer_iban": "FR76"}

@@ -6,6 +6,7 @@ A click counts, a key pressed counts, typing does not. The limits are the design
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,8 @@ from tests.integration.console.owners import Asked, Owners, owners, refusal
 from tests.integration.console.test_read_model import hear
 
 SUM = {"amount": "100.10", "currency": "EUR"}
+DOLLARS = Money(100_000, "USD")
+DAY_BEFORE = NOW.date() - timedelta(days=1)
 WORDS = {
     "version": 1,
     "kind": "reminder",
@@ -56,6 +59,8 @@ class Furnished:
     amount: str
     task: UUID
     notices: list[str]
+    abroad: UUID
+    """A payment in dollars."""
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +77,17 @@ async def furnished(site: Site, settings: Settings) -> Furnished:
         document = update(model.invoice).where(model.invoice.c.tenant_id == site.tenant).values(document_id=uuid7())
         await db.execute(document)
     assert owing is not None
-    money, payment, task = Money(owing.amount, owing.currency), uuid7(), uuid7()
+    money, payment, task, abroad = Money(owing.amount, owing.currency), uuid7(), uuid7(), uuid7()
     about = {"tenant_id": site.tenant, "version": 1, "entity_id": owing.entity_id}
     called = {"payer_id": site.debtor, "case_id": case_id(site.tenant, site.debtor), "task_id": task, "kind": "call"}
     told = [
         PaymentReceived(**about, payment_id=payment, amount=money, unapplied=money, value_date=NOW.date()),
         TaskOpened(**about, **called, due_on=NOW.date()),
+        PaymentReceived(**about, payment_id=abroad, amount=DOLLARS, unapplied=DOLLARS, value_date=DAY_BEFORE),
     ]
     await hear(loops, [event(each, NOW) for each in told], 10)
     await loops.close()
-    return Furnished(payment, owing.item_id, money.decimal(), task, notices)
+    return Furnished(payment, owing.item_id, money.decimal(), task, notices, abroad)
 
 
 @pytest.fixture
@@ -178,6 +184,21 @@ async def test_one_match_is_one_key(hand: Hand, site: Site, served: Owners, furn
     assert hand.count == 1
     [asked] = served.did(f"/v1/payments/{furnished.payment}/allocations")
     assert [each["item_id"] for each in asked.body["allocations"]] == [str(furnished.item)]
+
+
+async def test_in_another_currency_the_form_suggests_what_is_owed_and_asks_what_of_the_payment_that_is(
+    hand: Hand, site: Site, furnished: Furnished
+) -> None:
+    page = hand.page
+    await page.goto(f"{site.url}/payments?line={furnished.abroad}&find=F000")
+    row = page.locator(".parts tbody tr").first
+    owed, paid = row.locator(".there"), row.locator(".amount")
+    await row.locator("[type=checkbox]").check()
+    plain = str(await owed.get_attribute("data-owes")).replace(".", ",")
+    assert (await owed.input_value(), await paid.input_value()) == (plain, "")
+    assert await paid.evaluate("(each) => each === document.activeElement")
+    await paid.fill("100,25")
+    assert await page.locator("[data-remains]").inner_text() == "899,75"
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720)])

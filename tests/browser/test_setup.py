@@ -1,5 +1,6 @@
 """The set-up pages before the real doors of the other services: no complaint, no axe violation, no side scroll."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ from tests.browser.test_pages import sideways, violations
 from tests.integration.console.conftest import csrf
 from tests.integration.console.street import Resident, Street, street  # noqa: F401 - the fixture itself
 from tests.integration.console.test_imports import CSV, chosen
+from tests.integration.console.test_past_reminders import TABLE as REMINDERS
 
 PAGES = [
     "/policies",
@@ -23,6 +25,7 @@ PAGES = [
     "/templates/call/en",
     "/imports",
     "{tried}",
+    "{remembered}",
     "/integrations",
     "/users",
     "/audit",
@@ -38,8 +41,9 @@ async def pages(site: Site, street: Street) -> AsyncIterator[list[str]]:  # noqa
     listed = await somebody.page("/policies")
     version = listed.partition('href="/policies/')[2].partition('"')[0]
     tried = await _tried(somebody)
+    remembered = await _remembered(somebody)
     await somebody.client.aclose()
-    yield [path.format(version=version, tried=tried) for path in PAGES]
+    yield [path.format(version=version, tried=tried, remembered=remembered) for path in PAGES]
 
 
 async def _tried(somebody: Resident) -> str:
@@ -51,6 +55,19 @@ async def _tried(somebody: Resident) -> str:
     at = str(sent.headers["location"])
     await somebody.send(f"{at}/try", chosen(await somebody.page(at)), at=at)
     return at
+
+
+async def _remembered(somebody: Resident) -> str:
+    """A file of past reminders that was tried: no line of it is about an invoice that is known."""
+    shown = await somebody.client.get("/imports")
+    options = shown.text.partition('action="/imports/past-reminders"')[2].partition("</form>")[0]
+    found = re.findall(r'value="([0-9a-f-]{36})"', options)
+    fields = {"csrf": csrf(shown), "entity": found[-1]}
+    files = {"file": ("relances.csv", REMINDERS.encode())}
+    headers = {"origin": somebody.origin}
+    sent = await somebody.client.post("/imports/past-reminders", data=fields, files=files, headers=headers)
+    assert sent.status_code == 303, sent.text[-500:]
+    return str(sent.headers["location"])
 
 
 async def wide(looking: Look) -> list[str]:

@@ -22,7 +22,7 @@ LIMITED, COVERED = 30, 12
 STEP = 500_00
 """A limit is a whole number of these."""
 DECLARED = 6
-TWO_PEOPLE = 2_000_00
+TWO_PEOPLE = 500_00
 """Beyond this amount a match by hand takes two people."""
 MONTH = timedelta(days=30)
 

@@ -60,6 +60,8 @@ class Office:
     def __init__(self, settings: Settings, tenant: UUID = INSTALLATION) -> None:
         self.settings = settings
         self.tenant = tenant
+        self.accounts: dict[str, str] = {}
+        """Person → how the console calls its account, so that the pages show a name."""
         limits = httpx.Limits(max_connections=60, max_keepalive_connections=30, keepalive_expiry=3)
         self.listening = Listening(settings)
         self.client = httpx.AsyncClient(timeout=60, limits=limits, trust_env=False)
@@ -70,7 +72,8 @@ class Office:
 
     async def ask(self, method: str, service: str, path: str, *, by: Person = MANAGER, **more: Any) -> httpx.Response:
         """The raw answer, whatever its status."""
-        token = service_token(self.settings, audience=service, tenant=self.tenant, subject=by.subject, roles=by.roles)
+        who = self.accounts.get(by.subject, by.subject)
+        token = service_token(self.settings, audience=service, tenant=self.tenant, subject=who, roles=by.roles)
         headers = {"authorization": f"Bearer {token}"} | dict(more.pop("headers", {}))
         return await self.client.request(method, self.settings.urls[service] + path, headers=headers, **more)
 

@@ -19,7 +19,7 @@ import holidays
 
 from libs.common import ids
 from libs.common.clock import SharedClock
-from libs.common.demo import bank, lending, letters, wire
+from libs.common.demo import bank, deskwork, lending, letters, observing, wire
 from libs.common.demo.company import Company, Group, Sale
 from libs.common.demo.customers import NUMBER, Customers
 from libs.common.demo.office import COLLECTOR, MANAGER, TREASURER, Office, Person
@@ -66,7 +66,10 @@ class Play:
             tell(f"{day:%d/%m} · {self._line()}")
             self.customers.odd = day in working[-ODD:]
             await self._day(day, [sale for sale in sales if sale.issued == day], staffed=day not in working[-LEFT:])
+        left = [sale for number, sale in self.customers.open.items() if number not in self.customers.silent]
+        await deskwork.at_the_end(self.office, left, working[-1])
         await lending.at_the_end(self.office, self.stage, self.group, working[-1])
+        await observing.at_the_end(self.office, self.stage, start, working[-1])
         await self.office.settled(PATIENCE)
 
     def _line(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from libs.common.clock import SharedClock
-from libs.common.demo import history, lending
+from libs.common.demo import history, lending, observing
 from libs.common.demo.company import Group, found
 from libs.common.demo.customers import Customers
 from libs.common.demo.fates import split
@@ -116,6 +116,7 @@ async def _past(play: Play, before: list[Any], start: date, tell: Tell) -> None:
     paid = await history.tell_payments(office, stage, group, before, start)
     await office.settled(PATIENCE, DECIDERS)
     await lending.set_limits(office, stage, group, start)
+    await observing.observe(office, stage, group, start)
     tell(f"{told:,} invoices and {paid:,} payments of the months before")
     play.happened["invoices taken"] += told
     play.customers.inherit(before, start)

@@ -27,7 +27,7 @@ PEOPLE = (
     ("julien.besson@valmont.example", "Julien Besson", "sales_owner"),
     ("bruno.imbert@valmont.example", "Bruno Imbert", "treasurer"),
     ("claire.vasseur@valmont.example", "Claire Vasseur", "manager"),
-    ("laurent.joly@valmont.example", "Laurent Joly", "auditor"),
+    ("laurent.joly@valmont.example", "Laurent Joly", "manager"),
 )
 
 
@@ -45,6 +45,11 @@ class Stage:
 async def set_stage(office: Office, group: Group) -> Stage:
     """Make it all. The clock must stand at least 72 hours before the first day of the play: new bank details wait."""
     made = await office.open_tenant("Groupe Valmont", {"email": LOGIN, "name": "Hélène Lacombe"})
+    for email, name, role in PEOPLE:
+        user = {"email": email, "name": name, "roles": [role], "portfolio": name if role == "collector" else None}
+        await office.post("console", "/v1/directory/users", user, by=ADMINISTRATOR)
+    for user in await office.get("console", "/v1/directory/users", by=ADMINISTRATOR):
+        office.accounts[user["email"].partition("@")[0]] = f"user:{user['user_id']}"
     entities, sources = {}, {}
     for company in group.companies:
         entities[company.code] = await _entity(office, company)
@@ -52,9 +57,6 @@ async def set_stage(office: Office, group: Group) -> Stage:
         sources[company.code] = await office.add_source(
             entities[company.code], f"erp-{company.code.lower()}", "invoices"
         )
-    for email, name, role in PEOPLE:
-        user = {"email": email, "name": name, "roles": [role], "portfolio": name if role == "collector" else None}
-        await office.post("console", "/v1/directory/users", user, by=ADMINISTRATOR)
     key = {"label": "ERP", "scopes": SCOPES, "kind": "test"}
     issued = await office.post("console", "/v1/directory/api-keys", key, by=ADMINISTRATOR)
     return Stage(office.tenant, made["password"], issued["token"], entities, sources)

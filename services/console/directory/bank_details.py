@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from stdnum import bic as bic_rules
 from stdnum import iban as iban_rules
@@ -52,6 +52,13 @@ async def propose(change: Change, wanted: Wanted) -> UUID:
     await change.db.execute(adding)
     await change.note("bank_details.proposed", "bank_proposal", identity, facts)
     return identity
+
+
+async def undecided(db: AsyncConnection, tenant_id: UUID, actor: str) -> int:
+    """How many accounts wait that somebody else than `actor` proposed."""
+    c = bank_proposal.c
+    asked = select(func.count()).where(c.tenant_id == tenant_id, c.state == "proposed", c.proposed_by != actor)
+    return int(await db.scalar(asked) or 0)
 
 
 async def approve(change: Change, proposal_id: UUID) -> BankDetailsApproved:

@@ -18,7 +18,8 @@ credit, credit_file, credit_sheets, insurance, declared, telling, recovering
                         credit control: accounts and requests, one customer's, insurers and courts, whom it is told,
                         recovery files
                         the pages of the work
-policies, rehearsing, shadowing, drafting, ladder, templates, calendars, imports, integrations, accounts, journal
+policies, rehearsing, shadowing, drafting, ladder, templates, calendars, imports, remembered, integrations, accounts,
+                        journal
                         the pages of the set-up
 deeds                   what people do through the console, for the audit
 """
@@ -62,6 +63,7 @@ from services.console.pages import (
     portfolios,
     recovering,
     rehearsing,
+    remembered,
     reports,
     seconding,
     shadowing,
@@ -133,6 +135,7 @@ def routers() -> list[APIRouter]:
         templates,
         calendars,
         imports,
+        remembered,
         integrations,
         accounts,
         journal,

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.errors import NotFound, Unavailable
-from libs.common.money import from_wire
+from libs.common.money import Money, from_wire
 from services.console.pages import forms
 from services.console.pages.commands import Told, ask, done, key_of, once
 from services.console.pages.excel import Row, excel_of, exported, headed
@@ -36,6 +36,7 @@ routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 Reader = Annotated[Person, Depends(may("payments:read"))]
 Approver = Annotated[Person, Depends(may("notices:approve"))]
 SCOPE = "payments:read"
+CREDIT = "/v1/credit"
 SHOW = ("all", "over", "blocked")
 NEAR = 80
 """Percent of a limit from which it is nearly reached."""
@@ -76,19 +77,25 @@ async def tell(room: Room, person: Person, lines: Sequence[Any]) -> None:
 
 
 def _told(line: dict[str, Any], account: dict[str, Any] | None) -> None:
+    """The limit and the block of a line. What is left of the limit is counted with the exposure that the line shows,
+    by which the list is ordered."""
     line |= dict.fromkeys(("limit", "available", "used", "state", "advice", "since", "why"))
     if account is None:
         return
-    figures = account["figures"]
-    figure = next((each for each in figures if each["exposure"]["currency"] == line["currency"]), None)
-    if figure is not None:
-        line |= {
-            name: from_wire(figure[name]) for name in ("exposure", "overdue", "limit", "available") if figure[name]
-        }
-        line["used"] = figure["used_percent"]
+    figure = next((each for each in account["figures"] if each["exposure"]["currency"] == line["currency"]), None)
+    limit = from_wire(figure["limit"]) if figure and figure["limit"] else None
     since = account["blocked_since"]
     line |= {"since": datetime.fromisoformat(since) if since else None, "why": account["blocked_why"]}
-    line |= {"state": state_of(account, figure), "advice": account["advice"]}
+    line |= {"limit": limit, "advice": account["advice"]}
+    if limit is not None:
+        line |= {"available": limit - line["exposure"], "used": used_of(limit, line["exposure"])}
+    over = limit is not None and line["exposure"] > limit
+    line["state"] = state_of(account, {"limit": limit, "used_percent": line["used"], "over": over})
+
+
+def used_of(limit: Money, exposure: Money) -> int:
+    """Whole percent of a limit, rounded down; of a limit of zero 100 as soon as anything is owed."""
+    return exposure.minor * 100 // limit.minor if limit.minor else 100 * bool(exposure.minor)
 
 
 LISTING = Listing(
@@ -176,9 +183,10 @@ async def accounts_file(request: Request, person: Reader) -> Response:
 async def how_many(room: Room, person: Person) -> int:
     """How many requests wait for somebody else's word; 0 while the scheduler is away."""
     try:
-        return len(await waiting_for(room, person))
+        told = await ask(room, person, OWNER, "GET", f"{CREDIT}/undecided")
     except Unavailable:
         return 0
+    return int(told["count"])
 
 
 async def waiting_for(room: Room, person: Person, payer: UUID | None = None) -> list[dict[str, Any]]:

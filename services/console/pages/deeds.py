@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from libs.common import logs
+from libs.common.calls import Waiting
 from services.console import audit
 from services.console.audit import Deed
 from services.console.people.lookup import Person
@@ -17,6 +18,8 @@ LOOKS = ("/preview", "/check", "/look", "/lookups", "/simulations", "/lint", "/w
 KEPT = (
     "kind", "outcome", "review_on", "promised_for", "amount", "above", "count", "code", "scope", "scope_id", "item_id",
 )  # fmt: skip
+PROPOSED = {"payments.allocations": "payments.proposals", "open_items.write_offs": "open_items.proposals"}
+"""What is only proposed as long as its owner says that it waits for a second person."""
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SINGULAR = {"policies": "policy", "deliveries": "delivery", "cases": "case"}
 
@@ -25,11 +28,13 @@ async def note(room: Room, person: Person, called: tuple[str, str, str], how: Ma
     """Write down what an owner was asked to do and did: `called` is its name, the method and the path."""
     owner, method, path = called
     form = (how.get("sent") or {}).get("data") or {}
-    if method == "GET" or path.endswith(LOOKS) or form.get("dry_run") == "true":
-        return
-    action, kind, subject = named(method, path, answer)
     told = how.get("json")
     body: dict[str, Any] = told if isinstance(told, dict) else {}
+    if method == "GET" or path.endswith(LOOKS) or form.get("dry_run") == "true" or body.get("dry_run") is True:
+        return
+    action, kind, subject = named(method, path, answer)
+    if isinstance(answer, Waiting):
+        action = PROPOSED.get(action, action)
     facts = {name: _plain(body[name]) for name in KEPT if body.get(name) not in (None, "")}
     if isinstance(body.get("ids"), list):
         facts["ids"] = len(body["ids"])

@@ -38,11 +38,13 @@ Importer = Annotated[Person, Depends(may("invoices:write"))]
 Banker = Annotated[Person, Depends(may("payments:write"))]
 LEDGER, BANK = "invoice_ingest", "payment_matching"
 MOST = 20_000_000
+PAGE = 100
+"""Lines that were not taken, as the page of a file shows them; its Excel file has all."""
 SECONDS = 240.0
 DATES = ("YYYY-MM-DD", "DD/MM/YYYY", "DD.MM.YYYY", "MM/DD/YYYY", "YYYYMMDD")
 DECIMALS = ("auto", ",", ".")
 CURRENCY = 3
-LONG = {"/imports": 25_000_000, "/imports/statement": 25_000_000}
+LONG = dict.fromkeys(("/imports", "/imports/statement", "/imports/past-reminders"), 25_000_000)
 """The bodies that may be longer than others, by path."""
 
 
@@ -62,10 +64,11 @@ async def import_list(request: Request, person: Reader) -> Response:
         names = await people.names(db, person.tenant_id, [each["by"] for each in files])
     may_import, may_bank = allows(person, "invoices:write"), allows(person, "payments:write")
     facts: dict[str, Any] = {"files": files, "names": names, "may_import": may_import, "may_bank": may_bank}
+    facts["may_chase"] = allows(person, "reminders:write")
     return await shown(request, "imports.html", person, **facts)
 
 
-async def _file(form: FormData) -> tuple[str, bytes]:
+async def file_of(form: FormData) -> tuple[str, bytes]:
     """The name and the bytes of the file that was sent. Raises FieldMissing."""
     sent = form.get("file")
     if not isinstance(sent, UploadFile) or not sent.filename:
@@ -80,7 +83,7 @@ async def _file(form: FormData) -> tuple[str, bytes]:
 async def upload(request: Request, person: Importer, form: Posted) -> Response:
     """A table is sent: look at it, and show how it would be read."""
     room = here(request)
-    name, data = await _file(form)
+    name, data = await file_of(form)
     sent = {"files": {"file": (name, data)}}
     looked = await ask(room, person, LEDGER, "POST", "/v1/imports/look", sent=sent, timeout=SECONDS)
     row = {
@@ -98,10 +101,11 @@ async def upload(request: Request, person: Importer, form: Posted) -> Response:
     async with room.database.transaction(person.tenant_id) as db:
         row["mapping"] = await store.mapping_of(db, person.tenant_id, looked["headings"])
         await store.add(db, row)
-    return _on(request, row["draft_id"])
+    return onward(request, row["draft_id"])
 
 
-def _on(request: Request, draft_id: Any) -> Response:
+def onward(request: Request, draft_id: Any) -> Response:
+    """On to the page of a file."""
     path = f"/imports/{draft_id}"
     if quiet(request):
         return Response(orjson.dumps({"next": path}), media_type="application/json")
@@ -126,6 +130,8 @@ async def one_import(request: Request, person: Reader, draft_id: UUID) -> Respon
         "dates": DATES,
         "decimals": DECIMALS,
         "may_import": allows(person, "invoices:write"),
+        "may_chase": allows(person, "reminders:write"),
+        "most": PAGE,
     }
     return await shown(request, "import.html", person, **facts)
 
@@ -139,7 +145,7 @@ async def try_out(request: Request, person: Importer, form: Posted, draft_id: UU
         await store.change(
             db, person.tenant_id, draft_id, only_in=("read", "tried"), state="tried", report=report, **told
         )
-    return _on(request, draft_id)
+    return onward(request, draft_id)
 
 
 @routes.post("/imports/{draft_id}/take")
@@ -201,7 +207,7 @@ async def _sent(room: Room, person: Person, draft_id: UUID, told: dict[str, Any]
 async def statement(request: Request, person: Banker, form: Posted) -> Response:
     """A bank's file: read, proved and taken at once, or refused with its reason."""
     room = here(request)
-    name, data = await _file(form)
+    name, data = await file_of(form)
     entity = forms.identities(form, "entity")
     row: dict[str, Any] = {
         "tenant_id": person.tenant_id,
@@ -238,11 +244,7 @@ async def errors_file(request: Request, person: Reader, draft_id: UUID) -> Respo
     room, t = here(request), web_of(request).texts_for(request, person)
     async with room.database.transaction(person.tenant_id) as db:
         found = await store.one(db, person.tenant_id, draft_id)
-    if not found["report"] or "id" not in found["report"]:
-        raise NotFound("This file has no report.")
-    path = f"/v1/imports/{found['report']['id']}/errors.csv"
-    told: str = await ask(room, person, LEDGER, "GET", path, params={"delimiter": ";"})
-    lines = list(csv.DictReader(io.StringIO(told.removeprefix("\ufeff")), delimiter=";"))
+    lines = await _left_out(room, person, found["report"] or {})
     columns = [(t(f"import.error.{name}"), kind) for name, kind in _ERRORS]
     sheet = headed(t, t("import.errors"), [(t("import.file"), found["name"])], columns, as_of=found["at"])
 
@@ -252,6 +254,17 @@ async def errors_file(request: Request, person: Reader, draft_id: UUID) -> Respo
     return await excel_of(request).answer(sheet, rows())
 
 
+async def _left_out(room: Room, person: Person, report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines of a file that were not taken: its report has them, or whose they are tells them. Raises NotFound."""
+    if "id" not in report and "errors" in report:
+        return list(report["errors"])
+    if "id" not in report:
+        raise NotFound("This file has no report.")
+    told: str = await ask(room, person, LEDGER, "GET", f"/v1/imports/{report['id']}/errors.csv", params=_BY_SEMICOLON)
+    return list(csv.DictReader(io.StringIO(told.removeprefix("\ufeff")), delimiter=";"))
+
+
+_BY_SEMICOLON = {"delimiter": ";"}
 _ERRORS = (("line", "number"), ("external_id", "text"), ("code", "text"), ("field", "text"), ("detail", "name"))
 
 
@@ -259,5 +272,5 @@ _ERRORS = (("line", "number"), ("external_id", "text"), ("code", "text"), ("fiel
 async def drop(request: Request, person: Importer, form: Posted, draft_id: UUID) -> Response:
     """Forget a file that was not taken."""
     async with here(request).database.transaction(person.tenant_id) as db:
-        await store.drop(db, person.tenant_id, draft_id)
+        await store.drop(db, person.tenant_id, draft_id, kind="invoices")
     return done(request, form, Told("done.import.dropped"), to="/imports")

@@ -61,7 +61,7 @@ async def audit_list(request: Request, person: Reader, before: Words = "", verif
         names = await people.names(db, tenant, actors)
     t = web_of(request).texts_for(request, person)
     facts: dict[str, Any] = {
-        "lines": [{**line, "told": told(t, line), "more": more(line)} for line in lines[:PAGE]],
+        "lines": [{**line, "told": told(t, line), "more": more(t, line)} for line in lines[:PAGE]],
         "older": address(request, before=lines[PAGE - 1]["seq"], verify=None) if len(lines) > PAGE else None,
         "newest": address(request, before=None, verify=None) if start else None,
         "verdict": verdict,
@@ -83,20 +83,29 @@ def told(t: Texts, line: Mapping[str, Any]) -> str:
     return t.words.get(f"act.{action}", action.replace("_", " ").replace(".", " · "))
 
 
-def more(line: Mapping[str, Any]) -> str:
-    """The facts of a line, in one line."""
+CODES = ("role", "mode", "outcome", "scope", "approvals")
+"""Facts whose values are codes that pages have words for, under the same name."""
+
+
+def more(t: Texts, line: Mapping[str, Any]) -> str:
+    """The facts of a line, in one line, in the reader's words where there are any."""
     shown = []
     for name, fact in sorted(line["facts"].items()):
+        said = t.words.get(f"fact.{name}", name.replace("_", " "))
         if isinstance(fact, dict) and {"from", "to"} <= fact.keys():
-            shown.append(f"{name}: {_plain(fact['from'])} → {_plain(fact['to'])}")
+            shown.append(f"{said}: {_plain(t, name, fact['from'])} → {_plain(t, name, fact['to'])}")
         elif fact not in (None, "", []):
-            shown.append(f"{name}: {_plain(fact)}")
+            shown.append(f"{said}: {_plain(t, name, fact)}")
     return " · ".join(shown)[:400]
 
 
-def _plain(value: Any) -> str:
+def _plain(t: Texts, name: str, value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(_plain(each) for each in value)
+        return ", ".join(_plain(t, name, each) for each in value)
+    if isinstance(value, bool):
+        return t("fact.yes" if value else "fact.no")
+    if name.removesuffix("s") in CODES or name in CODES:
+        return t.words.get(f"{name.removesuffix('s')}.{value}", t.words.get(f"{name}.{value}", str(value)))
     return orjson.dumps(value).decode() if isinstance(value, dict) else str(value)
 
 
@@ -137,4 +146,4 @@ async def audit_file(request: Request, person: Reader) -> Response:
 def _row(t: Texts, names: Mapping[str, str], line: Mapping[str, Any]) -> Row:
     kind = t.words.get(f"audit.kind.{line['subject_kind']}", line["subject_kind"])
     who = names.get(line["actor"], line["actor"])
-    return [line["seq"], line["at"], who, told(t, line), kind, line["subject_id"], more(line), line["hash"]]
+    return [line["seq"], line["at"], who, told(t, line), kind, line["subject_id"], more(t, line), line["hash"]]

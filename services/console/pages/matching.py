@@ -5,7 +5,7 @@ Each is payment_matching's command; what of a payment is left is shown when the 
 second person is needed, nothing is done yet and the page says so.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from libs.common.calls import PeerRefused
+from libs.common.calls import PeerRefused, Waiting
 from libs.common.money import Money, from_wire, total
 from services.console.pages import formats, forms
 from services.console.pages.acting import NothingChosen
@@ -46,18 +46,27 @@ async def shown_left(room: Room, person: Person, payment_id: UUID, told: dict[st
 
 def _parts(form: FormData) -> list[dict[str, Any]]:
     """The items of a form, each with the amount typed beside it, if any, and what its rest is to be written off as:
-    by a choice of its own, or by the form's for all. Raises NothingChosen."""
+    by a choice of its own, or by the form's for all. One in another currency than the payment's says so, and what of
+    the payment it takes. Raises NothingChosen, FieldMissing."""
     currency = str(form.get("currency") or "EUR")
     parts: list[dict[str, Any]] = []
     for each in forms.identities(form, "item"):
-        typed = forms.text(form, f"amount:{each}", most=40)
-        amount = forms.amount(typed, currency, f"amount:{each}") if typed else None
+        there = str(form.get(f"currency:{each}") or currency)
+        amounts = {"amount": _typed(form, f"amount:{each}", there), "paid": _typed(form, f"paid:{each}", currency)}
+        lacking = [name for name, amount in amounts.items() if amount is None and there != currency]
+        if lacking:
+            raise forms.FieldMissing(field=f"{lacking[0]}:{each}")
         off = str(form.get(f"write_off:{each}") or form.get("write_off") or "")
-        facts = ({"amount": amount.wire()} if amount else {}) | ({"write_off": off} if off in WRITTEN_OFF else {})
-        parts.append({"item_id": str(each)} | facts)
+        facts = {name: amount.wire() for name, amount in amounts.items() if amount}
+        parts.append({"item_id": str(each)} | facts | ({"write_off": off} if off in WRITTEN_OFF else {}))
     if not parts:
         raise NothingChosen(field="item")
     return parts
+
+
+def _typed(form: FormData, name: str, currency: str) -> Money | None:
+    typed = forms.text(form, name, most=40)
+    return forms.amount(typed, currency, name) if typed else None
 
 
 def _credits(form: FormData) -> list[dict[str, Any]]:
@@ -76,21 +85,15 @@ async def _match(
     return told
 
 
-def _waits(told: dict[str, Any], before: Collection[Any]) -> bool:
-    """Whether it waits for a second person: then no line was made beyond those of before."""
-    lines = [*told.get("allocations", []), *told.get("write_offs", [])]
-    return bool(told.get("proposal_id")) and all(each["allocation_id"] in before for each in lines)
-
-
 @routes.post("/payments/{payment_id}/match")
 async def match(request: Request, person: Treasurer, form: Posted, payment_id: UUID) -> Response:
     """Give it to these items: a suggestion as it is, or the parts that a person typed."""
     room = here(request)
     body = {"allocations": _parts(form), "credits": _credits(form)}
     told = await _match(room, person, payment_id, body, once(key_of(form)))
-    before = set(form.getlist("had"))
-    if _waits(told, before):
+    if isinstance(told, Waiting):
         return done(request, form, Told("done.proposed"))
+    before = set(form.getlist("had"))
     new = [each["allocation_id"] for each in told.get("allocations", []) if each["allocation_id"] not in before]
     await shown_left(room, person, payment_id, told)
     undo = f"/payments/{payment_id}/unmatch?" + "&".join(f"id={each}" for each in new) if new else ""
@@ -168,7 +171,7 @@ async def accept_equals(request: Request, person: Treasurer, form: Posted) -> Re
         except PeerRefused:
             refused += 1
             continue
-        if told.get("proposal_id") and from_wire(told["unapplied"]).minor:  # done, such a one leaves nothing
+        if isinstance(told, Waiting):
             waits += 1
         else:
             given[payment] = told

@@ -68,8 +68,17 @@ async def _told(room: Room, person: Person, first: date, last: date, company: UU
         *(ask(room, person, OWNER, "GET", f"/v1/kpis/{name}", params=params | of) for name in FIGURES),
         ask(room, person, OWNER, "GET", "/v1/daily-balance", params=of),
     ]
-    found = await asyncio.gather(*asked)
-    return dict(zip((*FIGURES, "balance"), found, strict=True))
+    found = dict(zip((*FIGURES, "balance"), await asyncio.gather(*asked), strict=True))
+    return found | {"steps": found["steps"] | {"figures": sorted(found["steps"]["figures"], key=_climbed)}}
+
+
+_LADDER = ("courtesy", "friendly", "firm", "call", "sales_owner", "final", "visit", "formal", "hand_over", "monthly")
+
+
+def _climbed(step: dict[str, Any]) -> tuple[int, str, str]:
+    """As the ladder climbs, others behind."""
+    key = step["step"]
+    return (_LADDER.index(key) if key in _LADDER else len(_LADDER), key, step["currency"])
 
 
 def step_named(t: Texts, key: str) -> str:

@@ -38,6 +38,8 @@ BACK = timedelta(days=60)
 SAID = 10
 """Mistakes that a refused text is told with."""
 WAITING = ("draft", "checked", "approved")
+OURS = {"product": "Relance"}
+"""Who wrote the ladders that came with the product."""
 ACTS = ("check", "approve", "activate")
 """What is still to be done with a version in each of these states, and after it."""
 
@@ -78,7 +80,7 @@ async def policy_list(request: Request, person: Reader) -> Response:
     room, t = here(request), web_of(request).texts_for(request, person)
     found = await versions(room, person)
     async with room.database.transaction(person.tenant_id) as db:
-        names = await people.names(db, person.tenant_id, [each["author"] for each in found])
+        names = OURS | dict(await people.names(db, person.tenant_id, [each["author"] for each in found]))
     active = [each for each in found if each["state"] == "active"]
     facts: dict[str, Any] = {
         "policies": [{**each, "ladder": drawn(t, each["policy"])} for each in active],
@@ -100,7 +102,7 @@ async def one_policy(request: Request, person: Reader, version_id: UUID) -> Resp
     others = [each for each in await versions(room, person) if each["name"] == found["name"]]
     async with room.database.transaction(person.tenant_id) as db:
         actors = [each[name] for each in others for name in ("author", "activated_by") if each[name]]
-        names = await people.names(db, person.tenant_id, actors)
+        names = OURS | dict(await people.names(db, person.tenant_id, actors))
     active = active_of(others, found["name"])
     facts: dict[str, Any] = {
         "version": found,

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.errors import RelanceError
-from libs.common.money import Money
+from libs.common.money import Money, from_wire
 from services.console.pages import forms
 from services.console.pages.commands import Told, ask, done, key_of, once
 from services.console.pages.guard import PageRoute, Posted, may
@@ -71,14 +71,19 @@ async def _read(room: Room, person: Person, lines: Sequence[Line]) -> list[Line]
 
 
 def _parts(line: Line) -> list[Line]:
-    """What each item would get, None for all that it owes, and what its rest would be written off as."""
+    """What each item would get, None for all that it owes, what of the payment in another currency that takes, and
+    what the rest would be written off as."""
     wanted = line["wanted"]
     if line["kind"] == "write_off":
-        return [{"item_id": line["item_id"], "money": None, "off": wanted["kind"]}]
-    currency = line["amount"]["currency"]
+        return [{"item_id": line["item_id"], "money": None, "paid": None, "off": wanted["kind"]}]
     return [
-        {"item_id": item, "money": None if minor is None else Money(minor, currency), "off": off}
-        for item, minor, _, off in wanted["allocations"]
+        {
+            "item_id": part["item_id"],
+            "money": from_wire(part["amount"]) if "amount" in part else None,
+            "paid": from_wire(part["paid"]) if "paid" in part else None,
+            "off": part.get("write_off"),
+        }
+        for part in wanted["allocations"]
     ]
 
 

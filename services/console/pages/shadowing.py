@@ -1,7 +1,8 @@
 """A company in shadow: the reminders that would have left, beside those that the system before this one did send.
 
 The comparison is the scheduler's. Ours are decided and never sent while a company or its policy is in shadow; theirs
-were imported (`relance past-reminders import`), and their tones are the levels at which the ladder goes on.
+were imported (on the page of imports, or by `relance past-reminders import`), and their tones are the levels at which
+the ladder goes on.
 """
 
 from datetime import date, timedelta
@@ -42,10 +43,10 @@ async def shadow(  # noqa: PLR0917 - the words of an address
     room, day = here(request), today(here(request).clock, ZONE)
     async with room.database.transaction(person.tenant_id) as db:
         known = await directory.entities(db, person.tenant_id)
-    chosen = _chosen(known, uuid_of(entity))
+    companies = _chosen(known, uuid_of(entity))
     begins, ends = day_or(first, day - BACK), day_or(last, day)
     facts: dict[str, Any] = {
-        "company": chosen,
+        "company": companies[0] if companies else None,
         "first": begins,
         "last": ends,
         "which": found,
@@ -54,13 +55,18 @@ async def shadow(  # noqa: PLR0917 - the words of an address
     }
     told: dict[str, Any] | None = None
     refusal: dict[str, Any] = {}
-    if chosen is not None:
-        asked = {"entity_id": str(chosen.entity_id), "first": begins.isoformat(), "last": ends.isoformat()}
-        asked |= {name: word for name, word in (("found", found), ("cursor", cursor)) if word}
-        try:
-            told, refusal = await said_or_refused(ask(room, person, OWNER, "GET", "/v1/shadow", params=asked))
-        except Unavailable:  # the page says so
-            facts["away"] = True
+    asked = {"first": begins.isoformat(), "last": ends.isoformat()}
+    asked |= {name: word for name, word in (("found", found), ("cursor", cursor)) if word}
+    try:
+        for company in companies:
+            params = asked | {"entity_id": str(company.entity_id)}
+            answer, refusal = await said_or_refused(ask(room, person, OWNER, "GET", "/v1/shadow", params=params))
+            if told is None or (answer and answer["items"]):
+                told, facts["company"] = answer, company
+            if refusal or (told and told["items"]):
+                break
+    except Unavailable:  # the page says so
+        facts["away"] = True
     lines = [_line(each) for each in told["items"]] if told else []
     async with room.database.transaction(person.tenant_id) as db:
         invoices = await payments.invoices_of(db, person.tenant_id, {UUID(each["item_id"]) for each in lines})
@@ -74,10 +80,16 @@ async def shadow(  # noqa: PLR0917 - the words of an address
     return await shown(request, "shadow.html", person, 422 if refusal else 200, **facts)
 
 
-def _chosen(known: list[directory.Entity], wanted: UUID | None) -> directory.Entity | None:
-    """The company that is asked for, else the first one in shadow, else the first."""
-    ordered = sorted(known, key=lambda each: (each.entity_id != wanted, each.mode != "shadow", each.name))
-    return ordered[0] if ordered else None
+MOST = 10
+"""Companies that are looked through for one that has something to compare."""
+
+
+def _chosen(known: list[directory.Entity], wanted: UUID | None) -> list[directory.Entity]:
+    """The company that is asked for; else those that may have something to compare, those in shadow first: a live
+    one may have a policy in shadow."""
+    if named := [each for each in known if each.entity_id == wanted]:
+        return named
+    return sorted(known, key=lambda each: (each.mode != "shadow", each.name))[:MOST]
 
 
 def _line(told: dict[str, Any]) -> dict[str, Any]:

@@ -128,12 +128,18 @@ HOLDS = Listing(
     ),
     columns=(
         WHO,
-        Column("kind", "silence.kind", "code", itemgetter("kind"), words="hold.", sorts=True),
-        Column("scope", "silence.scope", "code", itemgetter("scope"), words="scope."),
+        Column(
+            "kind",
+            "silence.kind",
+            "code",
+            itemgetter("kind"),
+            words="hold.",
+            sorts=True,
+            below=(Column("scope", "silence.scope", "code", itemgetter("scope"), words="scope."),),
+        ),
         Column("placed", "silence.placed", "moment", itemgetter("placed_at"), sorts=True, seen=False),
         Column("age", "silence.age", "days", itemgetter("age")),
-        Column("review", "silence.review", "day", itemgetter("review_on"), sorts=True),
-        BY,
+        Column("review", "silence.review", "day", itemgetter("review_on"), sorts=True, below=(BY,)),
         Column("state", "invoice.status", "tag", itemgetter("state"), words="holds.", moods={"review_due": "care"}),
     ),
 )

@@ -4,6 +4,7 @@ What a text becomes is the notifier's to say. A preview stands in a frame that r
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -52,7 +53,31 @@ async def template_list(request: Request, person: Reader) -> Response:
     return await shown(request, "templates.html", person, texts=dict(sorted(texts.items(), key=_order)))
 
 
-_LADDER = ("courtesy", "friendly", "firm", "final", "formal", "statement", "thanks", "call", "internal", "hand_over")
+_LADDER = (
+    "courtesy",
+    "friendly",
+    "firm",
+    "final",
+    "formal",
+    "statement",
+    "thanks",
+    "call",
+    "visit",
+    "internal",
+    "hand_over",
+)
+
+
+_KINDS = {"final": "final_notice", "formal": "formal_notice", "thanks": "acknowledge", "courtesy": "pre_due",
+          "statement": "statement"}  # fmt: skip
+_TONES = {"friendly": 2, "firm": 3}
+
+
+def fits(key: str, notice: Mapping[str, Any]) -> bool:
+    """Whether a notice is what a text is for: it is looked at on such a one first."""
+    if key in _TONES:
+        return bool(notice["kind"] == "reminder" and notice["tone"] == _TONES[key])
+    return bool(notice["kind"] == _KINDS.get(key, "reminder"))
 
 
 def _order(pair: tuple[str, Any]) -> tuple[int, str]:
@@ -70,6 +95,8 @@ async def one_template(request: Request, person: Reader, key: Key, language: Lan
     async with room.database.transaction(person.tenant_id) as db:
         latest = await notices.latest(db, person.tenant_id)
         names = await people.names(db, person.tenant_id, [each["author"] for each in versions])
+    fitting = [each for each in latest if fits(key, each)]
+    latest = [*fitting, *(each for each in latest if each not in fitting)]
     chosen = next((each for each in latest if str(each["notice_id"]) == notice), latest[0] if latest else None)
     facts: dict[str, Any] = {
         "text": text,

@@ -5,7 +5,7 @@ and an administrator's to set; whoever may not change them sees them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -19,11 +19,11 @@ from libs.common.money import from_wire
 from services.console.directory import bank_details
 from services.console.pages import forms
 from services.console.pages.commands import Told, ask, done, key_of, once
-from services.console.pages.credit import KINDS, grants
+from services.console.pages.credit import CREDIT, grants
 from services.console.pages.guard import PageRoute, Posted, allows, may
 from services.console.pages.matching import OWNER as MATCHING
 from services.console.pages.policies import OWNER as SCHEDULER
-from services.console.pages.policies import WAITING, versions
+from services.console.pages.seconding import PATH as PROPOSALS
 from services.console.pages.shell import shown
 from services.console.people.lookup import Person
 from services.console.room import Room, here
@@ -35,8 +35,6 @@ Administrator = Annotated[Person, Depends(may("directory:admin"))]
 AT = "/payments/two-people"
 LIMITS = "/v1/matching/two-people"
 ACTS = ("approve", "reject")
-MOST = 200
-"""Requests of one kind that are counted; more of them are "and more"."""
 SOON = 1.0
 """Seconds that Today waits for a count."""
 Line = dict[str, Any]
@@ -49,59 +47,38 @@ class Waits:
     kind: str
     at: str
     count: int | None
-    more: bool = False
 
 
 async def waiting_for(room: Room, person: Person) -> list[Waits]:
     """What this person may decide and has not proposed, kind by kind; kinds of which nothing waits are left out."""
     asked: list[Awaitable[Waits]] = []
     if allows(person, "payments:write"):
-        asked.append(_counted("matches", "/payments", _matches(room, person)))
+        asked.append(_counted("matches", "/payments", _of_others(room, person, MATCHING, PROPOSALS)))
     if grants(person):
-        asked.append(_counted("credit", "/credit/requests", _requests(room, person)))
+        asked.append(_counted("credit", "/credit/requests", _of_others(room, person, SCHEDULER, CREDIT)))
     if allows(person, "notices:approve"):
-        asked.append(_counted("policies", "/policies", _drafts(room, person)))
+        asked.append(_counted("policies", "/policies", _of_others(room, person, SCHEDULER, "/v1/policies")))
     if allows(person, "directory:admin"):
         asked.append(_counted("accounts", AT, _accounts(room, person)))
     return [each for each in await asyncio.gather(*asked) if each.count != 0]
 
 
-async def _counted(kind: str, at: str, asked: Awaitable[tuple[int, bool]]) -> Waits:
+async def _counted(kind: str, at: str, asked: Awaitable[int]) -> Waits:
     try:
         async with asyncio.timeout(SOON):
-            return Waits(kind, at, *await asked)
+            return Waits(kind, at, await asked)
     except (RelanceError, TimeoutError):  # the page says so
         return Waits(kind, at, None)
 
 
-def _of_others(person: Person, lines: Sequence[Line], by: str) -> int:
-    return sum(line[by] != person.actor for line in lines)
+async def _of_others(room: Room, person: Person, owner: str, path: str) -> int:
+    """How many requests another person made, as their owner counts them."""
+    return int((await ask(room, person, owner, "GET", f"{path}/undecided"))["by_others"])
 
 
-async def _matches(room: Room, person: Person) -> tuple[int, bool]:
-    params = {"state": "waiting", "limit": MOST}
-    told = await ask(room, person, MATCHING, "GET", "/v1/matching/proposals", params=params)
-    return _of_others(person, told["proposals"], "proposed_by"), told["next"] is not None
-
-
-async def _requests(room: Room, person: Person) -> tuple[int, bool]:
-    """Limits, blocks and write-offs together."""
-
-    async def of(path: str, state: str, by: str) -> tuple[int, bool]:
-        told = await ask(room, person, SCHEDULER, "GET", path, params={"state": state, "limit": MOST})
-        return _of_others(person, told["items"], by), told["next"] is not None
-
-    found = await asyncio.gather(*(of(path, state, by) for path, state, _, by, _ in KINDS.values()))
-    return sum(count for count, _ in found), any(more for _, more in found)
-
-
-async def _drafts(room: Room, person: Person) -> tuple[int, bool]:
-    drafts = [each for each in await versions(room, person) if each["state"] in WAITING]
-    return _of_others(person, drafts, "author"), False
-
-
-async def _accounts(room: Room, person: Person) -> tuple[int, bool]:
-    return _of_others(person, await _proposed(room, person), "proposed_by"), False
+async def _accounts(room: Room, person: Person) -> int:
+    async with room.database.transaction(person.tenant_id) as db:
+        return await bank_details.undecided(db, person.tenant_id, person.actor)
 
 
 async def _proposed(room: Room, person: Person) -> list[Line]:

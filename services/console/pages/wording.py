@@ -1,9 +1,11 @@
 """How a line of the timeline reads: its words, its sign, and whether it is good news."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from libs.common.money import Money
+from services.console.pages import formats
 from services.console.pages.web import Texts
 
 SIGNS: Mapping[str, tuple[str, str]] = {
@@ -58,9 +60,32 @@ def worded(t: Texts, line: Mapping[str, Any]) -> dict[str, Any]:
         "title": words.format_map({"number": facts.get("number", "")}),
         "icon": icon,
         "mood": mood,
-        "why": _why(t, line["type"], facts["reason"]) if "reason" in facts else "",
+        "why": _why(t, line["type"], facts["reason"]) if "reason" in facts else _what(t, line["type"], facts),
         "amount": amount,
     }
+
+
+_BY_PEOPLE = ("TaskOpened", "TaskDone")
+_SILENCES = ("HoldPlaced", "HoldLifted")
+
+
+def _what(t: Texts, kind: str, facts: Mapping[str, Any]) -> str:
+    """What a line is about, in a few words: which step and channel, which task and its outcome, until when."""
+    keys = []
+    if kind.startswith("Reminder"):
+        step = (f"step.key.{facts.get('step_key')}", f"step.{facts.get('step_key')}")
+        toned = (f"step.{facts.get('kind')}.{facts.get('tone')}", f"step.{facts.get('kind')}")
+        keys = [next((key for key in (*step, *toned) if t.has(key)), ""), f"channel.{facts.get('channel')}"]
+    elif kind in _BY_PEOPLE:
+        keys = [f"task.{facts.get('kind')}", f"outcome.{facts.get('outcome')}"]
+    elif kind in _SILENCES:
+        keys = [f"hold.{facts.get('kind')}"]
+    elif kind == "PaymentMatched":
+        keys = [f"how.{facts.get('how')}"]
+    told = [t(key) for key in keys if t.has(key)]
+    if kind == "PromiseMade" and "promised_for" in facts:
+        told = [t("event.promised_for").format(day=formats.day(date.fromisoformat(facts["promised_for"]), t.language))]
+    return " · ".join(told)
 
 
 def _why(t: Texts, kind: str, code: str) -> str:

@@ -5,10 +5,12 @@ owing    one row an invoice that owes now
 account  what one customer owes, by age, as of the days between `counted_on` and `stands_until`
 sale     what was sold on one day
 habit    how late a customer pays, measured once a day when somebody asks
+coming   what is owed by due date and likely day, as those habits have it
 closing  what stood at the end of a day that is over
 
-They are written by `store.kept`, `store.forecast` and `store.dso` alone. A mark is added in the transaction that
-changes what it is about; whoever works the others out takes the mark away first, so nothing is left out of them.
+They are written by `store.kept`, `store.coming`, `store.forecast` and `store.dso` alone. A mark is added in the
+transaction that changes what it is about; whoever works the others out takes the mark away first, so nothing is left
+out of them.
 """
 
 from typing import Any
@@ -98,9 +100,19 @@ def habit(prefix: str, metadata: MetaData) -> Table:
     return _table(prefix, metadata, "habit", (_key("debtor_id"),), _day("day"), _count("delay"), _count("paid"))
 
 
+def coming(prefix: str, metadata: MetaData) -> Table:
+    """What invoices of one item owe by due date and likely day; `items` 0 is nothing any more."""
+    keys = (_key("entity_id"), _key("currency", String(3)), _key("due_date", Date), _key("likely", Date))
+    return _table(prefix, metadata, "coming", keys, _minor("owed"), _count("items"))
+
+
 def closing(prefix: str, metadata: MetaData) -> Table:
     """What stood at the end of a day that is over; `sold` are the last 90 days and the months, the newest first."""
     keys = (_key("day", Date), _key("entity_id"), _key("currency", String(3)))
     sold = Column("sold", JSONB, nullable=False)
     books = Column("books", Boolean, nullable=False, server_default=text("false"))
     return _table(prefix, metadata, "closing", keys, _minor("outstanding"), _minor("not_due"), sold, books)
+
+
+BY_DAY = (closing, coming, habit)
+"""Those that are made anew as days pass."""

@@ -67,7 +67,7 @@ class ReadModel:
         self._work()
         self.mark, self.owing = kept.mark(prefix, metadata), kept.owing(prefix, metadata)
         self.account, self.sale = kept.account(prefix, metadata), kept.sale(prefix, metadata)
-        self.closing, self.habit = kept.closing(prefix, metadata), kept.habit(prefix, metadata)
+        self.closing, self.coming, self.habit = (make(prefix, metadata) for make in kept.BY_DAY)
 
     def _table(self, name: str, identity: str, *columns: Column[Any]) -> Table:
         keys = (Column("tenant_id", Uuid, primary_key=True), Column(identity, Uuid, primary_key=True))
@@ -396,5 +396,5 @@ class ReadModel:
     @property
     def facts(self) -> list[Table]:
         """Those that the topics alone fill: all but what was worked out of them and kept."""
-        kept_only = (self.mark, self.owing, self.account, self.sale, self.closing, self.habit)
+        kept_only = (self.mark, self.owing, self.account, self.sale, self.closing, self.coming, self.habit)
         return [table for table in self.tables if all(table is not each for each in kept_only)]

@@ -57,6 +57,23 @@ def _left(tenant_id: UUID) -> Subquery:
     return union_all(notes, money).subquery("parts")
 
 
+def by_payer(tenant_id: UUID) -> Subquery:
+    """What each payer has to its credit, a line a currency: payer_id, currency, left."""
+    credit, payment = model.credit, model.payment
+    payer = func.coalesce(credit.c.payer_id, credit.c.debtor_id).label("payer_id")
+    left = func.coalesce(credit.c.unapplied, credit.c.amount)
+    notes = select(payer, credit.c.currency, left.label("left")).where(
+        credit.c.tenant_id == tenant_id, credit.c.currency.is_not(None), left != 0
+    )
+    mine = (payment.c.tenant_id == tenant_id, payment.c.payer_id.is_not(None))
+    money = select(payment.c.payer_id, payment.c.currency, payment.c.unapplied).where(
+        *mine, payment.c.unapplied != 0, payment.c.state != "reversed"
+    )
+    parts = union_all(notes, money).subquery("parts")
+    keys = (parts.c.payer_id, parts.c.currency)
+    return select(*keys, func.sum(parts.c.left).label("left")).group_by(*keys).subquery("has")
+
+
 async def of_all(db: AsyncConnection, tenant_id: UUID, chosen: Chosen) -> Mapping[str, Money]:
     """By currency: what all customers that match have to their credit."""
     parts = _left(tenant_id)

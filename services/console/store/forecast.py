@@ -14,7 +14,6 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Date,
-    FromClause,
     Integer,
     Numeric,
     Select,
@@ -31,7 +30,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
-from services.console.store.kept import NOBODY
+from services.console.store import coming, kept
+from services.console.store.coming import NOBODY
 from services.console.store.ledger import open_now, owed
 from services.console.tables import read_model as model
 
@@ -75,7 +75,7 @@ async def measured(db: AsyncConnection, tenant_id: UUID, day: date) -> int:
     known = await db.scalar(ours)
     if known is not None:
         return int(known)
-    await db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"habit:{tenant_id}", 0))))
+    await kept.lock(db, tenant_id)
     await db.execute(habit.delete().where(habit.c.tenant_id == tenant_id))
     settled = _settled(tenant_id, day)
     names = [column.name for column in habit.columns]
@@ -83,6 +83,7 @@ async def measured(db: AsyncConnection, tenant_id: UUID, day: date) -> int:
         late = func.coalesce(func.round(func.sum(settled.c.late * settled.c.amount) / func.sum(settled.c.amount)), 0)
         row = select(literal(tenant_id), whose, literal(day), cast(late, Integer), func.count()).group_by(*groups)
         await db.execute(insert(habit).from_select(names, row))
+    await coming.anew(db, model, tenant_id)
     return int(await db.scalar(ours) or 0)
 
 
@@ -141,23 +142,18 @@ def _by_week(tenant_id: UUID, day: date, delay: int, entity: UUID | None) -> Any
 
 
 def _by_day(tenant_id: UUID, delay: int, entity: UUID | None) -> tuple[Select[Any], Select[Any]]:
-    """Open items by due date and likely day: an invoice that has one of them says all about it; only those of the
-    others are looked up."""
+    """Open items by due date and likely day: those of invoices that have one are kept, those of others are looked
+    up."""
     item, owing, habit = model.item, model.owing, model.habit
     of_invoice = and_(item.c.tenant_id == owing.c.tenant_id, item.c.invoice_id == owing.c.invoice_id)
-    alive = (open_now(), item.c.due_date.is_not(None))
-    mine = [owing.c.tenant_id == tenant_id] + ([owing.c.entity_id == entity] if entity is not None else [])
     of_debtor = and_(habit.c.tenant_id == tenant_id, habit.c.debtor_id == owing.c.debtor_id)
-
-    def days(source: FromClause, due: ColumnElement[date], minor: ColumnElement[int]) -> Select[Any]:
-        likely = type_coerce(due + func.coalesce(habit.c.delay, delay), Date).label("likely")
-        sums = (func.sum(minor).label("owed"), func.count().label("items"))
-        asked = select(owing.c.currency, due.label("due_date"), likely, *sums)
-        return asked.select_from(source.outerjoin(habit, of_debtor)).group_by(owing.c.currency, due, likely)
-
-    one = days(owing, owing.c.due_date, owing.c.owed).where(*mine, owing.c.parts == 1)
-    more = days(owing.join(item, of_invoice), item.c.due_date, owed()).where(*mine, owing.c.parts > 1, *alive)
-    return one, more
+    mine = [owing.c.tenant_id == tenant_id] + ([owing.c.entity_id == entity] if entity is not None else [])
+    likely = type_coerce(item.c.due_date + func.coalesce(habit.c.delay, delay), Date).label("likely")
+    sums = (func.sum(owed()).label("owed"), func.count().label("items"))
+    more = select(owing.c.currency, item.c.due_date, likely, *sums)
+    more = more.select_from(owing.join(item, of_invoice).outerjoin(habit, of_debtor))
+    more = more.where(*mine, owing.c.parts > 1, open_now(), item.c.due_date.is_not(None))
+    return coming.by_day(model, tenant_id, entity), more.group_by(owing.c.currency, item.c.due_date, likely)
 
 
 def _grouped(kind: str, lines: CTE, on: ColumnElement[date], day: date) -> Select[Any]:

@@ -64,7 +64,7 @@ async def mapping_of(db: AsyncConnection, tenant_id: UUID, headings: Sequence[st
     return found
 
 
-async def drop(db: AsyncConnection, tenant_id: UUID, draft_id: UUID) -> None:
-    """Forget a file that was not taken."""
-    mine = (draft.c.tenant_id == tenant_id, draft.c.draft_id == draft_id, draft.c.state.in_(("read", "tried")))
-    await db.execute(delete(draft).where(*mine))
+async def drop(db: AsyncConnection, tenant_id: UUID, draft_id: UUID, *, kind: str) -> None:
+    """Forget a file of this kind that was not taken."""
+    mine = (draft.c.tenant_id == tenant_id, draft.c.draft_id == draft_id, draft.c.kind == kind)
+    await db.execute(delete(draft).where(*mine, draft.c.state.in_(("read", "tried"))))

@@ -17,12 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.console.projections.kept import AGES, NOTHING
 from services.console.projections.tables import ReadModel
+from services.console.store import coming
+from services.console.store.coming import NOBODY
 from services.console.store.ledger import EDGES, ends
 from services.console.tables import read_model
 
 MOST = 2_000
 """Invoices and accounts that are worked out in one go."""
-NOBODY = UUID(int=0)
 EVER = date(9999, 12, 31)
 
 
@@ -47,7 +48,7 @@ async def settle(
     db: AsyncConnection, tenant_id: UUID, day: date, model: ReadModel = read_model, *, sales: bool = False
 ) -> bool:
     """Work out up to MOST invoices and accounts, and the sales if they are wanted; True when more may be left."""
-    await db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"kept:{tenant_id}", 0))))
+    await lock(db, tenant_id)
     heard = await _taken(db, model, tenant_id)
     if heard:
         whose = await _whose(db, model, tenant_id, heard)
@@ -62,11 +63,19 @@ async def settle(
     return len(heard) >= MOST or len(aged) >= MOST
 
 
+async def lock(db: AsyncConnection, tenant_id: UUID) -> None:
+    """One at a time works out what is kept of a tenant."""
+    await db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"kept:{tenant_id}", 0))))
+
+
 async def _taken(db: AsyncConnection, model: ReadModel, tenant_id: UUID) -> list[UUID]:
+    """Take some marks away. They are named by their ids: joined, a table that has grown since its statistics were taken
+    would be gone through once for each of them."""
     mark = model.mark
-    some = select(mark.c.invoice_id, mark.c.event_id).where(mark.c.tenant_id == tenant_id).limit(MOST).subquery()
-    mine = (mark.c.tenant_id == tenant_id, mark.c.invoice_id == some.c.invoice_id, mark.c.event_id == some.c.event_id)
-    taken = await db.scalars(delete(mark).where(*mine).returning(mark.c.invoice_id))
+    asked = select(mark.c.invoice_id, mark.c.event_id).where(mark.c.tenant_id == tenant_id).limit(MOST)
+    some = list(await db.execute(asked))
+    named = and_(mark.c.invoice_id == _ids([row[0] for row in some]), mark.c.event_id == _ids([row[1] for row in some]))
+    taken = await db.scalars(delete(mark).where(mark.c.tenant_id == tenant_id, named).returning(mark.c.invoice_id))
     return sorted(set(taken))
 
 
@@ -89,9 +98,11 @@ def _open(model: ReadModel) -> tuple[Any, Any]:
 
 async def _owing(db: AsyncConnection, model: ReadModel, tenant_id: UUID, invoices: Sequence[UUID]) -> None:
     owing, item = model.owing, model.item
+    await coming.count(db, model, tenant_id, invoices, -1)
     await db.execute(delete(owing).where(owing.c.tenant_id == tenant_id, owing.c.invoice_id == _ids(invoices)))
     asked = _per_invoice(model).where(item.c.tenant_id == tenant_id, item.c.invoice_id == _ids(invoices))
     await db.execute(insert(owing).from_select(_OWING, asked))
+    await coming.count(db, model, tenant_id, invoices, 1)
 
 
 _OWING = ["tenant_id", "invoice_id", "entity_id", "debtor_id", "currency", "issue_date", "due_date", "owed", "parts"]
@@ -192,7 +203,7 @@ async def _sell(db: AsyncConnection, model: ReadModel, tenant_id: UUID) -> None:
 
 async def settle_all(db: AsyncConnection, model: ReadModel, day: date) -> None:
     """Work out everything of all tenants, in tables that nobody else reads yet."""
-    for table in (model.mark, model.owing, model.account, model.sale):
+    for table in (model.mark, model.owing, model.account, model.sale, model.habit, model.coming):
         await db.execute(delete(table))
     await db.execute(insert(model.owing).from_select(_OWING, _per_invoice(model)))
     await db.execute(insert(model.account).from_select(_ACCOUNT, _per_account(model, day)))

@@ -86,22 +86,24 @@ def _narrowed(question: Question) -> list[ColumnElement[bool]]:
 async def candidates(
     db: AsyncConnection, tenant_id: UUID, payment: dict[str, Any], words: str, most: int = 40
 ) -> list[dict[str, Any]]:
-    """Open items in the payment's currency that it may be meant for: those of who paid, or those that the words name.
+    """Open items that it may be meant for: those of who paid, or those that the words name; else of its amount.
 
-    Words are a customer, an invoice number, or an amount. Items of exactly the amount come first.
+    Words are a customer, an invoice number, or an amount. Items in the payment's currency come first, of these the ones
+    of exactly the amount.
     """
     item, invoice, debtor = model.item, model.invoice, model.debtor
     facts = (item.c.item_id, item.c.invoice_id, item.c.due_date, item.c.currency, item.c.payer_id, item.c.debtor_id)
     shown = select(*facts, owed().label("owed"), invoice.c.number, debtor.c.name).select_from(_of_invoice())
-    mine = [item.c.tenant_id == tenant_id, ~item.c.gone, owed() > 0, item.c.currency == payment["currency"]]
+    alike = item.c.currency == payment["currency"]
+    mine = [item.c.tenant_id == tenant_id, ~item.c.gone, owed() > 0]
     if words:
         mine.append(item.c.item_id.in_(_meant(tenant_id, words)))
     elif payment["payer_id"] is not None:
         mine.append(item.c.payer_id == payment["payer_id"])
     else:
-        mine.append(owes_exactly(payment["unapplied"]))
-    exact = (owed() == payment["unapplied"]).desc()
-    rows = await db.execute(shown.where(*mine).order_by(exact, item.c.due_date, item.c.item_id).limit(most))
+        mine += [alike, owes_exactly(payment["unapplied"])]
+    first = (alike.desc(), (owed() == payment["unapplied"]).desc())
+    rows = await db.execute(shown.where(*mine).order_by(*first, item.c.due_date, item.c.item_id).limit(most))
     return [dict(row._mapping) | {"money": Money(row.owed, row.currency)} for row in rows]
 
 

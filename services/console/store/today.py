@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, select, text, union_all
+from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, null, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.money import Money
@@ -105,10 +105,18 @@ async def _read(
     of_payer = and_(debtor.c.tenant_id == table.c.tenant_id, debtor.c.debtor_id == table.c.payer_id)
     facts = [table.c.payer_id, table.c.entity_id, *(column.label(name) for name, column in named.items())]
     whom = [debtor.c.name, debtor.c.external_id, debtor.c.profile, debtor.c.collector]
-    about = select(*facts, *whom).select_from(table.outerjoin(debtor, of_payer))
+    source, step = table.outerjoin(debtor, of_payer), null().label("step")
+    if table is model.notice:
+        source, step = source.outerjoin(model.reminder, _of_reminder()), model.reminder.c.step_key.label("step")
+    about = select(*facts, step, *whom).select_from(source)
     rows = await db.execute(about.where(table.c.tenant_id == tenant_id, named["id"].in_(list(owed))))
     known = {row.id: dict(row._mapping) for row in rows}
     return [_line(owes | known[identity]) for identity, owes in owed.items()]
+
+
+def _of_reminder() -> ColumnElement[bool]:
+    notice, reminder = model.notice, model.reminder
+    return and_(reminder.c.tenant_id == notice.c.tenant_id, reminder.c.reminder_id == notice.c.reminder_id)
 
 
 async def counts(db: AsyncConnection, tenant_id: UUID, day: date, chosen: Chosen) -> Mapping[Tab, Count]:

@@ -33,14 +33,15 @@ from services.scheduler.api import (
     run_ins,
     shadow,
     simulations,
+    undecided,
 )
 
 
 def routers() -> Sequence[APIRouter]:
     """All of them."""
     rooms = (
-        assignments, policies, policy_acts, findings, simulations, rehearsals, profiles, cases, items, holds, promises,
-        plans, disputes, occurrences, run_ins, calendars, lookups, rates, charges, kpis, balances, past_reminders,
-        shadow, credit, insurance, declarations, endpoints, recovery,
+        undecided, assignments, policies, policy_acts, findings, simulations, rehearsals, profiles, cases, items, holds,
+        promises, plans, disputes, occurrences, run_ins, calendars, lookups, rates, charges, kpis, balances,
+        past_reminders, shadow, credit, insurance, declarations, endpoints, recovery,
     )  # fmt: skip
     return [room.routes for room in rooms]

@@ -25,11 +25,11 @@ async def invoiced(db: AsyncConnection, events: Sequence[Event]) -> None:
     rows = [row for each in events for row in _item_rows(each.body, files, each.time)]
     if isinstance(bodies[0], InvoiceAmended):
         await past.overridden(db, rows)
-    await items.invoiced(db, rows)
+    left = await items.invoiced(db, rows)
     latest = max(event.time for event in events)
     if isinstance(bodies[0], InvoiceAmended):
         await holds.judge_disputes(db, {(row["tenant_id"], row["item_id"]) for row in rows}, latest)
-        await cases.look_at(db, {(row["tenant_id"], row["case_id"]) for row in rows}, latest)
+        await cases.look_at(db, left | {(row["tenant_id"], row["case_id"]) for row in rows}, latest)
     else:
         await items.look_for_new(db, _earliest(rows), latest)
 

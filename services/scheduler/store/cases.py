@@ -180,7 +180,7 @@ def _looking() -> Update:
     return (
         update(payer_case)
         .where(payer_case.c.tenant_id == asked.c.tenant_id, payer_case.c.case_id == asked.c.case_id)
-        .values(next_at=func.least(payer_case.c.next_at, asked.c.next_at))
+        .values(next_at=func.least(payer_case.c.next_at, asked.c.next_at), told=payer_case.c.told + 1)
     )
 
 
@@ -198,7 +198,7 @@ def _looking_by_item() -> Update:
     return (
         update(payer_case)
         .where(payer_case.c.tenant_id == cases.c.tenant_id, payer_case.c.case_id == cases.c.case_id)
-        .values(next_at=func.least(payer_case.c.next_at, at))
+        .values(next_at=func.least(payer_case.c.next_at, at), told=payer_case.c.told + 1)
     )
 
 

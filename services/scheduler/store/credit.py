@@ -6,11 +6,26 @@ item: of two people who ask at once one gets nothing.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, Select, Subquery, and_, case, cast, func, insert, literal, select, union_all, update
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import (
+    Date,
+    Select,
+    Subquery,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert, distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +38,7 @@ from services.scheduler.tables import (
     debtor,
     item,
     payer_case,
+    payer_owing,
     payment,
     write_off_proposal,
 )
@@ -82,50 +98,77 @@ async def exposures(db: AsyncConnection, tenant: UUID, payers: Collection[UUID],
 async def accounts(
     db: AsyncConnection, tenant: UUID, now: datetime, limit: int, after: UUID | None, *, over: bool, blocked: bool
 ) -> list[UUID]:
-    """Payers that owe something, in the order of their ids; only those over their limit, or blocked, if asked.
-
-    Exposures are counted of the payers of a page, and for `over` of those that have a limit, never of all.
-    """
-    found: list[UUID] = []
-    while True:
-        payers = list((await db.scalars(_candidates(tenant, after, over=over, blocked=blocked).limit(limit))).all())
-        kept = await _over(db, tenant, payers, now) if over else set(payers)
-        found += [payer for payer in payers if payer in kept]
-        if len(payers) < limit or len(found) >= limit:
-            return found[:limit]
-        after = payers[-1]
+    """Payers that owe something, in the order of their ids; only those over their limit, or blocked, if asked."""
+    payer, asked = _beyond(tenant, now) if over else _owing(tenant)
+    if blocked:
+        asked = asked.where(payer.in_(_blocked(tenant)))
+    if after is not None:
+        asked = asked.where(payer > after)
+    return list((await db.scalars(asked.order_by(payer).limit(limit))).all())
 
 
-def _candidates(tenant: UUID, after: UUID | None, *, over: bool, blocked: bool) -> Select[Any]:
+def _owing(tenant: UUID) -> tuple[Any, Select[Any]]:
     mine = and_(item.c.tenant_id == payer_case.c.tenant_id, item.c.case_id == payer_case.c.case_id, item.c.open)
     asked = select(payer_case.c.payer_id).where(payer_case.c.tenant_id == tenant)
-    asked = asked.where(select(item.c.item_id).where(mine).exists())
-    if over:
-        limited = (credit_limit.c.tenant_id == payer_case.c.tenant_id, credit_limit.c.payer_id == payer_case.c.payer_id)
-        held = select(credit_limit.c.limit_id).where(*limited, credit_limit.c.state == "approved")
-        asked = asked.where(held.exists())
-    if blocked:
-        asked = asked.where(payer_case.c.payer_id.in_(_blocked(tenant)))
-    if after is not None:
-        asked = asked.where(payer_case.c.payer_id > after)
-    return asked.order_by(payer_case.c.payer_id)
+    return payer_case.c.payer_id, asked.where(select(item.c.item_id).where(mine).exists())
 
 
-async def _over(db: AsyncConnection, tenant: UUID, payers: Collection[UUID], now: datetime) -> set[UUID]:
-    """Those of these payers whose exposure is over a limit that is in force."""
-    sums = _exposures(tenant, now, payers)
-    today = cast(func.timezone("UTC", literal(now)), Date)
-    mine = and_(
-        credit_limit.c.tenant_id == tenant,
-        credit_limit.c.payer_id == sums.c.payer_id,
-        credit_limit.c.currency == sums.c.currency,
-        credit_limit.c.state == "approved",
-        credit_limit.c.valid_from <= today,
-        func.coalesce(credit_limit.c.valid_until >= today, True),
+def _beyond(tenant: UUID, now: datetime) -> tuple[Any, Select[Any]]:
+    """Payers whose exposure is over a limit in force. Limits are read in the order of their payers until a page is
+    full. What is owed in all is asked first: of most it is less than the limit, whatever they have on account."""
+    limit, kept = credit_limit.c, payer_owing
+    where = and_(directory_entity.c.tenant_id == limit.tenant_id, directory_entity.c.entity_id == limit.entity_id)
+    today = cast(func.timezone(func.coalesce(directory_entity.c.time_zone, "Europe/Paris"), literal(now)), Date)
+    stands = and_(*_same(kept, "currency"), kept.c.told == payer_case.c.told)
+    owed = func.coalesce(kept.c.owed_minor, _owed_in())
+    paid = _to_credit(payment, ~payment.c.reversed)
+    credited = _to_credit(credit_note, credit_note.c.answered_version >= credit_note.c.issued_version)
+    whose = credit_limit.outerjoin(directory_entity, where).join(payer_case, and_(*_same(payer_case)))
+    asked = select(limit.payer_id).distinct().select_from(whose.outerjoin(kept, stands))
+    asked = asked.where(limit.tenant_id == tenant, limit.state == "approved", limit.valid_from <= today)
+    asked = asked.where(func.coalesce(limit.valid_until >= today, True))
+    return limit.payer_id, asked.where(owed > limit.amount_minor, owed - paid - credited > limit.amount_minor)
+
+
+def _same(table: Any, *names: str) -> list[Any]:
+    """That a table's rows are about the payer of a limit."""
+    return [table.c[name] == credit_limit.c[name] for name in ("tenant_id", "payer_id", *names)]
+
+
+def _owed_in() -> Any:
+    """What the payer of a limit owes in its currency, added up."""
+    left = func.sum(func.coalesce(item.c.residual_minor, item.c.amount_minor))
+    mine = (item.c.tenant_id == payer_case.c.tenant_id, item.c.case_id == payer_case.c.case_id)
+    asked = select(func.coalesce(left, 0)).where(*mine, item.c.open, item.c.due_date.is_not(None))
+    return asked.where(item.c.currency == credit_limit.c.currency).correlate(payer_case, credit_limit).scalar_subquery()
+
+
+@cache
+def _keeping() -> Insert:
+    """Keep what payers owe of whom something was told since it was added up."""
+    names = ("tenant_id", "payer_id", "currency")
+    stands = and_(*_same(payer_owing, "currency"), payer_owing.c.told == payer_case.c.told)
+    whose = credit_limit.join(payer_case, and_(*_same(payer_case)))
+    stale = select(*(credit_limit.c[name] for name in names), _owed_in(), payer_case.c.told).select_from(whose)
+    stale = stale.where(credit_limit.c.state == "approved", ~select(payer_owing.c.told).where(stands).exists())
+    stale = stale.order_by(*(credit_limit.c[name] for name in names)).limit(bindparam("most"))
+    adding = upsert(payer_owing).from_select([*names, "owed_minor", "told"], stale)
+    told = {name: adding.excluded[name] for name in ("owed_minor", "told")}
+    newer = adding.excluded.told > payer_owing.c.told
+    return adding.on_conflict_do_update(index_elements=list(payer_owing.primary_key), set_=told, where=newer)
+
+
+async def keep_owing(db: AsyncConnection, most: int) -> int:
+    """Add up what payers with a limit owe, of whom something was told since: at most so many; how many there were."""
+    return (await db.execute(_keeping(), {"most": most})).rowcount
+
+
+def _to_credit(table: Any, *where: Any) -> Any:
+    """What of a table's rows is to the credit of the payer of a limit, in its currency."""
+    asked = select(func.sum(table.c.unapplied_minor)).where(
+        *_same(table, "currency"), table.c.unapplied_minor > 0, *where
     )
-    beyond = sums.c.not_due + sums.c.overdue - sums.c.on_account > credit_limit.c.amount_minor
-    asked = select(sums.c.payer_id).select_from(sums.join(credit_limit, mine)).where(beyond)
-    return set((await db.scalars(asked)).all())
+    return func.coalesce(asked.scalar_subquery(), 0)
 
 
 def _blocked(tenant: UUID) -> Select[Any]:

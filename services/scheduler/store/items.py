@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     Select,
     Update,
+    Uuid,
     and_,
     bindparam,
     case,
@@ -55,14 +56,19 @@ INVOICED = (
 _KEY = ("tenant_id", "item_id")
 
 
-async def invoiced(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """What invoices say of their instalments; rows of INVOICED. A lower version than the one kept changes nothing."""
-    new = {row.item_id for row in await db.execute(_invoicing(), columns(rows)) if row.new}
+async def invoiced(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[Pair]:
+    """What invoices say of their instalments; rows of INVOICED. A lower version than the one kept changes nothing.
+
+    Returns the cases that lost any: the invoice is another debtor's now.
+    """
+    known = list(await db.execute(_invoicing(), columns(rows)))
+    new = {row.item_id for row in known if row.new}
     # All versions of an invoice share its first instalment: if that is new, there was none before.
     told = {(row["tenant_id"], row["invoice_id"]) for row in rows if row["item_id"] not in new}
     if told:
         each = [{"tenant_id": tenant, "invoice_id": invoice} for tenant, invoice in sorted(told)]
         await db.execute(_dropping(), columns(each))
+    return {(row.tenant_id, row.left) for row in known if row.left not in {None, row.case_id}}
 
 
 async def cancelled(db: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -170,7 +176,7 @@ def _upserting(names: tuple[str, ...]) -> Insert:
 
 
 @cache
-def _invoicing() -> ReturningInsert[tuple[UUID, bool]]:
+def _invoicing() -> ReturningInsert[Any]:
     adding_ = _upserting(INVOICED)
     newer = adding_.excluded.invoice_version > item.c.invoice_version
     earlier = or_(item.c.told_at.is_(None), adding_.excluded.told_at < item.c.told_at)
@@ -181,7 +187,9 @@ def _invoicing() -> ReturningInsert[tuple[UUID, bool]]:
     }
     told["told_at"] = func.least(item.c.told_at, adding_.excluded.told_at)
     writing = adding_.on_conflict_do_update(index_elements=list(_KEY), set_=told, where=or_(newer, earlier))
-    return writing.returning(item.c.item_id, literal_column("old.item_id is null", Boolean).label("new"))
+    new = literal_column("old.item_id is null", Boolean).label("new")
+    left = literal_column("old.case_id", Uuid).label("left")
+    return writing.returning(item.c.tenant_id, item.c.item_id, item.c.case_id, new, left)
 
 
 @cache
@@ -294,5 +302,5 @@ def _looking() -> Update:
     return (
         update(payer_case)
         .where(payer_case.c.tenant_id == asked.c.tenant_id, payer_case.c.case_id == asked.c.case_id)
-        .values(next_at=func.least(payer_case.c.next_at, func.greatest(at, first)))
+        .values(next_at=func.least(payer_case.c.next_at, func.greatest(at, first)), told=payer_case.c.told + 1)
     )

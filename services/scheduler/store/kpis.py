@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.scheduler.policy import LADDER
 from services.scheduler.store.asking import plain
+from services.scheduler.store.importing import STEP
 from services.scheduler.tables import item, occurrence, promise, residual_fact
 
 
@@ -108,6 +109,7 @@ def _reminded(columns: Sequence[Any], tenant: UUID, entity: UUID | None, first: 
         .select_from(occurrence.join(item, mine))
         .where(_mine(tenant, entity), occurrence.c.tenant_id == tenant)
         .where(occurrence.c.state == "completed", occurrence.c.kind.in_(sorted(LADDER)))
+        .where(occurrence.c.reason.is_distinct_from(STEP))  # another system's are no figures of ours
         .where(occurrence.c.on_date >= first, occurrence.c.on_date <= last)
     )
 

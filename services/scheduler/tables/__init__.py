@@ -18,6 +18,7 @@ from services.scheduler.tables.credit import (
     insurer_cover,
     insurer_declaration,
     insurer_terms,
+    payer_owing,
     write_off_proposal,
 )
 from services.scheduler.tables.evidence import notice, occurrence
@@ -63,6 +64,7 @@ __all__ = [
     "party",
     "past_fact",
     "payer_case",
+    "payer_owing",
     "payment",
     "plan",
     "policy_act",

@@ -66,6 +66,7 @@ payer_case = Table(
     instant("read_at", nullable=True),
     Column("displaced", SmallInteger, nullable=False, server_default="0"),
     whole("version"),
+    whole("told", comment="how often something was told that may change what it owes"),
     UniqueConstraint("tenant_id", "payer_id"),
     Index("payer_case_next", "next_at", postgresql_where=text("next_at is not null")),
     Index("payer_case_party", "tenant_id", "party_id"),

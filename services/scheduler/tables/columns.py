@@ -15,9 +15,10 @@ def id_(name: str, *, nullable: bool = False) -> Column[object]:
     return Column(name, Uuid, nullable=nullable)
 
 
-def whole(name: str, default: int | None = 0) -> Column[object]:
+def whole(name: str, default: int | None = 0, *, comment: str | None = None) -> Column[object]:
     """A whole number; `default` None: it has none."""
-    return Column(name, Integer, nullable=default is None, server_default=None if default is None else str(default))
+    given = None if default is None else str(default)
+    return Column(name, Integer, nullable=default is None, server_default=given, comment=comment)
 
 
 def minor(name: str, *, nullable: bool = False, default: int | None = None) -> Column[object]:

@@ -1,6 +1,19 @@
 """Credit control: limits and blocks, what insurers cover and want to know, what is proposed to be written off."""
 
-from sqlalchemy import ARRAY, Column, Date, Index, Integer, SmallInteger, Table, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Date,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.tables import instant
@@ -30,8 +43,19 @@ credit_limit = Table(
         postgresql_where=text("state = 'approved'"),
     ),
     Index("credit_limit_payer", "tenant_id", "payer_id", "entered_at"),
+    Index("credit_limit_entered", "tenant_id", postgresql_where=text("state = 'entered'")),
     comment="entered → approved by a second person → replaced | withdrawn; one that is only entered is withdrawn too",
 )  # fmt: skip
+
+payer_owing = Table(
+    "payer_owing",
+    scheduler,
+    *ids("payer_id"),
+    Column("currency", String(3), primary_key=True),
+    minor("owed_minor"),
+    whole("told", None),
+    comment="what a payer with a limit owed when its case had been told of `told` times; stands while it still has",
+)
 
 credit_block = Table(
     "credit_block",

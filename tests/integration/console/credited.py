@@ -129,6 +129,7 @@ def filled(played: Owners, payer: UUID, item: UUID) -> None:
     paged(played, "/v1/credit/insolvencies", [proceedings(payer)])
     paged(played, "/v1/credit/messages", [message()])
     _endpoints_and_policies(played, payer)
+    played.says["GET", "/v1/credit/undecided"] = {"count": 3, "by_others": 3}
     paged(played, "/v1/recovery-files", [file_of(payer)])
     ripe = {"entity_id": str(uuid7()), "payer_id": str(payer), "currency": "EUR", "item_ids": [str(item)]}
     played.says["GET", "/v1/recovery-files/proposals"] = {"items": [ripe | {"by": "2026-11-20", "why": "insurer"}]}
@@ -155,6 +156,7 @@ def empty(played: Owners, payer: UUID) -> None:
     """Nothing anywhere."""
     for path in ("accounts", "limits", "blocks", "write-offs", "deadlines", "declarations", "insolvencies", "messages"):
         paged(played, f"/v1/credit/{path}", [])
+    played.says["GET", "/v1/credit/undecided"] = {"count": 0, "by_others": 0}
     for path in ("endpoints", "insurers"):
         played.says["GET", f"/v1/credit/{path}"] = {"items": []}
     for path in ("covers", "consents"):

@@ -1,5 +1,6 @@
 """Credit control: accounts beside their limits, what two decide, insurers' days, proceedings, messages, files."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 
@@ -7,19 +8,25 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from libs.common.db import Database
+from libs.common.events import event
+from libs.common.events.payments import PaymentReceived
 from libs.common.ids import uuid7
+from libs.common.money import Money
 from libs.common.settings import Settings
 from services.console.store import customers
 from services.console.store.ledger import open_now
 from services.console.tables import read_model as model
 from tests.integration.console import credited
-from tests.integration.console.conftest import Console
+from tests.integration.console.conftest import NOW, Console
 from tests.integration.console.credited import BLOCK, FILE, MESSAGE, PROCEEDINGS
 from tests.integration.console.history import History
 from tests.integration.console.owners import Browser, Owners, owners, refusal
 from tests.integration.console.street import lived
 from tests.integration.console.test_charges_sheet import euros
+from tests.integration.console.test_currencies import debtor, invoice
 from tests.integration.console.test_excel import table
+from tests.integration.console.test_read_model import hear
 
 Desk = tuple[Browser, Owners]
 PAGES = ("/credit", "/credit/requests", "/credit/deadlines", "/credit/declarations", "/credit/insolvencies",
@@ -50,8 +57,7 @@ async def desk(console: Console, settings: Settings, history: History) -> AsyncI
 async def test_the_accounts_stand_beside_their_limits_and_say_who_is_blocked_and_why(desk: Desk) -> None:
     browser, played = desk
     page = (await browser.client.get("/credit?mine=no")).text
-    for told in ("1\u00a0250,00\u00a0€", "1\u00a0000,00\u00a0€", "−250,00\u00a0€", "125\u00a0%", "Bloqué",
-                 "Trois impayés &lt;b&gt;", f'href="/customers/{browser.payer}"'):  # fmt: skip
+    for told in ("1\u00a0000,00\u00a0€", "Bloqué", "Trois impayés &lt;b&gt;", f'href="/customers/{browser.payer}"'):
         assert told in page, told
     assert [one.params.get("over") for one in played.asked if one.path == "/v1/credit/accounts"] == [None]
     over = (await browser.client.get("/credit?show=over")).text
@@ -61,11 +67,47 @@ async def test_the_accounts_stand_beside_their_limits_and_say_who_is_blocked_and
     assert "Aucun encours" in none
 
 
+async def test_the_list_is_ordered_and_summed_by_the_exposure_that_it_shows(
+    console: Console, settings: Settings
+) -> None:
+    tenant, email = await console.tenant()
+    base = {"tenant_id": tenant, "version": 1, "entity_id": await console.entity(tenant)}
+    due = NOW.date()
+    whose = {"Riche": 100_000, "Moyen": 50_000, "Petit": 30_000, "Avance": 1_000}
+    who = {name: debtor(base, name) for name in whose}
+    owed = [invoice(base, who[name].debtor_id, f"F-{name}", Money(minor, "EUR"), due) for name, minor in whose.items()]
+    money = [
+        PaymentReceived(
+            **base, amount=Money(minor, "EUR"), unapplied=Money(minor, "EUR"), payer_id=who[name].debtor_id,
+            payment_id=uuid7(), value_date=due,
+        )
+        for name, minor in (("Riche", 90_000), ("Avance", 5_000))
+    ]  # fmt: skip
+    loops = Database(settings, "console", "loop")
+    await hear(loops, [event(each, NOW) for each in (*who.values(), *owed, *money)], 20)
+    await loops.close()
+    with owners(console, settings) as played:
+        petit = credited.account(who["Petit"].debtor_id, blocked=False, blocked_since=None, blocked_why=None)
+        petit["figures"][0] |= {"limit": euros("200.00")}
+        credited.paged(played, "/v1/credit/accounts", [petit])
+        played.says["GET", "/v1/credit/undecided"] = {"count": 0, "by_others": 0}
+        browser = await console.sign_in(email)
+        pages = [(await browser.get(f"/credit{asked}")).text for asked in ("", "?order=exposure", "?page=9")]
+        _, lines = table(await browser.get("/credit.xlsx"))
+        await browser.aclose()
+    listed = [list(dict.fromkeys(re.findall("Moyen|Petit|Riche|Avance", each))) for each in pages[:2]]
+    assert listed == [["Moyen", "Petit", "Riche", "Avance"], ["Avance", "Riche", "Petit", "Moyen"]]
+    assert all("4 encours" in each and "900,00\u00a0€" in each for each in pages), "the sum of what is shown"
+    assert [float(line["Encours"]) for line in lines] == [500, 300, 100, 0]
+    assert "−100,00\u00a0€" in pages[0] and "150\u00a0%" in pages[0] and "Dépassé" in pages[0]
+
+
 async def test_the_accounts_leave_as_a_file_with_real_amounts(desk: Desk) -> None:
     browser, _ = desk
     _, lines = table(await browser.client.get("/credit.xlsx?mine=no"))
     [mine] = [line for line in lines if line["Statut"] == "Bloqué"]
-    assert (float(mine["Encours"]), float(mine["Limite"]), mine["Utilisé"]) == (1250, 1000, 125)
+    assert float(mine["Limite"]) == 1000 and mine["Disponible"] == 1000 - mine["Encours"]
+    assert mine["Utilisé"] == mine["Encours"] * 100 // 1000
     assert mine["Motif"] == "Trois impayés <b>"
 
 

@@ -1,5 +1,6 @@
 """The workbench: a suggestion is one command, parts are as typed, account, rejection and undo reach their owner."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -171,6 +172,66 @@ async def test_by_hand_one_choice_says_what_becomes_of_every_rest(desk: Desk) ->
     asked = [each.body["allocations"] for each in played_owners.did(f"/v1/payments/{PAYMENT}/allocations")]
     assert asked == [[{"item_id": one, "write_off": "rounding"}, {"item_id": two, "write_off": "rounding"}],
                      [{"item_id": one}]]  # fmt: skip
+
+
+def dollars(item: Any) -> dict[str, Any]:
+    """A suggestion in dollars for this payment in euros, for an item that the read model knows."""
+    found = suggestion(item, Money(item.amount, "USD").decimal())
+    found["items"][0] |= {"amount": Money(item.amount, "USD").wire(), "paid": Money(123_456, "EUR").wire()}
+    return found
+
+
+async def test_a_suggestion_in_another_currency_is_accepted_with_both_amounts(
+    console: Console, history: History, desk: Desk
+) -> None:
+    browser, played_owners = desk
+    item = await open_item(console, history)
+    best = dollars(item)
+    told = {"instructed": Money(item.amount, "USD").wire(), "exchange_rate": "1.0856", "allocations": []}
+    told |= {"payer_name": None, "remittance": "", "payer_iban": None}
+    found = {"payments": {str(PAYMENT): told}, "suggestions": {str(PAYMENT): best}}
+    played_owners.says["POST", "/internal/v1/lookups"] = found
+    played_owners.says["GET", f"/v1/payments/{PAYMENT}/suggestions"] = {"suggestions": [best]}
+    page = (await browser.client.get(at())).text
+    assert "Montant ordonné" in page and "cours 1,0856" in page and "data-enter" in page
+    assert 'action="/payments/accept"' not in page, "to the cent in another currency is not equal"
+    form = page.split('<form class="suggestion"')[1].split("</form>")[0]
+    fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form))
+    assert fields[f"paid:{item.item_id}"] == "1234.56"
+    played_owners.says["POST", f"/v1/payments/{PAYMENT}/allocations"] = {"allocations": [], "unapplied": None}
+    assert (await browser.send(f"/payments/{PAYMENT}/match", fields, at=at())).status_code == 303
+    [asked] = played_owners.did(f"/v1/payments/{PAYMENT}/allocations")
+    both = {"amount": Money(item.amount, "USD").wire(), "paid": Money(123_456, "EUR").wire()}
+    assert asked.body["allocations"] == [{"item_id": str(item.item_id), **both}]
+
+
+async def test_where_the_bank_told_no_amount_both_are_a_persons_and_enter_takes_nothing(
+    console: Console, history: History, desk: Desk
+) -> None:
+    browser, played_owners = desk
+    item = await open_item(console, history)
+    best = dollars(item) | {"shape": "unconverted"}
+    played_owners.says["GET", f"/v1/payments/{PAYMENT}/suggestions"] = {"suggestions": [best]}
+    page = (await browser.client.get(at())).text
+    form = page.split('<form class="suggestion"')[1].split("</form>")[0]
+    assert form.count('class="amount"') == 2 and "data-enter" not in page
+    played_owners.says["POST", f"/v1/payments/{PAYMENT}/allocations"] = {"allocations": [], "unapplied": None}
+    one = str(item.item_id)
+    fields = {
+        "currency": "EUR",
+        "item": one,
+        f"currency:{one}": "USD",
+        f"amount:{one}": "1 000",
+        f"paid:{one}": "921,15",
+    }
+    assert (await browser.send(f"/payments/{PAYMENT}/match", fields, at=at())).status_code == 303
+    [asked] = played_owners.did(f"/v1/payments/{PAYMENT}/allocations")
+    both = {"amount": Money(100_000, "USD").wire(), "paid": Money(92_115, "EUR").wire()}
+    assert asked.body["allocations"] == [{"item_id": one, **both}]
+    for name in (f"amount:{one}", f"paid:{one}"):
+        half = fields | {name: "", "key": "form-2"}
+        refused = await browser.send(f"/payments/{PAYMENT}/match", half, at=at(), quiet=True)
+        assert (refused.status_code, f'data-field="{name}"' in refused.text) == (422, True)
 
 
 @pytest.mark.parametrize(

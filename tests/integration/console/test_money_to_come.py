@@ -4,10 +4,12 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.clock import today
 from libs.common.db import Database
@@ -16,12 +18,12 @@ from libs.common.money import Money
 from libs.common.settings import Settings
 from services.console.pages.plans import shares
 from services.console.pages.web import ZONE
-from services.console.store import forecast, handing, kept
+from services.console.store import coming, forecast, handing, kept
 from services.console.store.ledger import Chosen
 from services.console.store.slices import Question
 from services.console.tables import read_model as model
 from tests.integration.console.conftest import Console
-from tests.integration.console.history import History
+from tests.integration.console.history import History, played
 from tests.integration.console.owners import Browser, Owners, owners
 from tests.integration.console.street import lived
 from tests.integration.console.test_read_model import hear
@@ -189,3 +191,33 @@ def _covered(history: History) -> dict[UUID, int]:
         if left:
             found[debtor] = found.get(debtor, 0) + left
     return found
+
+
+async def kept_by_day(db: AsyncConnection, tenant: UUID) -> list[Any]:
+    """What is kept of what is to come, without what is nothing any more."""
+    rows = await db.execute(select(model.coming).where(model.coming.c.tenant_id == tenant, model.coming.c["items"] > 0))
+    return sorted(tuple(row) for row in rows)
+
+
+async def test_what_is_to_come_follows_every_fact_without_being_added_up_anew(
+    console: Console, settings: Settings
+) -> None:
+    tenant, _ = await console.tenant()
+    history = played(tenant, 11, debtors=5, invoices=40)
+    half = len(history.events) // 2
+    day = date(2026, 11, 23)
+    loops = Database(settings, "console", "loop")
+    await hear(loops, history.events[:half], 25)
+    async with loops.transaction() as db:
+        await kept.settle(db, tenant, day)
+        await forecast.measured(db, tenant, day)
+        before = await kept_by_day(db, tenant)
+    await hear(loops, history.events[half:], 25)
+    async with loops.transaction() as db:
+        await kept.settle(db, tenant, day)
+        followed = await kept_by_day(db, tenant)
+        await coming.anew(db, model, tenant)
+        anew = await kept_by_day(db, tenant)
+    await loops.close()
+    assert followed == anew != before
+    assert anew

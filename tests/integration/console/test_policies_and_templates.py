@@ -50,7 +50,7 @@ async def test_the_standard_ladder_is_shown_on_its_day_axis(company: Company) ->
     assert 'class="chart ladder"' in page
     assert "J−5 Prévenance" in page
     assert "J+30 Mise en demeure" in page
-    version = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', page)
+    version = re.search(r'href="(/policies/[0-9a-f-]{36})">Politique standard<', page)
     assert version is not None
     detail = await company.auditor.page(version[1])
     assert "deux personnes" in detail
@@ -81,7 +81,7 @@ def row_of(fields: dict[str, list[str]], key: str) -> str:
 
 async def test_a_ladder_is_edited_on_its_page_checked_and_kept_as_the_next_draft(company: Company) -> None:
     listed = await company.manager.page("/policies")
-    version = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', listed)
+    version = re.search(r'href="(/policies/[0-9a-f-]{36})">Politique standard<', listed)
     assert version is not None
     edit = f"{version[1]}/edit"
     fields = typed(await company.manager.page(edit))
@@ -102,7 +102,7 @@ async def test_a_ladder_is_edited_on_its_page_checked_and_kept_as_the_next_draft
     assert "2 e-mails sans réponse" in draft, "conditions go over as they are"
 
 
-async def opened(company: Company, name: str = "standard") -> tuple[str, dict[str, list[str]]]:
+async def opened(company: Company, name: str = "Politique standard") -> tuple[str, dict[str, list[str]]]:
     """The address of a policy's form, and everything in it."""
     version = re.search(rf'href="(/policies/[0-9a-f-]{{36}})">{name}<', await company.manager.page("/policies"))
     assert version is not None
@@ -186,7 +186,7 @@ async def test_a_ladder_is_played_as_it_was_typed_beside_the_active_version(comp
 
 async def test_what_is_no_ladder_is_told_at_its_form_and_keeps_what_was_typed(company: Company) -> None:
     listed = await company.manager.page("/policies")
-    version = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', listed)
+    version = re.search(r'href="(/policies/[0-9a-f-]{36})">Politique standard<', listed)
     assert version is not None
     edit = f"{version[1]}/edit"
     fields = typed(await company.manager.page(edit))
@@ -286,14 +286,16 @@ async def test_a_policy_is_looked_over_and_says_what_keeps_it_from_use(company: 
     page = await company.auditor.page(f"{draft}/check")
     assert "pas encore utilisable" in page
     assert "gap_too_short" in page
-    clean = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', await company.auditor.page("/policies"))
+    clean = re.search(r'href="(/policies/[0-9a-f-]{36})">Politique standard<', await company.auditor.page("/policies"))
     assert clean is not None
     assert ">utilisable<" in await company.auditor.page(f"{clean[1]}/check")
     await company.auditor.page("/policies/00000000-0000-7000-8000-000000000000/check", 404)
 
 
 async def test_a_policy_is_simulated_beside_what_was_sent_or_another(company: Company) -> None:
-    version = re.search(r'href="(/policies/[0-9a-f-]{36})">standard<', await company.auditor.page("/policies"))
+    version = re.search(
+        r'href="(/policies/[0-9a-f-]{36})">Politique standard<', await company.auditor.page("/policies")
+    )
     assert version is not None
     at = f"{version[1]}/simulate"
     empty = await company.auditor.page(at)

@@ -81,10 +81,10 @@ async def test_a_refused_period_says_why_and_no_reminders_say_what_to_do(desk: t
         "entity_id": str(entity), "first": "2026-09-01", "last": "2026-09-30", "within": 3, "ours": 0, "theirs": 0,
         "counts": {}, "items": [], "next": None,
     }  # fmt: skip
-    assert "relance past-reminders import" in (await browser.client.get("/shadow")).text
+    assert "Imports, Relances passées" in (await browser.client.get("/shadow")).text
     scheduler.says["GET", "/v1/shadow"] = refusal(503, "unavailable")
     away = await browser.client.get("/shadow")
-    assert (away.status_code, "relance past-reminders import" in away.text) == (200, False)
+    assert (away.status_code, "Imports, Relances passées" in away.text) == (200, False)
 
 
 async def test_only_who_sees_all_customers_sees_the_comparison(

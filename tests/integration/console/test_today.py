@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from libs.common.db import Database
 from libs.common.events import event
@@ -214,3 +214,19 @@ async def test_a_line_that_is_on_no_page_yet_opens_by_its_id(console: Console, h
     assert f'href="/customers/{notice.payer_id}"' in page.text
     other: UUID = uuid7()
     assert (await browser.client.get(f"/?tab={tab}&line={other}")).status_code == 200
+
+
+async def test_a_line_is_called_by_its_step(console: Console, history: History, desk: Desk, settings: Settings) -> None:
+    browser, _ = desk
+    notice = await waiting(
+        console, history, model.notice, model.notice.c.state == "proposed", model.notice.c.kind == "reminder"
+    )
+    loops, reminder = Database(settings, "console", "loop"), model.reminder
+    mine = (reminder.c.tenant_id == history.tenant, reminder.c.reminder_id == notice.reminder_id)
+    for step, called in (("firm", "Relance ferme"), ("a_step_of_theirs", "Relance")):
+        async with loops.transaction() as db:
+            await db.execute(update(reminder).where(*mine).values(step_key=step))
+        page = (await browser.client.get(f"/?line={notice.notice_id}&mine=no")).text
+        pane = page.partition('aria-labelledby="pane-h"')[2]
+        assert f'<p class="small">{called}' in pane, step
+    await loops.close()

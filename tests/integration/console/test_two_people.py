@@ -153,3 +153,39 @@ async def test_equals_that_take_two_are_told_apart(desk: Desk) -> None:
     assert "0 paiement(s) affecté(s), 1 en attente d’une deuxième personne" in await desk.anne.page(desk.at)
     [waits] = (await desk.till.get(PATH, state="waiting"))["proposals"]
     assert (waits["payment_id"], waits["amount"]) == (str(desk.payment), eur(10_000))
+
+
+async def test_the_audit_tells_a_proposal_from_what_was_done(desk: Desk) -> None:
+    proposal = await desk.propose()
+    boss = await desk.street.person(desk.till.tenant, "administrator")
+    page = await boss.page("/audit")
+    assert "Affectation proposée" in page and "Paiement lettré" not in page
+    await desk.decide(desk.bert, proposal, do="approve")
+    page = await boss.page("/audit")
+    assert "Affectation approuvée à deux" in page and "Paiement lettré" not in page
+    await boss.client.aclose()
+
+
+async def test_both_amounts_of_an_invoice_in_another_currency_wait_and_are_given_as_proposed(desk: Desk) -> None:
+    told = desk.till.issued("US-1", "Dupont", 20_000, currency="USD")
+    await desk.till.hear(told)
+    await hear(desk.street.databases["console"], [event(told, NOW)])
+    one = str(desk.till.item_id("US-1"))
+    form = await desk.anne.page(desk.at)
+    assert f'name="amount:{one}" data-owes="200.00"' in form and f'name="paid:{one}"' in form
+    fields = {
+        "currency": "EUR",
+        "item": one,
+        f"currency:{one}": "USD",
+        f"amount:{one}": "200,00",
+        f"paid:{one}": "92,15",
+    }
+    assert (await desk.anne.send(f"/payments/{desk.payment}/match", fields, at=desk.at)).status_code == 303
+    page = await desk.bert.page(desk.at)
+    assert "200,00\u00a0$US (92,15\u00a0€)" in page
+    [proposal] = set(re.findall(r'action="/payments/proposals/([0-9a-f-]+)"', page))
+    assert (await desk.decide(desk.bert, proposal, do="approve")).status_code == 303
+    assert await desk.till.owed("US-1") == 0
+    left = await desk.till.get(f"/v1/payments/{desk.payment}")
+    assert (left["unapplied"], left["allocations"][0]["paid"]) == (eur(785), eur(9_215))
+    await desk.till.balanced()

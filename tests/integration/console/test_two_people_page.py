@@ -98,17 +98,11 @@ async def test_bank_details_are_counted_and_decided_by_another_administrator(des
         await each.client.aclose()
 
 
-def requests(played: Owners, mine: str) -> None:
-    """One request of each kind by another, one of them also by this person; a draft of each."""
-    by = {"limits": "entered_by", "blocks": "requested_by", "write-offs": "proposed_by"}
-    for path, name in by.items():
-        lines = [{name: "user:x"}] + ([{name: mine}] if path == "blocks" else [])
-        played.says["GET", f"/v1/credit/{path}"] = {"items": lines, "next": "more" if path == "limits" else None}
-    drafts = [{"name": "a", "number": n, "author": who, "state": state} for n, who, state in (
-        (1, "user:x", "active"), (2, "user:x", "draft"), (3, "user:x", "approved"), (4, mine, "checked"),
-    )]  # fmt: skip
-    played.says["GET", "/v1/policies"] = {"items": drafts, "next": None}
-    played.says["GET", "/v1/matching/proposals"] = {"proposals": [], "next": None}
+def waits(played: Owners) -> None:
+    """What waits as its owners count it: of credit more than one call would list."""
+    played.says["GET", "/v1/credit/undecided"] = {"count": 1302, "by_others": 1301}
+    played.says["GET", "/v1/policies/undecided"] = {"count": 3, "by_others": 2}
+    played.says["GET", "/v1/matching/proposals/undecided"] = {"count": 1, "by_others": 0}
 
 
 async def test_credit_requests_and_drafts_are_counted_and_a_silent_owner_is_told(
@@ -117,17 +111,19 @@ async def test_credit_requests_and_drafts_are_counted_and_a_silent_owner_is_told
     tenant, _ = await console.tenant()
     with owners(console, settings) as played:
         browser = await console.sign_in(await console.user(tenant, "manager"))
-        await browser.get("/")
-        mine = next(one.subject for one in played.asked if one.path == "/v1/policies")
-        requests(played, mine)
+        waits(played)
         page = (await browser.get("/")).text
-        assert 'href="/credit/requests">3 demandes de crédit et plus</a>' in page
+        assert 'href="/credit/requests">1\u00a0301 demandes de crédit</a>' in page
         assert 'href="/policies">2 versions de politique</a>' in page
         assert "affectation de paiement" not in page
-        played.says["GET", "/v1/policies"] = refusal(503, "unavailable")
+        asked = {one.path for one in played.asked}
+        assert not asked & {"/v1/credit/limits", "/v1/policies", "/v1/matching/proposals"}, (
+            "nothing is read to be counted"
+        )
+        played.says["GET", "/v1/policies/undecided"] = refusal(503, "unavailable")
         page = (await browser.get("/")).text
         assert "versions de politique : pas de réponse pour l’instant" in page
-        assert "3 demandes de crédit" in page
+        assert "demandes de crédit</a>" in page
         collector = await console.sign_in(await console.user(tenant, "collector"))
         seen = (await collector.get("/")).text
         assert "demandes de crédit" not in seen and "versions de politique" in seen

@@ -4,12 +4,14 @@ from datetime import date
 from typing import Any
 
 import httpx
+import yaml
 
 from libs.common.events.reminders import HoldLifted, HoldPlaced
 from libs.common.settings import Settings
 from services.scheduler.alarming import Alarms
+from services.scheduler.owing import Owing
 from tests.integration.scheduler.test_charges import as_
-from tests.integration.scheduler.test_doors import got, posted
+from tests.integration.scheduler.test_doors import STANDARD, got, posted
 from tests.integration.scheduler.world import World
 
 DUE = date(2026, 9, 1)
@@ -331,3 +333,52 @@ async def test_deadlines_far_apart_are_on_one_page_in_their_order(world: World, 
     assert paged == found
     near = await got(doors, "/v1/credit/deadlines", until="2026-12-20")
     assert [each["number"] for each in near["items"]] == ["F0", "F1"]
+
+
+async def test_who_is_over_a_limit_is_right_after_every_fact_whether_it_was_added_up_since_or_not(
+    owing: World, doors: httpx.AsyncClient, settings: Settings
+) -> None:
+    await owing.tell(owing.debtor_changed("B"))
+    await limited(owing, settings, doors, "1100.00")
+    kept, a = Owing(owing.database), str(owing.debtor("A"))
+    while await kept.once():
+        pass
+    facts = {
+        "F4 issued": (owing.issued("F4", DUE, 400), True),
+        "F4 cancelled": (owing.cancelled("F4"), False),
+        "F2 dearer": (owing.amended("F2", DUE, 900), True),
+        "F1 paid": (owing.matched("P2", 500, "F1", 0), False),
+        "F1 back": (owing.reopened("F1"), True),
+        "F2 is another's": (owing.amended("F2", DUE, 900, debtor="B"), False),
+        "B is paid for by A": (owing.debtor_changed("B", payer="A"), True),
+        "money came": (owing.received("P3", 600), False),
+    }
+    for name, (fact, over) in facts.items():
+        await owing.tell(fact)
+        for looked in ("as it is told", "added up"):
+            listed = [each["payer_id"] for each in (await got(doors, "/v1/credit/accounts", over=True))["items"]]
+            assert listed == [a] * over, (name, looked)
+            assert (await kept.once() == 1) == (looked == "as it is told"), (name, looked)
+
+
+async def test_what_waits_is_counted_and_what_of_it_others_asked_for(
+    owing: World, doors: httpx.AsyncClient, settings: Settings
+) -> None:
+    bob = as_(owing, settings, "bob", "manager")
+
+    async def counted(path: str) -> list[tuple[int, int]]:
+        told = [(await doors.get(path, headers=who)).json() for who in ({}, bob)]
+        return [(each["count"], each["by_others"]) for each in told]
+
+    assert await counted("/v1/credit/undecided") == [(0, 0), (0, 0)]
+    told = {"payer_id": str(owing.debtor("A")), "amount": euros("1.00"), "valid_from": "2026-09-01", "reason": "Rating"}
+    limit = await posted(doors, "/v1/credit/limits", told)
+    await posted(doors, "/v1/credit/blocks", {"payer_id": told["payer_id"], "act": "block", "reason": "Over"})
+    given_up = {"item_id": str(owing.item("F1")), "reason": "commercial", "note": "Geste"}
+    assert (await doors.post("/v1/credit/write-offs", json=given_up, headers=bob)).status_code == 201
+    assert await counted("/v1/credit/undecided") == [(3, 1), (3, 2)]
+    await as_bob(owing, settings, doors, f"/v1/credit/limits/{limit['limit_id']}/approve")
+    assert await counted("/v1/credit/undecided") == [(2, 1), (2, 1)]
+    assert await counted("/v1/policies/undecided") == [(0, 0), (0, 0)]
+    await posted(doors, "/v1/policies", {"policy": yaml.safe_load(STANDARD)})
+    assert await counted("/v1/policies/undecided") == [(1, 0), (1, 1)]

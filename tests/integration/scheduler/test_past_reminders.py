@@ -190,3 +190,13 @@ async def test_a_simulation_of_the_past_keeps_the_gap_from_what_the_system_befor
     found = await posted(doors, f"/v1/policies/{version}/simulations", told, status=200)
     contacts = [(each["step"], each["date"], each["items"]) for each in found["contacts"]]
     assert contacts == [("friendly", "2026-09-07", ["G1"])], "five working days after the imported one of the 31st"
+
+
+async def test_what_another_system_said_is_no_figure_of_ours(world: World, doors: httpx.AsyncClient) -> None:
+    await world.tell(world.issued("F1", DUE), world.matched("P1", 500, "F1", 0), world.settled("F1"))
+    world.go_to(date(2026, 9, 12))
+    await taken(world, doors, [line("F1", date(2026, 9, 10))])
+    period = {"first": "2026-08-01", "last": "2026-09-12"}
+    told = await got(doors, "/v1/kpis/reminders", **period)
+    assert (told["reminders"], told["wrong"]) == (0, 0)
+    assert (await got(doors, "/v1/kpis/steps", **period))["figures"] == []

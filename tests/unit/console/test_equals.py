@@ -1,5 +1,6 @@
 """What one press may accept for many payments: what uses the payment up and settles its invoices, to the cent."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,6 +17,12 @@ def suggestion(share: float = 0.9, **parts: str) -> dict[str, object]:
     return {"share": share, "credits": [], "items": items}
 
 
+def in_dollars(told: dict[str, Any]) -> dict[str, object]:
+    """The same, for items in dollars, as many as the payment has euros."""
+    items = [each | {"amount": each["amount"] | {"currency": "USD"}, "paid": each["amount"]} for each in told["items"]]
+    return told | {"items": items}
+
+
 @pytest.mark.parametrize(
     ("owing", "best", "equal"),
     [
@@ -26,6 +33,7 @@ def suggestion(share: float = 0.9, **parts: str) -> dict[str, object]:
         ({ONE: 9_000}, suggestion(one="90.00"), False),
         ({ONE: 10_000}, suggestion(0.4, one="100.00"), False),
         ({ONE: 10_000}, suggestion(one="100.00") | {"credits": [{}]}, False),
+        ({ONE: 10_000}, in_dollars(suggestion(one="100.00")), False),
         ({ONE: 10_000}, None, False),
     ],
 )

@@ -145,11 +145,16 @@ const typed = (amount) => (amount / 10 ** places).toFixed(places).replace(".", d
 addEventListener("input", (event) => {
   const form = event.target.closest("form[data-splits]");
   if (!form) return;
-  const rows = [...form.querySelectorAll("tbody tr")].map((row) => ({ box: row.querySelector("[type=checkbox]"), amount: row.querySelector(".amount") }));
+  const rows = [...form.querySelectorAll("tbody tr")].map((row) => ({ box: row.querySelector("[type=checkbox]"), amount: row.querySelector(".amount"), there: row.querySelector(".there") }));
   const row = rows.find(({ box, amount }) => event.target === box || event.target === amount);
   const whole = Number(document.querySelector("[data-left]").dataset.minor);
   const others = rows.reduce((sum, { box, amount }) => (box.checked && amount !== row?.amount ? sum + minor(amount.value) : sum), 0);
-  if (event.target === row?.box) row.amount.value = row.box.checked ? typed(Math.max(0, Math.min(Number(row.box.dataset.owed), whole - others))) : "";
+  if (event.target === row?.box && row.there) {
+    // In another currency: all that it owes is suggested, what of the payment that is only a person knows.
+    row.there.value = row.box.checked ? row.there.dataset.owes.replace(".", document.documentElement.lang === "fr" ? "," : ".") : "";
+    row.amount.value = "";
+    if (row.box.checked) row.amount.focus();
+  } else if (event.target === row?.box) row.amount.value = row.box.checked ? typed(Math.max(0, Math.min(Number(row.box.dataset.owed), whole - others))) : "";
   else if (event.target === row?.amount) row.box.checked = row.amount.value.trim() !== "";
   const left = whole - others - (row?.box.checked ? minor(row.amount.value) : 0);
   const told = form.querySelector("[data-remains]");
