@@ -150,8 +150,7 @@ def _entries(told: Transactions, currency: str | None, where: str) -> Iterator[E
 
 def _movement(data: dict[str, Any], amount: int, currency: str, mark: str) -> Movement:
     more = swift_details.details(data)
-    said = (str(data.get(name) or "") for name in ("extra_details", "transaction_details", "purpose"))
-    instructed, rate = exchange.swift(*said, own=currency)
+    instructed, rate = exchange.swift(*swift_details.banks_own(data), own=currency)
     returned = mark.startswith("R") or str(data.get("id") or "")[1:].upper() == "RTI" or more.returned
     return Movement(
         amount=amount,

@@ -1,9 +1,9 @@
 """What the :86: of a SWIFT statement says, in the dialects that banks write.
 
 German sub-fields (?20 … ?34, EREF+ SVWZ+), Dutch and Belgian codes (/NAME/ /REMI/ /CNTP/), non-SWIFT :NS: sub-fields,
-and free text. Protects: an account of the other party is taken only when its check digits hold. Sources: DFÜ-Abkommen
-annex 3 (Geschäftsvorfallcodes, Textschlüsselergänzungen); SWIFT for Corporates MT940 structured information to account
-owner.
+and free text. Protects: an account of the other party is taken only when its check digits hold; what a payer wrote
+stays in the remittance, whatever it looks like. Sources: DFÜ-Abkommen annex 3 (Geschäftsvorfallcodes,
+Textschlüsselergänzungen); SWIFT for Corporates MT940 structured information to account owner.
 """
 
 import re
@@ -14,7 +14,7 @@ from services.payment_matching.statements import exchange, plain
 
 _CODES = re.compile(
     r"/(TRTP|IBAN|BIC|NAME|REMI|EREF|CSID|MARF|BENM|ORDP|ISDT|ADDR|ULTD|ULTB|UCRD|UDTR|RTRN|PREF|CNTP|PURP|RTYP|SVCL|"
-    r"ID|KREF|IREF|OCMT|EXCH|CHGS|IACC|PY|PT)/"
+    r"ID|KREF|IREF|IACC|PY|PT)/"
 )
 _RETURNS = frozenset({"108", "109", "159", "181", "184"})
 """Business transaction codes of returned debits and transfers."""
@@ -47,11 +47,12 @@ def details(data: dict[str, Any]) -> Details:
     if data.get("transaction_code") is not None:
         return _german(data, line)
     text = str(data.get("transaction_details") or "")
-    if text and _CODES.search(text.replace("\n", "")):
-        return _coded(text.replace("\n", ""), line)
+    coded = exchange.without(text.replace("\n", ""))
+    if _CODES.search(coded):
+        return _coded(coded, line)
     if data.get("non_swift"):
         return _non_swift(data, line)
-    told = plain.spaced(f"{line} {text}")
+    told = plain.spaced(f"{line} {text if coded else ''}")
     return Details(
         iban=plain.iban_in(told),
         remittance=told,
@@ -62,10 +63,23 @@ def details(data: dict[str, Any]) -> Details:
 def _of_the_line(data: dict[str, Any]) -> str:
     """The text of the :61: itself; a reference of 16 characters may go on in the text."""
     reference, extra = str(data.get("customer_reference") or ""), str(data.get("extra_details") or "")
-    extra = exchange.without(extra)
-    if len(reference) == 16 and extra and not data.get("bank_reference") and not reference.endswith(" "):
+    if _goes_on(data):
         return f"{reference}{extra}"
+    extra = exchange.without(extra)
     return extra if plain.known(reference) is None else f"{reference} {extra}"
+
+
+def _goes_on(data: dict[str, Any]) -> bool:
+    reference = str(data.get("customer_reference") or "")
+    whole = len(reference) == 16 and not data.get("bank_reference") and not reference.endswith(" ")
+    return whole and bool(data.get("extra_details"))
+
+
+def banks_own(data: dict[str, Any]) -> tuple[str, str]:
+    """The texts at whose head a bank tells figures: of the :61:, where no reference of the payer's goes on in it, and
+    of the :86:, whose lines are cut anywhere."""
+    line = "" if _goes_on(data) else str(data.get("extra_details") or "")
+    return line, str(data.get("transaction_details") or "").replace("\n", "")
 
 
 def _instruction(data: dict[str, Any]) -> str | None:

@@ -45,6 +45,13 @@ TRANSFER = """
 </AmtDtls>
 """
 """As banks write it most often: the order in its currency, the transaction and the rate in the account's."""
+OWN_ORDER = """
+<AmtDtls>
+  <InstdAmt><Amt Ccy="EUR">921.15</Amt></InstdAmt>
+  <TxAmt><Amt Ccy="USD">1000.00</Amt><CcyXchg><SrcCcy>EUR</SrcCcy><XchgRate>1.0856</XchgRate></CcyXchg></TxAmt>
+</AmtDtls>
+"""
+"""Ordered in the account's own currency, and in dollars between the banks."""
 
 
 def told(details: str, entry_extra: str = "") -> Movement:
@@ -62,6 +69,7 @@ def told(details: str, entry_extra: str = "") -> Movement:
         ("", converted(100_000, "USD", "1.0856"), Money(100_000, "USD"), "1.0856"),
         (converted(100_000, "USD", sent=98_500), "", Money(98_500, "USD"), None),
         (converted(92_115, "EUR"), "", None, None),
+        (OWN_ORDER, "", None, None),
         (TRANSFER, "", Money(100_000, "USD"), "1.0856"),
         (TRANSFER.replace("InstdAmt", "CntrValAmt"), "", Money(100_000, "USD"), "1.0856"),
         (converted(100_000, "XXX"), "", None, None),
@@ -83,18 +91,65 @@ def test_what_an_entry_of_several_movements_tells_is_no_movements_own() -> None:
     assert [one.instructed for one in movements] == [None, Money(220, "USD")]
 
 
+LINE = ":61:2611201120CR1250,50NTRFNONREF//BANKREF0001\n"
+
+
+def told_by_mt940(lines: str) -> Movement:
+    start, end = MT940.index(":61:"), MT940.index(":61:2611201120D50")
+    [movement] = formats.read((MT940[:start] + lines + MT940[end:]).encode(), ()).statements[0].entries[0].movements
+    return movement
+
+
 @pytest.mark.parametrize(
     "lines",
     [
-        ":61:2611201120CR1250,50NTRFNONREF//BANKREF0001\n/OCMT/USD1357,04/EXCH/1,0856/\n:86:FA-2026-0001\n",
-        ":61:2611201120CR1250,50NTRFNONREF//BANKREF0001\n:86:/REMI/FA-2026-0001/OCMT/USD1357,04/EXCH/1,0856/\n",
+        LINE + "/OCMT/USD1357,04/EXCH/1,0856/\n:86:FA-2026-0001\n",
+        LINE + "/TRCD/00100/OCMT/USD1357,04/EXCH/1,0856\n:86:/REMI/FA-2026-0001\n",
+        LINE + ":86:/OCMT/USD1357,04/EXCH/1,0856/REMI/FA-2026-0001\n",
+        LINE + ":86:/TRTP/SEPA/BIC/ABNANL2A/OCMT/USD13\n57,04/EXCH/1,0856/NAME/DUPONT/REMI/FA-2026-0001\n",
     ],
 )
 def test_an_mt940_tells_what_was_ordered_and_at_which_rate(lines: str) -> None:
-    start, end = MT940.index(":61:"), MT940.index(":61:2611201120D50")
-    [movement] = formats.read((MT940[:start] + lines + MT940[end:]).encode(), ()).statements[0].entries[0].movements
+    movement = told_by_mt940(lines)
     assert (movement.instructed, movement.exchange_rate) == (Money(135_704, "USD"), "1.0856")
-    assert movement.remittance == "FA-2026-0001", "the bank's figures are no text of the payer's"
+    assert movement.remittance.endswith("FA-2026-0001")
+    assert "1357" not in movement.remittance, "the bank's figures are no text of the payer's"
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        (LINE + ":86:/NAME/X/REMI/US-2026-00071 /OCMT/USD1000,00/\n", True),
+        (LINE + ":86:/REMI/US-2026-00071/OCMT/USD1000,00/EXCH/1,0856/\n", True),
+        (LINE + ":86:/EREF/E1/OCMT/USD1000,00/REMI/US-2026-00071\n", False),
+        (LINE + ":86:/NAME/X/OCMT/USD1000,00/REMI/US-2026-00071\n", False),
+        (LINE + ":86:VIREMENT US-2026-00071 /OCMT/USD1000,00/\n", True),
+        (LINE + ":86:/OCMT/USD1000,00/ US-2026-00071\n", True),
+        (LINE + ":86:166?00GUTSCHRIFT?20SVWZ+US-2026-00071 /OCMT/USD?211000,00/?32ACME\n", True),
+        (LINE + "US-2026-00071 /OCMT/USD1000,00/\n:86:MERCI\n", True),
+        (":61:2611201120CR1250,50NTRF1234567890123456/OCMT/USD1000,00/\n:86:US-2026-00071\n", True),
+    ],
+)
+def test_what_a_payer_writes_is_no_figure_of_the_banks_and_stays_in_sight(lines: str, shown: bool) -> None:
+    movement = told_by_mt940(lines)
+    assert (movement.instructed, movement.exchange_rate) == (None, None)
+    assert "US-2026-00071" in movement.remittance
+    assert ("/OCMT/USD" in movement.remittance) == shown
+
+
+@pytest.mark.parametrize(
+    ("lines", "instructed"),
+    [
+        ("/OCMT/USD1357,\n:86:50 FACTURE\n", Money(135_700, "USD")),
+        ("/OCMT/USD1357,04\n:86:12 FACTURE\n", Money(135_704, "USD")),
+        ("/OCMT/IDR1234567890123,45/\n:86:FACTURE\n", Money(123_456_789_012_345, "IDR")),
+        ("/OCMT/IDR1234567890123456,45/\n:86:FACTURE\n", None),
+        ("/OCMT/USD1.357,04/\n:86:FACTURE\n", None),
+        (":86:/OCMT/USD1357,\n50 FACTURE\n", None),
+    ],
+)
+def test_a_figure_of_an_mt940_ends_with_its_own_text_and_is_never_cut(lines: str, instructed: Money | None) -> None:
+    assert told_by_mt940(LINE + lines).instructed == instructed
 
 
 @pytest.mark.parametrize(
