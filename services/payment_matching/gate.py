@@ -6,10 +6,12 @@ left unread that could name something else. A difference is taken only from a pa
 """
 
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 from typing import Literal
 from uuid import UUID
 
-from services.payment_matching.evidence import STRENGTHS, Evidence, Known, Quoted, Receipt
+from libs.common.money import exponent
+from services.payment_matching.evidence import STRENGTHS, Booked, Evidence, Known, Quoted, Receipt
 from services.payment_matching.hypotheses import Hypothesis
 
 MARGIN = 3.0
@@ -20,6 +22,9 @@ ORDER = 7
 """Characters of an order that nobody else has, and that names as well as a number."""
 ROUND = 1_000
 """Money given on account is a round amount, and sums of round prices meet it by chance."""
+
+KEPT_BY_BANKS = Fraction(3, 100)
+"""Of a converted amount: margins and fees of the banks on its way, and the rounding of the rate that they tell."""
 
 Kind = Literal["reference", "payer", "amount"]
 SHORT = ("partial", "over", "payout", "unconverted")
@@ -61,13 +66,25 @@ def guards(one: Hypothesis, receipt: Receipt, evidence: Evidence, lead: float) -
 
 
 def _currency_guards(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> list[str]:
-    """Between two currencies only what the bank told is taken, and only to the cent for all that the items owe."""
+    """Between two currencies only what the bank told is taken, and only to the cent for all that the items owe, where
+    what it booked is worth that by its own rate; without a rate, of a payer known by its account."""
     if receipt.booked is None:
         return []
     if one.shape == "unconverted":
         return ["amount_not_told"]
+    known = any(each.by != "name" and each.confirmed for each in evidence.payers)
+    if not (known if receipt.booked.rate is None else _worth(receipt, receipt.booked, receipt.booked.rate)):
+        return ["difference_in_currency"]
     whole = all(line.amount == evidence.items[line.item_id].residual for line in one.lines)
     return [] if whole and sum(line.amount for line in one.lines) == receipt.amount else ["difference_in_currency"]
+
+
+def _worth(receipt: Receipt, booked: Booked, rate: str) -> bool:
+    """Whether what was booked is what was ordered, by a rate told in either direction, less what a bank may keep."""
+    ordered = Fraction(receipt.amount, 10 ** exponent(receipt.currency))
+    got = Fraction(booked.amount, 10 ** exponent(booked.currency))
+    by = Fraction(rate)
+    return by > 0 and any(abs(worth - got) <= worth * KEPT_BY_BANKS for worth in (ordered * by, ordered / by))
 
 
 def _by_rule(one: Hypothesis, receipt: Receipt, evidence: Evidence) -> bool:

@@ -58,8 +58,8 @@ _CASH = text("""
      cross join lateral (
            select p.currency, p.unapplied_minor as minor
             union all
-           select p.instructed_currency, p.instructed_minor
-            where p.instructed_minor is not null and p.unapplied_minor = p.amount_minor) m
+           select p.instructed_currency, ceil(p.instructed_minor::numeric * p.unapplied_minor / p.amount_minor)::bigint
+            where p.instructed_minor is not null) m
      where p.unapplied_minor > 0 and p.received_at >= :since
      group by a.payer_id, m.currency
 """)

@@ -107,7 +107,9 @@ def decide(reading: Reading, *others: Reading) -> Decision:
     for place, (score, one, each) in enumerate(ranked[:SHOWN]):
         lead = score - _next_score(ranked, place)
         facts = one, each.receipt, each.evidence
-        unsure = tuple(dict.fromkeys(guards(*facts, lead))) if place == 0 else ("not_the_best",)
+        elsewhere = any(other.evidence.sure for other in (reading, *others) if other is not each)
+        found_wrong = [*guards(*facts, lead), *(["more_is_quoted"] if elsewhere else [])]
+        unsure = tuple(dict.fromkeys(found_wrong)) if place == 0 else ("not_the_best",)
         rest = math.exp(_NULL) + sum(masses[:place]) + sum(masses[place + 1 :])
         odds = min(score, _TOP) - math.log(rest)
         kinds = frozenset(kinds_of(one, each.evidence))

@@ -173,12 +173,17 @@ DUE = [item(71, 100_000, currency="USD"), item(72, 40_000, days=5, currency="USD
 
 
 def decided(
-    text: str, instructed: int | None, *payers: Known, here: tuple[Item, ...] = (), awaited: tuple[Awaited, ...] = ()
+    text: str,
+    instructed: int | None,
+    *payers: Known,
+    here: tuple[Item, ...] = (),
+    awaited: tuple[Awaited, ...] = (),
+    paid: int = 92_115,
 ) -> Decision:
-    """What is decided about EUR 921.15 with this text, ordered as so many dollars, in a world of `DUE` and `here`."""
-    found, booked = read(text), Booked(92_115, "EUR", "1.0856")
+    """What is decided about so many cents of euros, ordered as so many dollars, in a world of `DUE` and `here`."""
+    found, booked = read(text), Booked(paid, "EUR", "1.0856")
     both = []
-    for amount, currency, items in ((92_115, "EUR", list(here)), (instructed or 0, "USD", DUE)):
+    for amount, currency, items in ((paid, "EUR", list(here)), (instructed or 0, "USD", DUE)):
         by_id = {one.item_id: one for one in items}
         rows = [(key, kind, one.item_id) for one in items for key, kind in item_keys(one.number, None, None)]
         quoted = quotes(found, [Hit(*row, 1) for row in rows if row[0] in found.keys], by_id)
@@ -187,7 +192,7 @@ def decided(
         receipt = Receipt(UUID(int=9), ENTITY, amount, currency, TODAY, found, booked if currency == "USD" else None)
         both.append((receipt, evidence))
     (own, known), (there, abroad) = both
-    may = ordered(there, abroad, 92_115) if instructed else unconverted(abroad, 92_115)
+    may = ordered(there, abroad, paid) if instructed else unconverted(abroad, paid)
     return decide(Reading(own, known, propose(own, known)), Reading(there, abroad, may))
 
 
@@ -195,14 +200,14 @@ def decided(
     ("text", "instructed", "payers", "paid"),
     [
         ("FA-2026-000071", 100_000, (), {71: (100_000, 92_115)}),
-        ("FA-2026-000071 FA-2026-000072", 140_000, (BY_IBAN,), {71: (100_000, 65_796), 72: (40_000, 26_319)}),
+        ("FA-2026-000071 FA-2026-000072", 140_000, (BY_IBAN,), {71: (100_000, 92_115), 72: (40_000, 36_846)}),
         ("", 100_000, (BY_IBAN,), {71: (100_000, 92_115)}),
     ],
 )
 def test_what_the_bank_told_to_the_cent_passes_the_same_gate(
     text: str, instructed: int, payers: tuple[Known, ...], paid: dict[int, tuple[int, int]]
 ) -> None:
-    decision = decided(text, instructed, *payers)
+    decision = decided(text, instructed, *payers, paid=sum(part for _, part in paid.values()))
     assert decision.auto is not None, [(one.hypothesis.shape, one.unsure) for one in decision.suggestions]
     assert decision.auto.currency == "USD"
     assert {line.item_id.int: (line.amount, line.paid) for line in decision.auto.hypothesis.lines} == paid
@@ -223,6 +228,12 @@ def test_anything_less_than_what_the_bank_told_is_a_persons(why: str, text: str,
     assert decision.auto is None, why
     assert guard in decision.suggestions[0].unsure
     assert all(line.paid for line in decision.suggestions[0].hypothesis.lines)
+
+
+@pytest.mark.parametrize("paid", [100, 88_000, 96_000])
+def test_what_was_booked_is_worth_what_was_ordered_by_the_banks_own_rate(paid: int) -> None:
+    decision = decided("FA-2026-000071", 100_000, BY_IBAN, paid=paid)
+    assert decision.auto is None and "difference_in_currency" in decision.suggestions[0].unsure
 
 
 def test_an_instalment_of_a_plan_is_not_all_that_its_items_owe() -> None:
