@@ -95,10 +95,14 @@ async def judge_promise(asker: Asker, row: Row) -> None:
     calendar = await asker.calendar(row["entity_id"])
     today = calendar.today(asker.now)
     of, left = await debts.of_items(asker.db, asker.tenant, row["item_ids"])
-    paid = promises.paid_in_span(debts.payments(of), row["made_on"], row["until"])
+    money = debts.payments(of)
+    before = 0
     if not row["of_items"]:
-        # Money in another currency keeps it too, by what its items were given of that.
-        paid = max(paid, await holds.paid_within(asker.db, row))
+        # All money of the payer keeps it; what is in another currency, or somebody else's, by what it gave its items.
+        before = await holds.paid_within(asker.db, row)
+        besides = await holds.not_within(asker.db, row, {each.payment_id for each in money if each.payment_id})
+        money = [each for each in money if each.payment_id in besides]
+    paid = before + promises.paid_in_span(money, row["made_on"], row["until"])
     covered = await _covered(asker, row["entity_id"])
     word = promises.Promise(row["amount_minor"], row["made_on"], row["until"])
     state = promises.outcome(word, paid, today, owed=left, covered_to=covered)

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.common.calls import PeerRefused, Waiting
-from libs.common.money import Money, from_wire, total
+from libs.common.money import Money, from_wire, totals
 from services.console.pages import formats, forms
 from services.console.pages.acting import NothingChosen
 from services.console.pages.commands import Told, ask, done, heard, key_of, once
@@ -101,7 +101,7 @@ async def match(request: Request, person: Treasurer, form: Posted, payment_id: U
     if not off:
         return done(request, form, Told("done.matched", {"count": len(body["allocations"])}, undo))
     language = web_of(request).language(request, person)
-    amount = formats.money(total(off, off[0].currency), language)
+    amount = " + ".join(formats.money(each, language) for each in totals(off).values())
     return done(request, form, Told("done.matched.written_off", {"amount": amount}, undo))
 
 

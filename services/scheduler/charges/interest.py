@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from uuid import UUID
 
 from services.scheduler.calendar import months_after
 from services.scheduler.charges.imputation import Imputation, Owed, paid
@@ -26,6 +27,7 @@ class Payment:
 
     on: date
     minor: int
+    payment_id: UUID | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,8 @@ def debt_of(  # noqa: PLR0917 - an item in the order of its facts
     paid = sum(each.minor for each in given)
     _take_back(given, paid - (amount - residual))
     paid = sum(each.minor for each in given)
-    payments = tuple(Payment(each.on, each.minor) for each in sorted(given, key=lambda each: each.on) if each.minor)
+    in_order = sorted(given, key=lambda each: each.on)
+    payments = tuple(Payment(each.on, each.minor, each.payment_id) for each in in_order if each.minor)
     return Debt(currency, due_date, residual + paid, payments, stops_on)
 
 

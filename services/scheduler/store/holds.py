@@ -245,6 +245,13 @@ async def paid_within(db: AsyncConnection, row: Row) -> int:
     return int(total or 0)
 
 
+async def not_within(db: AsyncConnection, row: Row, payments: Collection[UUID]) -> set[UUID]:
+    """Those of these payments that `paid_within` passes over whenever they came: of another payer or currency."""
+    other = or_(payment.c.payer_id.is_distinct_from(row["payer_id"]), payment.c.currency != row["currency"])
+    mine = (payment.c.tenant_id == row["tenant_id"], among(payment.c.payment_id, payments))
+    return set((await db.scalars(select(payment.c.payment_id).where(*mine, other))).all())
+
+
 async def some(db: AsyncConnection, tenant: UUID, ids: Collection[UUID], table: Table = hold) -> list[Row]:
     """These holds, promises or disputes, those that exist."""
     key = next(column for column in table.primary_key if column.name != "tenant_id")

@@ -117,6 +117,22 @@ async def test_a_promise_of_an_amount_is_kept_by_money_in_another_currency(
     assert (kept["state"], kept["paid"]) == ("kept", euros("200.00"))
 
 
+@pytest.mark.parametrize(("abroad", "state", "paid"), [(500, "kept", "1000.00"), (400, "partly_kept", "900.00")])
+async def test_money_on_account_and_money_in_another_currency_keep_a_promise_together(
+    world: World, doors: httpx.AsyncClient, abroad: int, state: str, paid: str
+) -> None:
+    await world.tell(world.issued("F1", DUE), world.issued("F2", DUE))
+    made = await promise(world, doors, amount=euros("1000.00"))
+    world.go_to(date(2026, 9, 9))
+    told = world.matched("P1", abroad, "F1", 500 - abroad)
+    given = told.allocations[0].model_copy(update={"paid": Money(54_280, "USD")})
+    amounts = {"amount": Money(54_280, "USD"), "unapplied": Money(0, "USD"), "allocations": [given]}
+    await world.tell(told.model_copy(update=amounts), world.matched("P2", 500, "F2", 400, unapplied=400))
+    await review(world, date(2026, 9, 16))
+    kept = await got(doors, f"/v1/promises/{made['promise_id']}")
+    assert (kept["state"], kept["paid"]) == (state, euros(paid)), "each counts once"
+
+
 async def test_a_promise_that_half_the_money_kept_says_how_much(world: World, doors: httpx.AsyncClient) -> None:
     await world.tell(world.issued("F1", DUE))
     made = await promise(world, doors, item_ids=[str(world.item("F1"))])
