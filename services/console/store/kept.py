@@ -70,9 +70,11 @@ async def lock(db: AsyncConnection, tenant_id: UUID) -> None:
 
 async def _taken(db: AsyncConnection, model: ReadModel, tenant_id: UUID) -> list[UUID]:
     """Take some marks away. They are named by their ids: joined, a table that has grown since its statistics were taken
-    would be gone through once for each of them."""
+    would be gone through once for each of them. They are locked as they are read: who only read would be let in by a
+    rebuild that waits for every reader to leave, and wait for it in turn."""
     mark = model.mark
     asked = select(mark.c.invoice_id, mark.c.event_id).where(mark.c.tenant_id == tenant_id).limit(MOST)
+    asked = asked.with_for_update()
     some = list(await db.execute(asked))
     named = and_(mark.c.invoice_id == _ids([row[0] for row in some]), mark.c.event_id == _ids([row[1] for row in some]))
     taken = await db.scalars(delete(mark).where(mark.c.tenant_id == tenant_id, named).returning(mark.c.invoice_id))
