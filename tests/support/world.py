@@ -265,6 +265,11 @@ def working(day: date) -> date:
     return day
 
 
+def morning(due: date, days: int) -> datetime:
+    """When the reminder that follows so many days after the due date may leave."""
+    return datetime.combine(working(due + timedelta(days=days)), time(9, 30), PARIS).astimezone(UTC)
+
+
 def last_banking_day_before(day: date) -> date:
     """The last day before on which TARGET2 was open."""
     closed = holidays.financial_holidays("XECB", years={day.year - 1, day.year})

@@ -14,7 +14,9 @@ import httpx
 
 from libs.common.demo.office import Source
 from tests.support import eventually
+from tests.support.living import Living
 from tests.support.world import World
+from tests.torture.evidence import Record
 
 AT_ONCE = 12
 PATIENCE = 90.0
@@ -141,3 +143,19 @@ class Company:
             return response
 
         return await eventually(once, PATIENCE, every=0.3)
+
+
+@dataclass
+class Story:
+    """What happened to a company, and what its topics say of it, for the facts that follow."""
+
+    company: Company
+    records: list[Record] = field(default_factory=list)
+
+    @property
+    def world(self) -> World:
+        return self.company.world
+
+    @property
+    def stack(self) -> Living:
+        return self.world.living

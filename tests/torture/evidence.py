@@ -192,6 +192,12 @@ async def nothing_left(settings: Settings) -> None:
     assert await asked(settings, late) == [(0,)]
 
 
+async def nothing_in_hand(settings: Settings, tenant: UUID) -> bool:
+    """Whether no mail of the tenant is about to leave."""
+    query = "select 1 from notifier.delivery where tenant_id = :t and state in ('ready', 'on_wire') limit 1"
+    return not await asked(settings, query, t=tenant)
+
+
 async def doubtful(living: Living, tenant: UUID) -> int:
     """Uncertain is only what was on the wire when its sender died; none has two mails. Answers how many there are."""
     query = "select delivery_id, reason from notifier.delivery where tenant_id = :t and state = 'uncertain'"

@@ -8,8 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock_time
+from datetime import timedelta
 from random import Random
 
 import httpx
@@ -22,11 +21,10 @@ from libs.common.demo.office import Answered
 from libs.common.devstack import control
 from libs.common.settings import PORTS
 from tests.support import eventually
-from tests.support.living import Living, living
-from tests.support.world import PARIS, World, working
+from tests.support.living import living
+from tests.support.world import World, morning, working
 from tests.torture import evidence
-from tests.torture.company import Company
-from tests.torture.evidence import Record
+from tests.torture.company import Company, Story
 
 SEED = 20261122
 INVOICES = 2_000
@@ -40,22 +38,12 @@ STEPS = ("friendly", "firm")
 
 
 @dataclass
-class Story:
-    """What happened, for the facts that follow."""
+class Killing(Story):
+    """The points that were passed and the parts that were killed."""
 
-    company: Company
     fired: list[str] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
     stirred: int = 0
-    records: list[Record] = field(default_factory=list)
-
-    @property
-    def world(self) -> World:
-        return self.company.world
-
-    @property
-    def stack(self) -> Living:
-        return self.world.living
 
     def figures(self) -> list[str]:
         """What was done, for whoever watches."""
@@ -109,12 +97,12 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-async def story(tell: Callable[[str], None]) -> AsyncIterator[Story]:
+async def story(tell: Callable[[str], None]) -> AsyncIterator[Killing]:
     """The whole story: intake under kills, then reminders under kills, then quiet."""
     began = time.monotonic()
     with living() as stack:
         world = await World.open(stack)
-        found = Story(Company(world, Random(SEED)))
+        found = Killing(Company(world, Random(SEED)))
         try:
             await _intake_under_kills(found)
             await _reminders_under_kills(found)
@@ -127,7 +115,7 @@ async def story(tell: Callable[[str], None]) -> AsyncIterator[Story]:
             await world.office.close()
 
 
-async def _intake_under_kills(story: Story) -> None:
+async def _intake_under_kills(story: Killing) -> None:
     company, world = story.company, story.world
     await world.debtors(DEBTORS)
     await world.office.settled()
@@ -162,11 +150,11 @@ async def _intake_under_kills(story: Story) -> None:
     await world.office.settled(RECOVERY)
 
 
-async def _reminders_under_kills(story: Story) -> None:
+async def _reminders_under_kills(story: Killing) -> None:
     company, world = story.company, story.world
     due = next(one.due for one in company.told if one.debtor in EARLY)
     story.arm("sweep.decided", "scheduler.relay.acked", "notifier.relay.acked")
-    world.clock.move_to(_morning(due))
+    world.clock.move_to(morning(due))
     await story.all_fired("sweep.decided", "scheduler.relay.acked", "notifier.relay.acked")
     for wave, point in zip(WAVES, ("dispatch.on_wire", "dispatch.dotted", "dispatch.accepted"), strict=True):
         await story.alive()
@@ -176,27 +164,16 @@ async def _reminders_under_kills(story: Story) -> None:
         await company.payments(company.third(told))
     await story.alive()
     await _at_rest(story)
-    world.clock.move_to(_morning(due, 10))
+    world.clock.move_to(morning(due, 10))
     await _at_rest(story)
 
 
-async def _at_rest(story: Story) -> None:
-    await eventually(lambda: _nothing_in_hand(story), HEALED, every=1)
+async def _at_rest(story: Killing) -> None:
+    await eventually(lambda: evidence.nothing_in_hand(story.stack.settings, story.world.office.tenant), HEALED, every=1)
     await story.world.office.settled(HEALED)
 
 
-def _morning(due: date, days: int = 2) -> datetime:
-    """When the reminder that follows so many days after the due date may leave."""
-    day = working(due + timedelta(days=days))
-    return datetime.combine(day, clock_time(9, 30), PARIS).astimezone(UTC)
-
-
-async def _nothing_in_hand(story: Story) -> bool:
-    query = "select 1 from notifier.delivery where tenant_id = :t and state in ('ready', 'on_wire') limit 1"
-    return not await evidence.asked(story.stack.settings, query, t=story.world.office.tenant)
-
-
-def test_every_armed_point_fired_and_every_part_was_killed_once(story: Story) -> None:
+def test_every_armed_point_fired_and_every_part_was_killed_once(story: Killing) -> None:
     shared = {"relay.acked", "consumer.committed"}
     plain = {next(point for point in POINTS if fired.endswith(point)) for fired in story.fired}
     assert plain == set(POINTS)
@@ -205,49 +182,49 @@ def test_every_armed_point_fired_and_every_part_was_killed_once(story: Story) ->
     assert story.company.retried > 0, "the kills were felt"
 
 
-def test_every_accepted_invoice_was_told_exactly_once(story: Story) -> None:
+def test_every_accepted_invoice_was_told_exactly_once(story: Killing) -> None:
     assert len(story.company.created) == len(story.company.told)
     evidence.told_once(story.company.created, story.records)
 
 
-async def test_every_accepted_invoice_is_one_row(story: Story) -> None:
+async def test_every_accepted_invoice_is_one_row(story: Killing) -> None:
     numbers = [one.number for one in story.company.told]
     await evidence.one_row_each(story.stack.settings, story.world.office.tenant, numbers)
 
 
-async def test_no_mail_left_twice_and_each_is_a_delivery_on_record(story: Story) -> None:
+async def test_no_mail_left_twice_and_each_is_a_delivery_on_record(story: Killing) -> None:
     await evidence.mailed_once(story.stack, story.world.office.tenant, story.world.mark)
     assert len(story.world.mails()) >= 2 * len(EARLY), "reminders did leave"
 
 
-def test_steps_follow_one_another_within_hours_days_and_gap(story: Story) -> None:
+def test_steps_follow_one_another_within_hours_days_and_gap(story: Killing) -> None:
     evidence.in_order(story.records, STEPS)
 
 
-def test_no_mail_names_an_invoice_after_its_payment_was_accepted(story: Story) -> None:
+def test_no_mail_names_an_invoice_after_its_payment_was_accepted(story: Killing) -> None:
     assert len(story.company.paid) >= INVOICES // 4
     evidence.nothing_after(story.stack, story.world.mark, story.company.paid)
 
 
-def test_every_release_ended_once(story: Story) -> None:
+def test_every_release_ended_once(story: Killing) -> None:
     evidence.ended_once(story.records)
 
 
-async def test_the_money_adds_up(story: Story) -> None:
+async def test_the_money_adds_up(story: Killing) -> None:
     await evidence.money_adds_up(story.stack.settings, story.world.office.tenant)
 
 
-async def test_nothing_is_left_to_do(story: Story) -> None:
+async def test_nothing_is_left_to_do(story: Killing) -> None:
     await evidence.nothing_left(story.stack.settings)
 
 
-async def test_what_is_uncertain_stems_from_a_kill_of_the_sender_and_has_one_mail_at_most(story: Story) -> None:
+async def test_what_is_uncertain_stems_from_a_kill_of_the_sender_and_has_one_mail_at_most(story: Killing) -> None:
     assert await evidence.doubtful(story.stack, story.world.office.tenant) >= 1, (
         "a sender that dies at the dot leaves one"
     )
 
 
-async def test_replaying_every_topic_sends_nothing_and_changes_nothing(story: Story) -> None:
+async def test_replaying_every_topic_sends_nothing_and_changes_nothing(story: Killing) -> None:
     settings, mails = story.stack.settings, len(list(story.stack.mailbox.all()))
     await story.world.office.listening.close()
     before = await evidence.checksums(settings)

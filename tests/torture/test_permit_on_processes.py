@@ -7,8 +7,7 @@ waits longer than 3.5 s, also when the sender dies in the midst of it.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from datetime import time as clock_time
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -18,7 +17,7 @@ from libs.common.permits import GRANTERS, STOP_SECONDS
 from tests.support import eventually
 from tests.support.living import living
 from tests.support.smtp import MailSink
-from tests.support.world import PARIS, World, is_thanks, text_of, working
+from tests.support.world import World, is_thanks, morning, text_of, working
 from tests.torture import evidence
 from tests.torture.stops import COMMANDS, Race, Seen, Target, asked_for, targets, wrongs
 
@@ -54,7 +53,7 @@ async def test_nothing_begins_after_the_answer_of_what_stopped_it(
     race = Race(world, dice, lambda: sink.count)
     untouched = list(among)
     for days, dies in ((2, False), (10, True)):
-        world.clock.move_to(datetime.combine(working(due + timedelta(days)), clock_time(9, 30), PARIS).astimezone(UTC))
+        world.clock.move_to(morning(due, days))
         chosen = dice.sample(untouched, DEBTORS * 2 // 5)
         untouched = [one for one in untouched if one not in chosen]
         # What was lowered before is still asked for, and may be stopped now.

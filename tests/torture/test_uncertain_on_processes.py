@@ -10,8 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from datetime import time as clock_time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from libs.common.demo.office import ADMINISTRATOR, Answered
 from tests.support import eventually
 from tests.support.living import living
 from tests.support.smtp import Fault, MailSink
-from tests.support.world import PARIS, World, working
+from tests.support.world import World, morning, working
 from tests.torture import evidence
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +60,7 @@ async def test_silence_after_the_dot_is_doubt_that_a_person_ends(world: World, s
     await world.debtors(names)
     await world.invoices_in_one(world.body(f"U{name}", name, due) for name in names)
     await world.office.settled(SETTLED)
-    world.clock.move_to(datetime.combine(working(due + timedelta(2)), clock_time(9, 30), PARIS).astimezone(UTC))
+    world.clock.move_to(morning(due, 2))
     await eventually(lambda: len(sink.data_instants) == len(names), SETTLED)
     await eventually(lambda: _uncertain(world, 6), SETTLED)
     # The server that hangs gets ten minutes by RFC 5321; its client does not live so long.
