@@ -11,9 +11,10 @@ from libs.common.errors import Refused
 from libs.common.events import Amount
 from libs.common.http import Line, Prose, Reference, Wire
 from services.payment_matching.receiving import BANK, NewPayment, Telling, ToldAllocation
+from services.payment_matching.statements.exchange import RATE
 
 Iban = Annotated[str, StringConstraints(min_length=5, max_length=40, pattern=r"^[A-Za-z0-9 ]+$")]
-Rate = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$")]
+Rate = Annotated[str, StringConstraints(pattern=f"^{RATE}$")]
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2100, 1, 1))]
 
 

@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from libs.common.errors import RelanceError
 from libs.common.money import Money
+from services.payment_matching.statements.exchange import RATE
 
 Text = Annotated[str, Field(max_length=4000)]
+Rate = Annotated[str, Field(pattern=f"^{RATE}$")]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -89,6 +91,8 @@ class PaymentLine(_Line):
     end_to_end_id: Text | None = None
     structured_reference: Text | None = None
     instructed: Ordered | None = None
+    exchange_rate: Rate | None = None
+    """As the bank told it, in either direction."""
 
     @property
     def minor(self) -> int:

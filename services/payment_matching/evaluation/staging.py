@@ -54,6 +54,7 @@ class Stage:
             structured=(line.structured_reference,) if line.structured_reference else (),
             end_to_end_id=line.end_to_end_id or None,
             instructed=Money(line.instructed.minor, line.instructed.currency) if line.instructed else None,
+            exchange_rate=line.exchange_rate,
         )
 
 

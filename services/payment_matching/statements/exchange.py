@@ -15,7 +15,9 @@ from services.payment_matching.statements.camt_tree import Tree, down, minor, te
 
 Told = tuple[Money | None, str | None]
 """(what was ordered, the rate as the bank wrote it)"""
-_RATE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?", re.ASCII)
+RATE = r"[0-9]{1,12}(\.[0-9]{1,12})?"
+"""A rate as it is kept: plain digits, so many of one currency for one of the other, in either direction."""
+_RATE = re.compile(RATE, re.ASCII)
 _ORDERED = re.compile(r"/OCMT/([A-Z]{3})([0-9]{1,15}(?:,[0-9]{0,4})?)(?![0-9.,])", re.ASCII)
 _EXCHANGE = re.compile(r"/EXCH/([0-9]{1,12}(?:[.,][0-9]{0,12})?)(?![0-9.,])", re.ASCII)
 _FIGURES = r"\s*/+(?:OCMT|EXCH|CHGS)/[A-Z]{0,3}[0-9.,]+(?=[/\n]|\Z)"

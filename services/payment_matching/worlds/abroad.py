@@ -28,8 +28,9 @@ class Bank:
             if one.head is not None:
                 one.currency, one.told = one.head.currency, one.head.told
 
-    def book(self, paid: Paid) -> int:
-        """The cents that are booked in euros."""
+    def book(self, paid: Paid) -> tuple[int, str | None]:
+        """The cents that are booked in euros, and the rate, euros for one of the other currency."""
         if paid.currency == CURRENCY:
-            return paid.cents
-        return max(1, round(paid.cents * self.rates[paid.currency] * self.dice.uniform(0.97, 1.03)))
+            return paid.cents, None
+        rate = self.rates[paid.currency] * self.dice.uniform(0.97, 1.03)
+        return max(1, round(paid.cents * rate)), f"{rate:.6f}"

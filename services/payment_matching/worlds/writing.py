@@ -61,12 +61,14 @@ def _item(item: Item) -> dict[str, Any]:
 
 
 def _payment(n: int, paid: Paid, bank: Bank) -> dict[str, Any]:
+    booked, rate = bank.book(paid)
     return {
         "id": f"P{n:07d}",
         "value_date": (FIRST_DAY + timedelta(days=paid.day)).isoformat(),
-        "amount": _amount(bank.book(paid)),
+        "amount": _amount(booked),
         "currency": CURRENCY,
         "instructed": {"amount": _amount(paid.cents), "currency": paid.currency} if paid.told else None,
+        "exchange_rate": rate if paid.told else None,
         "payer_name": paid.name,
         "payer_iban": paid.iban,
         "remittance": paid.said.remittance,

@@ -57,5 +57,5 @@ async def test_abroad_the_machine_acts_on_what_the_bank_told_and_on_nothing_else
     foreign = [p for p in files.payments if {currency[item] for item in files.truth[p.id].items} - {"EUR"}]
     told = [payment.id in auto for payment in foreign if payment.instructed]
     assert len(told) > 20
-    assert 2 * sum(told) >= len(told), "no rate is told in these files: only payers known by their accounts pass"
+    assert sum(told) >= ALONE * len(told) - 5
     assert not any(payment.id in auto for payment in foreign if not payment.instructed)
