@@ -195,7 +195,7 @@ class Book:
         self.undone.append((part.tenant_id, part.allocation_id, by, why))
         if whole.paid > part.paid:
             left = replace(whole, amount=whole.amount - part.amount, paid=whole.paid - part.paid)
-            self._stand(replace(left, allocation_id=uuid7()))
+            self._stand(replace(left, allocation_id=uuid7(), rest=True))
         item = self.items[part.item_id]
         item.residual += part.amount
         item.version += 1

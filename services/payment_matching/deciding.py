@@ -4,8 +4,7 @@ Protects: a decision is made under the locks of what it touches, kept with who a
 machine; an account that a person matched is known as its payer's from then on.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,13 +17,13 @@ from libs.common.errors import Conflict, NotFound, Refused
 from libs.common.events.payments import WriteOffKind
 from libs.common.metrics import PAYMENTS_MATCHED
 from libs.common.money import Money
-from services.payment_matching import learning
+from services.payment_matching import learning, two_people
 from services.payment_matching.allocation import Line, netted
 from services.payment_matching.book import Book
 from services.payment_matching.errors import NothingToGive
 from services.payment_matching.pages import ItemPage, PaymentPage
 from services.payment_matching.returning import Taken, reverse
-from services.payment_matching.store import books, calibrations, debtors, payments, proposals, providers
+from services.payment_matching.store import books, calibrations, debtors, payments, providers
 from services.payment_matching.store.debtors import Identity
 
 _AGAIN = text("""
@@ -32,7 +31,7 @@ _AGAIN = text("""
 """)
 _BEST = text("""
     select items, credits, odds, unsure from suggestion
-     where tenant_id = :tenant and payment_id = :payment and rank = 1
+     where tenant_id = :tenant and payment_id = :payment and rank = 1 and not 'erp_unclear' = any(unsure)
 """)
 _CLEAR = text("delete from suggestion where tenant_id = :tenant and payment_id = :payment")
 _BY_PERSON = text("update payment set by_person = :by where tenant_id = :tenant and payment_id = :payment")
@@ -71,24 +70,6 @@ class Decision:
     """The person who approved it, where it takes two."""
 
 
-class TakesTwo(Exception):
-    """More is given or written off than one person may; nothing was written."""
-
-    def __init__(self, entity_id: UUID, amount: int, currency: str) -> None:
-        super().__init__(f"{amount} {currency}")
-        self.entity_id, self.amount, self.currency = entity_id, amount, currency
-
-
-async def _one_is_enough(
-    db: AsyncConnection, by: "Decision | OfItem", entity: UUID, amount: int, currency: str, *, before: int = 0
-) -> None:
-    """Raises TakesTwo where the amount, with what was given before, takes a second person and there is none."""
-    if by.second is None:
-        above = await proposals.limit(db, by.tenant_id, entity, currency)
-        if above is not None and before + amount > above:
-            raise TakesTwo(entity, amount, currency)
-
-
 def _who(by: "Decision | OfItem") -> dict[str, Any]:
     return {"by": by.actor} | ({"second": by.second} if by.second else {})
 
@@ -106,7 +87,8 @@ async def allocate(
     await books.lock_credits(db, book, {(tenant, note.item_id) for note in notes})
     await books.lock_items(db, book, {(tenant, one.item_id) for one in wanted})
     lines = _lines(book, payment, wanted, notes)
-    await _two_where_it_takes_two(db, decision, payment, _in_all(book, payment, wanted, lines))
+    off = {one.item_id for one in wanted if one.write_off}
+    await two_people.to_give(db, decision, payment, book.items, (lines, notes, off))
     given, credited = netted(lines, notes)
     for note in dict.fromkeys(note for note, _ in credited):
         if note not in book.credits:
@@ -133,37 +115,6 @@ async def _kept_by_provider(db: AsyncConnection, at: datetime, decision: Decisio
         whole = sum(one.amount for one in made if one.item_id in beside)
         payment = (decision.tenant_id, decision.payment_id)
         await providers.learn(db, payment, -(-fee * 10_000 // whole), decision.actor, at)
-
-
-def _by_hand(payment: PaymentPage) -> int:
-    """What people gave of this payment before: in parts, it is no less."""
-    return payment.amount - payment.unapplied - payment.returned if payment.by_person else 0
-
-
-def _in_all(book: Book, payment: PaymentPage, wanted: Sequence[Wanted], lines: Sequence[Line]) -> Counter[str]:
-    """What is given, and written off beside it, by currency; what passes between two counts in both."""
-    parts, sums = Counter[UUID](), Counter[str]()
-    for line in lines:
-        parts[line.item_id] += line.amount
-        sums[payment.currency] += line.taken
-        if line.paid is not None:
-            sums[book.items[line.item_id].currency] += line.amount
-    for item in {one.item_id for one in wanted if one.write_off}:
-        page = book.items[item]
-        sums[page.currency] += max(0, page.residual - parts[item])
-    return sums
-
-
-async def _two_where_it_takes_two(
-    db: AsyncConnection, decision: Decision, payment: PaymentPage, sums: Mapping[str, int]
-) -> None:
-    """Raises TakesTwo where one person may not give so much in one of the currencies, with what was given before."""
-    before = {payment.currency: _by_hand(payment)}
-    if payment.by_person and sums.keys() - before:
-        before |= await proposals.given_abroad(db, decision.tenant_id, decision.payment_id)
-    for currency, amount in sums.items():
-        earlier = before.get(currency, 0)
-        await _one_is_enough(db, decision, payment.entity_id, amount, currency, before=earlier)
 
 
 async def _foreseen(
@@ -208,7 +159,7 @@ async def write_off(db: AsyncConnection, at: datetime, decision: OfItem, kind: W
     if not book.items[item].residual:
         raise NothingToGive(f"Item {item} owes nothing.")
     page = book.items[item]
-    await _one_is_enough(db, decision, page.entity_id, page.residual, page.currency)
+    await two_people.to_write_off(db, decision, page)
     made = book.write_off(item, kind, "person", actor, why=_who(decision))
     await books.write(db, book)
     return made

@@ -46,6 +46,8 @@ class Plan:
     payer_id: UUID | None = None
     expected: dict[UUID, int] = field(default_factory=dict)
     waiting: list[dict[str, Any]] | None = None
+    again: bool = False
+    """What its lines leave is tried once more, for a person to see what it may be meant for."""
     keys: tuple[str, ...] = ()
     in_vain: Collection[str] = ()
     """Numbers that it says and that name nothing of what is paid."""
@@ -107,6 +109,10 @@ def _plan(world: World, n: int, named: Sequence[UUID], rules: Rules) -> Plan:
         told = erp.resolve(world, one, named)
         plan.erp, plan.lines, plan.waiting = True, told.lines, told.waiting
         plan.expected = world.take(one.tenant_id, plan.lines)
+        plan.again = bool(plan.lines and told.unclear)
+        if plan.lines or not told.unclear:
+            return plan
+        plan.shown = erp.suggested(one, told.unclear, decide(*readings(world, n)).suggestions)
         return plan
     if one.unapplied <= 0:
         return plan
@@ -185,7 +191,8 @@ async def _write(db: AsyncConnection, book: Book, plans: Sequence[Plan]) -> None
     await books.write(db, book)
     left = [plan for plan in plans if _left(book, plan) > 0]
     await tries.done(db, {_key(plan): plan.payer_id for plan in plans})
-    await tries.keep_told(db, {_key(plan): plan.waiting for plan in plans if plan.waiting is not None})
+    again = {_key(plan) for plan in left if plan.again}
+    await tries.keep_told(db, {_key(plan): plan.waiting for plan in plans if plan.waiting is not None}, again)
     shown = [
         (plan.claimed.tenant_id, plan.claimed.payment_id, rank, weighed)
         for plan in left

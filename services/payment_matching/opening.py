@@ -1,7 +1,7 @@
 """Invoices as the ledger hears them: items opened, changed, voided.
 
 Protects: the highest version of an invoice wins and a void one stays void; money and credits that stood on what is
-gone are free again.
+gone, or worth another currency now, are free again.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.events import Event
+from libs.common.money import Money
 from services.payment_matching.book import Book
 from services.payment_matching.crediting import apply_credits
 from services.payment_matching.store import books, debtors, items
@@ -42,24 +43,28 @@ async def invoices_told(db: AsyncConnection, events: Sequence[Event], at: dateti
 
 async def _changed(db: AsyncConnection, rows: Sequence[items.Row], known: dict[UUID, items.Told], at: datetime) -> None:
     """Items on record take their new amounts and dates; an instalment that is gone owes nothing."""
-    amounts = {row["item_id"]: row["amount_minor"] for row in rows}
+    amounts = {row["item_id"]: Money(row["amount_minor"], row["currency"]) for row in rows}
     gone = {(one.tenant_id, one.item_id) for one in known.values() if one.item_id not in amounts}
-    moved = {
-        (one.tenant_id, one.item_id) for one in known.values() if amounts.get(one.item_id, one.amount) != one.amount
-    }
+    was = {one.item_id: Money(one.amount, one.currency) for one in known.values()}
+    moved = {(one.tenant_id, item) for item, one in known.items() if amounts.get(item, was[item]) != was[item]}
     await _amend(db, moved | gone, amounts, at)
     await items.redate(db, rows)
     await items.cancel(db, gone)
 
 
-async def _amend(db: AsyncConnection, keys: Collection[Key], amounts: dict[UUID, int], at: datetime) -> None:
+async def _amend(db: AsyncConnection, keys: Collection[Key], amounts: dict[UUID, Money], at: datetime) -> None:
     if not keys:
         return
     book = Book(at)
     await books.open_around_items(db, book, keys)
     for _, item in sorted(keys):
-        if item in book.items:
-            book.amend(item, amounts.get(item, 0), ERP, at.date())
+        if page := book.items.get(item):
+            now = amounts.get(item, Money.zero(page.currency))
+            if now.currency != page.currency:
+                # What stands on it is worth another currency: all of it goes back to where it came from.
+                book.amend(item, 0, ERP, at.date())
+                page.currency = now.currency
+            book.amend(item, now.minor, ERP, at.date())
     await books.write(db, book)
 
 

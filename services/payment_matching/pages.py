@@ -88,6 +88,8 @@ class Given:
     evidence: Any = None
     kind: WriteOffKind | None = None
     """What a write-off is to be booked as."""
+    rest: bool = False
+    """What stays of a line that was undone: the ERP is told to undo that, and has this to book."""
 
     def part(self, amount: int) -> "Given":
         """So much of it, in the item's currency, with what was paid for that."""

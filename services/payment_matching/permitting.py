@@ -71,7 +71,8 @@ _MEANT = text("""
      where p.tenant_id = :tenant and p.unapplied_minor > 0 and p.received_at >= :since
        and m.item_id = any(cast(:items as uuid[]))
        and exists (select 1 from jsonb_array_elements(s.evidence) e
-                    where e->>'code' in ('quoted_checked', 'quoted_full', 'quoted_digits', 'payer_iban', 'payer_named'))
+                    where e->>'code' in ('quoted_checked', 'quoted_full', 'quoted_digits', 'payer_iban', 'payer_named',
+                                        'erp_unclear'))
 """)
 _FEEDS = text("""
     select b.entity_id, b.covered_to, b.unreadable from bank_account b

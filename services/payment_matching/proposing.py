@@ -16,9 +16,10 @@ from libs.common.events.payments import WriteOffKind
 from libs.common.money import from_wire
 from services.payment_matching import deciding
 from services.payment_matching.allocation import Line
-from services.payment_matching.deciding import Decision, OfItem, TakesTwo, Wanted
+from services.payment_matching.deciding import Decision, OfItem, Wanted
 from services.payment_matching.errors import AlreadyDecided, SecondPerson
 from services.payment_matching.store import proposals
+from services.payment_matching.two_people import TakesTwo
 
 
 async def allocate(

@@ -63,6 +63,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "la banque n'indique aucun montant en {in} : rien n'est converti",
         "the bank told no amount in {in}: nothing is converted",
     ),
+    "erp_unclear": (
+        "l'ERP nomme {number} sans montant applicable en {in} : à vous de le dire",
+        "the ERP named {number} with no amount that can be given in {in}: yours to say",
+    ),
     "unread": ("numéros sans explication : {text}", "numbers nothing explains: {text}"),
 }
 

@@ -28,7 +28,7 @@ class Allocation(Part):
     invoice_id: UUID
     amount: Amount
     paid: Amount | None = None
-    """What the payment has less for it, in its own currency; absent where that is the item's."""
+    """What the payment has less for it, in its own currency; null where that is the item's."""
 
 
 class WriteOff(Part):

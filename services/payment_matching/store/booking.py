@@ -1,7 +1,8 @@
 """What the ERP's ledger has of ours: lines to book or to undo, exported in order and acknowledged one by one.
 
 A line is an allocation. waiting → booked or refused; one that is taken back after it was booked is to be undone, one
-taken back before is void and nobody hears of it. What the ERP told us itself is known to it.
+taken back before is void and nobody hears of it. What the ERP told us itself is known to it, but not what stays of
+such a line when a part is taken back.
 """
 
 from collections.abc import Sequence

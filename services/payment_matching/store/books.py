@@ -122,10 +122,12 @@ async def _lock_what_they_gave(db: AsyncConnection, book: Book, sources: Collect
 _WRITE_ITEMS = text(f"""
     with written as (
         update open_item i
-           set amount_minor = g.amount, residual_minor = g.residual, version = g.version, settled_on = g.settled_on
+           set amount_minor = g.amount, residual_minor = g.residual, currency = g.currency, version = g.version,
+               settled_on = g.settled_on
           from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:amounts as bigint[]),
-                      cast(:residuals as bigint[]), cast(:versions as bigint[]), cast(:settled as date[]))
-               as g(tenant_id, id, amount, residual, version, settled_on)
+                      cast(:residuals as bigint[]), cast(:currencies as text[]), cast(:versions as bigint[]),
+                      cast(:settled as date[]))
+               as g(tenant_id, id, amount, residual, currency, version, settled_on)
          where i.tenant_id = g.tenant_id and i.item_id = g.id
         returning i.tenant_id, i.item_id, i.residual_minor),
          changed as (select w.tenant_id, w.item_id from written w where w.residual_minor > 0)
@@ -162,14 +164,14 @@ _ALLOCATE = text("""
                             paid_currency, paid_minor, how, actor, evidence, value_on, made_at, kind, booking)
     select g.tenant_id, g.id, g.source, g.source_id, g.item_id, g.currency, g.amount, g.paid_currency, g.paid, g.how,
            g.actor, cast(g.evidence as jsonb), g.value_on, :at, g.kind,
-           case g.how when 'erp' then 'known' else 'waiting' end
+           case when g.how = 'erp' and not g.rest then 'known' else 'waiting' end
       from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:sources as text[]),
                   cast(:source_ids as uuid[]), cast(:items as uuid[]), cast(:currencies as text[]),
                   cast(:amounts as bigint[]), cast(:paid_in as text[]), cast(:paid as bigint[]),
                   cast(:hows as text[]), cast(:actors as text[]), cast(:evidence as text[]),
-                  cast(:values as date[]), cast(:kinds as text[]))
+                  cast(:values as date[]), cast(:kinds as text[]), cast(:rests as boolean[]))
            as g(tenant_id, id, source, source_id, item_id, currency, amount, paid_currency, paid, how, actor, evidence,
-                value_on, kind)
+                value_on, kind, rest)
 """)
 
 
@@ -203,6 +205,7 @@ def _item_columns(pages: Sequence[ItemPage]) -> dict[str, list[Any]]:
         "ids": [page.item_id for page in pages],
         "amounts": [page.amount for page in pages],
         "residuals": [page.residual for page in pages],
+        "currencies": [page.currency for page in pages],
         "versions": [page.version for page in pages],
         "settled": [page.settled_on for page in pages],
     }
@@ -247,6 +250,7 @@ def _given_columns(book: Book, made: Sequence[Given]) -> dict[str, list[Any]]:
         "evidence": [orjson.dumps(one.evidence, default=str).decode() for one in made],
         "values": [one.value_on for one in made],
         "kinds": [one.kind for one in made],
+        "rests": [one.rest for one in made],
     }
 
 

@@ -45,7 +45,8 @@ _OUTCOMES = text("""
 _DECLINE = text("""
     insert into declined (tenant_id, payment_id, odds, guards, at)
     select s.tenant_id, s.payment_id, s.odds, cardinality(s.unsure), :at
-      from suggestion s where s.tenant_id = :tenant and s.payment_id = :payment and s.rank = 1
+      from suggestion s
+     where s.tenant_id = :tenant and s.payment_id = :payment and s.rank = 1 and not 'erp_unclear' = any(s.unsure)
     on conflict (tenant_id, payment_id) do update set odds = excluded.odds, guards = excluded.guards, at = excluded.at
 """)
 _ERRORS = text("""

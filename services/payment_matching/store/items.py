@@ -40,7 +40,7 @@ _ADVANCE = text("""
     returning invoice_id, old.invoice_id is null as unheard
 """)
 _OF_INVOICES = text("""
-    select i.tenant_id, i.item_id, i.invoice_id, i.sequence, i.amount_minor, i.cancelled
+    select i.tenant_id, i.item_id, i.invoice_id, i.sequence, i.amount_minor, i.currency, i.cancelled
       from open_item i
       join unnest(cast(:tenants as uuid[]), cast(:invoices as uuid[])) as g(tenant_id, invoice_id)
         on i.tenant_id = g.tenant_id and i.invoice_id = g.invoice_id
@@ -93,6 +93,7 @@ class Told:
     invoice_id: UUID
     sequence: int
     amount: int
+    currency: str
     cancelled: bool
 
 

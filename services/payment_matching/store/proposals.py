@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, update
@@ -10,26 +10,42 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.ids import uuid7
-from services.payment_matching.tables import allocation
+from libs.common.money import Money
+from services.payment_matching.tables import allocation, payment
 from services.payment_matching.tables_decided import proposal, two_people
 
 KEY = ("tenant_id", "entity_id", "currency")
 
 
-async def limit(db: AsyncConnection, tenant: UUID, entity: UUID, currency: str) -> int | None:
-    """The amount in minor units beyond which two people decide; None where one is enough."""
+async def above(db: AsyncConnection, tenant: UUID, entity: UUID) -> dict[str, int]:
+    """Currency → the amount in minor units beyond which two people decide; without those where one is enough."""
     c = two_people.c
-    wanted = select(c.above_minor).where(c.tenant_id == tenant, c.entity_id == entity, c.currency == currency)
-    found = await db.scalar(wanted)
-    return None if found is None else int(found)
+    wanted = select(c.currency, c.above_minor).where(c.tenant_id == tenant, c.entity_id == entity)
+    return {row.currency: row.above_minor for row in await db.execute(wanted)}
 
 
-async def given_abroad(db: AsyncConnection, tenant: UUID, payment: UUID) -> dict[str, int]:
-    """What of a payment stands on items in other currencies than its own, in theirs: currency → minor units."""
+class Abroad(NamedTuple):
+    """What of a payment stands on items in another currency than its own: minor units of theirs, and of its own."""
+
+    amount: int
+    paid: int
+
+
+async def given_abroad(db: AsyncConnection, tenant: UUID, payment: UUID) -> dict[str, Abroad]:
+    """Currency → what of a payment stands on items in it, for the currencies that are not the payment's."""
     c = allocation.c
     mine = (c.tenant_id == tenant, c.source == "payment", c.source_id == payment, c.undone_at.is_(None))
-    asked = select(c.currency, func.sum(c.amount_minor)).where(*mine, c.currency != c.paid_currency)
-    return {row[0]: int(row[1]) for row in await db.execute(asked.group_by(c.currency))}
+    sums = (func.sum(c.amount_minor), func.sum(c.paid_minor))
+    asked = select(c.currency, *sums).where(*mine, c.currency != c.paid_currency).group_by(c.currency)
+    return {row[0]: Abroad(int(row[1]), int(row[2])) for row in await db.execute(asked)}
+
+
+async def ordered(db: AsyncConnection, tenant: UUID, identity: UUID) -> Money | None:
+    """What the payer of a payment ordered in another currency, as the bank told it."""
+    c = payment.c
+    asked = select(c.instructed_minor, c.instructed_currency).where(c.tenant_id == tenant, c.payment_id == identity)
+    found = (await db.execute(asked)).one()
+    return None if found.instructed_minor is None else Money(found.instructed_minor, found.instructed_currency)
 
 
 async def limits(db: AsyncConnection, tenant: UUID) -> list[Any]:

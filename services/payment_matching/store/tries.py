@@ -78,8 +78,9 @@ _DONE = text("""
      where p.tenant_id = g.tenant_id and p.payment_id = g.id
 """)
 _TOLD = text("""
-    update payment p set told = cast(g.told as jsonb)
-      from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:told as text[])) as g(tenant_id, id, told)
+    update payment p set told = cast(g.told as jsonb), pending = g.again
+      from unnest(cast(:tenants as uuid[]), cast(:ids as uuid[]), cast(:told as text[]), cast(:again as boolean[]))
+           as g(tenant_id, id, told, again)
      where p.tenant_id = g.tenant_id and p.payment_id = g.id
 """)
 _FORGET = text("""
@@ -134,12 +135,14 @@ async def done(db: AsyncConnection, tried: Mapping[Key, UUID | None]) -> None:
     await db.execute(_FORGET, told)
 
 
-async def keep_told(db: AsyncConnection, waiting: Mapping[Key, Sequence[Any]]) -> None:
-    """What of an ERP's own allocations still waits for its item."""
+async def keep_told(db: AsyncConnection, waiting: Mapping[Key, Sequence[Any]], again: Collection[Key]) -> None:
+    """What of an ERP's own allocations still waits; those of `again` are tried once more."""
     keys = sorted(waiting)
     if keys:
         told = {"tenants": [t for t, _ in keys], "ids": [p for _, p in keys]}
-        await db.execute(_TOLD, told | {"told": [_json(waiting[key]) for key in keys]})
+        await db.execute(
+            _TOLD, told | {"told": [_json(waiting[key]) for key in keys], "again": [key in again for key in keys]}
+        )
 
 
 async def wait(db: AsyncConnection, keys: Collection[tuple[UUID, str, UUID]]) -> None:

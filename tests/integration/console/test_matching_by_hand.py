@@ -121,6 +121,18 @@ async def test_parts_are_given_as_they_were_typed_once_and_may_be_taken_back(des
     assert (played_owners.done[-1].method, played_owners.done[-1].path.rpartition("/")[2]) == ("DELETE", str(given))
 
 
+async def test_what_was_written_off_in_two_currencies_is_told_in_each(desk: Desk) -> None:
+    browser, played_owners = desk
+    amounts = [{"amount": "4.00", "currency": "USD"}, {"amount": "1.00", "currency": "EUR"}]
+    off = [{"allocation_id": str(uuid7()), "amount": amount} for amount in [*amounts, amounts[0]]]
+    told = {"allocations": [], "write_offs": off, "unapplied": None}
+    played_owners.says["POST", f"/v1/payments/{PAYMENT}/allocations"] = told
+    fields = {"currency": "EUR", "item": str(uuid7()), "write_off": "fee"}
+    assert (await browser.send(f"/payments/{PAYMENT}/match", fields, at=at())).status_code == 303
+    page = re.sub(r"\s", " ", (await browser.client.get(at())).text)
+    assert "Affecté, et 8,00 $US + 1,00 € passés en perte" in page
+
+
 async def test_a_match_that_no_longer_fits_is_told_at_its_form(desk: Desk) -> None:
     browser, played_owners = desk
     played_owners.says["POST", f"/v1/payments/{PAYMENT}/allocations"] = refusal(422, "over_allocated")

@@ -52,6 +52,22 @@ async def test_an_amended_invoice_owes_its_new_amount_and_gives_back_what_no_lon
     await till.balanced()
 
 
+async def test_an_invoice_amended_into_another_currency_gives_everything_back_and_owes_in_that(till: Till) -> None:
+    await till.hear(till.customer("Dupont"), till.issued("FA-2026-0001", "Dupont", 10_000))
+    await till.hear(till.issued("FA-2026-0002", "Dupont", 10_000))
+    payment = await till.pay("P1", 10_000, "FA-2026-0001")
+    for number in ("FA-2026-0001", "FA-2026-0002"):
+        await till.hear(till.amended(number, "Dupont", 10_000, currency="USD"))
+        item = await till.get(f"/v1/open-items/{till.item_id(number)}")
+        assert (item["amount"], item["residual"]) == ({"amount": "100.00", "currency": "USD"},) * 2
+    await till.settle()
+    told = await till.get(f"/v1/payments/{payment}")
+    assert (told["unapplied"], told["allocations"], told["state"]) == (eur(10_000), [], "unmatched")
+    back, again = (await till.events("PaymentUnmatched", "InvoiceReopened"))[:2]
+    assert (back["residuals"][0]["residual"], again["residual"]["currency"]) == (eur(0), "USD")
+    await till.balanced()
+
+
 async def test_an_older_version_of_an_invoice_changes_nothing(till: Till) -> None:
     old = till.issued("FA-1", "Dupont", 10_000)
     new = till.amended("FA-1", "Dupont", 8_000)

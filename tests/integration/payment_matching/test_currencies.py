@@ -201,29 +201,6 @@ async def test_a_fee_kept_in_another_currency_makes_no_account_a_providers(till:
     assert (await till.get("/v1/matching/payout-providers"))["providers"] == []
 
 
-async def test_an_erp_says_both_amounts_and_less_money_pays_less(till: Till) -> None:
-    await till.hear(till.customer("Dupont"), till.issued("US-1", "Dupont", 60_000, 40_000, currency="USD"))
-    told = [{"number": "US-1", "amount": usd(100_000), "paid": eur(92_115)}]
-    payment = await till.pay("P1", 92_115, allocations=told)
-    assert [await till.owed("US-1", n) for n in (1, 2)] == [0, 0]
-    given = (await till.get(f"/v1/payments/{payment}"))["allocations"]
-    assert [(one["amount"], one["paid"], one["how"]) for one in given] == [
-        (usd(60_000), eur(55_269), "erp"),
-        (usd(40_000), eur(36_846), "erp"),
-    ]
-    await till.hear(till.issued("US-2", "Dupont", 100_000, currency="USD"))
-    over = [{"number": "US-3", "amount": usd(100_000), "paid": eur(92_115)}]
-    await till.hear(till.issued("US-3", "Dupont", 60_000, currency="USD"))
-    rest = await till.get(f"/v1/payments/{await till.pay('P4', 92_115, allocations=over)}")
-    assert (await till.owed("US-3"), rest["unapplied"]) == (0, eur(36_846)), "never more than owed"
-    await till.pay("P2", 46_057, allocations=[{"number": "US-2", "amount": usd(100_000), "paid": eur(92_115)}])
-    assert await till.owed("US-2") == 50_001
-    await till.balanced()
-    for wrong in ({"amount": usd(100)}, {"amount": usd(100), "paid": usd(90)}, {"amount": eur(100), "paid": eur(100)}):
-        body = till.payment("P3", 100, allocations=[{"number": "US-2", **wrong}])
-        assert (await till.post("/v1/payments", body, 422))["field"] == "allocations", wrong
-
-
 async def test_an_instructed_amount_is_in_another_currency(till: Till) -> None:
     for told in (eur(1_000), usd(0)):
         body = till.payment("P1", 1_000, instructed=told)
@@ -250,19 +227,42 @@ async def test_a_limit_in_either_currency_takes_two_people_and_parts_count_toget
     await till.balanced()
 
 
-async def test_the_erp_is_told_both_amounts_to_book_the_difference_of_rates(till: Till) -> None:
-    await till.hear(
-        till.entity_configured(till.entity).model_copy(update={"version": 2, "settlement_master": "relance"})
-    )
-    await invoiced(till, "US-1")
+async def test_another_currency_without_a_limit_of_its_own_is_no_way_around_the_limit(till: Till) -> None:
+    limit = {"above": eur(500_000)}
+    path, admin = "/v1/matching/two-people", ("administrator",)
+    assert (await said(till, "user:admin", "PUT", path, limit, roles=admin))[0] == 200
+    await invoiced(till, "US-1", cents=10_000_000)
     await till.hear(till.issued("FA-1", "Dupont", 5_000))
-    payment = await till.pay("P1", 97_115, "merci")
-    await give(till, payment, part(till, "US-1", usd(100_000), eur(92_115)), part(till, "FA-1"))
-    lines = (await till.get("/v1/settlements"))["settlements"]
-    assert [(one["number"], one["amount"], one["paid"]) for one in lines] == [
-        ("US-1", usd(100_000), eur(92_115)),
-        ("FA-1", eur(5_000), None),
+    payment = await till.pay("P1", 92_115, "merci")
+    path = f"/v1/payments/{payment}/allocations"
+    abroad = {"allocations": [part(till, "US-1", usd(10_000_000), eur(1))]}
+    status, waits = await said(till, "user:anne", "POST", path, abroad)
+    assert (status, await till.owed("US-1")) == (202, 10_000_000)
+    shown = await till.get(f"/v1/matching/proposals/{waits['proposal_id']}")
+    assert shown["amount"] == usd(10_000_000)
+    here = {"allocations": [part(till, "FA-1", eur(5_000))]}
+    assert (await said(till, "user:anne", "POST", path, here))[0] == 201, "the payment's own limit is not reached"
+    assert (await said(till, "user:bert", "POST", f"/v1/matching/proposals/{waits['proposal_id']}/approve"))[0] == 200
+    assert await till.owed("US-1") == 0
+    await till.balanced()
+
+
+async def test_more_than_the_bank_said_was_ordered_takes_two_people_whatever_the_limits(till: Till) -> None:
+    await invoiced(till, "US-1", cents=1_000_000)
+    await till.hear(till.issued("FA-1", "Dupont", 46_057))
+    payment = await till.pay("P1", 92_115, "merci", instructed=usd(100_000))
+    path = f"/v1/payments/{payment}/allocations"
+    steps = [
+        (part(till, "US-1", usd(100_001), eur(92_115)), 202),
+        (part(till, "US-1", usd(60_000), eur(46_057)), 201),
+        (part(till, "US-1", usd(40_001), eur(1)), 202),
+        (part(till, "FA-1", eur(46_057)), 202),
+        (part(till, "US-1", usd(40_000), eur(46_058)), 201),
     ]
+    for wanted, expected in steps:
+        assert (await said(till, "user:anne", "POST", path, {"allocations": [wanted]}))[0] == expected, wanted
+    assert (await till.owed("US-1"), await till.owed("FA-1")) == (900_000, 46_057)
+    await till.balanced()
 
 
 async def test_money_ordered_in_the_invoices_currency_keeps_its_reminder_back(till: Till) -> None:
