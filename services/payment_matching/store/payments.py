@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import NotFound
 from libs.common.ids import uuid7
+from libs.common.money import Money
 from libs.common.sets import adding, columns
 from services.payment_matching.book import Book
 from services.payment_matching.pages import PaymentPage
@@ -72,12 +73,20 @@ _BY_REFERENCE = text("""
 """)
 _RICHER = text("""
     update payment
-       set told = cast(:told as jsonb), debtor_id = coalesce(debtor_id, :debtor), pending = true,
-           instructed_minor = coalesce(instructed_minor, :instructed),
-           instructed_currency = coalesce(instructed_currency, :instructed_in),
-           exchange_rate = coalesce(exchange_rate, :rate)
+       set told = cast(:told as jsonb), debtor_id = coalesce(debtor_id, :debtor), pending = true
      where tenant_id = :tenant and payment_id = :payment and unapplied_minor > 0 and not by_person
        and told = '[]'::jsonb
+""")
+_ORDERED = text("""
+    update payment p
+       set instructed_minor = g.instructed, instructed_currency = g.currency,
+           exchange_rate = coalesce(p.exchange_rate, g.rate),
+           pending = p.pending or (p.unapplied_minor > 0 and not p.by_person)
+      from unnest(cast(:tenants as uuid[]), cast(:payments as uuid[]), cast(:instructed as bigint[]),
+                  cast(:currencies as text[]), cast(:rates as text[]))
+           as g(tenant_id, payment_id, instructed, currency, rate)
+     where p.tenant_id = g.tenant_id and p.payment_id = g.payment_id and p.instructed_minor is null
+       and p.currency <> g.currency
 """)
 _REPLACED = text("""
     update payment set replaced = true, pending = false
@@ -112,7 +121,7 @@ async def receive(db: AsyncConnection, at: datetime, told: Sequence[NewPayment])
             able = [other for other in like.get(place, []) if other.payment_id not in spoken_for]
             same = same_money(one, able)
             found = Taken(same.payment_id, "unchanged") if same else Taken(uuid7(), "created")
-            richer += [(found.payment_id, one)] if same and (one.told or one.debtor_id or one.instructed) else []
+            richer += [(found.payment_id, one)] if same and (one.told or one.debtor_id) else []
             spoken_for.add(found.payment_id)
             known.update({(one.tenant_id, telling): (found.payment_id, one.digest()) for telling in one.tellings})
         if found.result == "created":
@@ -123,17 +132,29 @@ async def receive(db: AsyncConnection, at: datetime, told: Sequence[NewPayment])
     again = [(found.payment_id, one) for found, one in zip(answers, told, strict=True) if found.result == "unchanged"]
     await _name(db, again)
     await _enrich(db, richer)
+    await _ordered(db, again)
     return answers
 
 
 async def _enrich(db: AsyncConnection, richer: Sequence[tuple[UUID, NewPayment]]) -> None:
-    """Told before by another: whose it is and what it pays the ERP says, in which currency it was ordered the bank."""
+    """Told before by another: the ERP says whose it is and what it pays."""
     for payment, one in richer:
         told = orjson.dumps([asdict(part) for part in one.told], default=str).decode()
-        asked: dict[str, Any] = {"tenant": one.tenant_id, "payment": payment, "debtor": one.debtor_id, "told": told}
-        money = one.instructed
-        asked |= {"instructed": money.minor if money else None, "instructed_in": money.currency if money else None}
-        await db.execute(_RICHER, asked | {"rate": one.exchange_rate})
+        asked = {"tenant": one.tenant_id, "payment": payment, "debtor": one.debtor_id, "told": told}
+        await db.execute(_RICHER, asked)
+
+
+async def _ordered(db: AsyncConnection, again: Sequence[tuple[UUID, NewPayment]]) -> None:
+    """Told before without it: in which currency it was ordered, and at which rate; what is on record already stays."""
+    found: dict[tuple[UUID, UUID], tuple[Money, str | None]] = {}
+    for payment, one in again:
+        if one.instructed:
+            found.setdefault((one.tenant_id, payment), (one.instructed, one.exchange_rate))
+    if not found:
+        return
+    rows = [(*key, money.minor, money.currency, rate) for key, (money, rate) in sorted(found.items())]
+    names = ("tenants", "payments", "instructed", "currencies", "rates")
+    await db.execute(_ORDERED, dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
 
 Known = dict[tuple[UUID, Telling], tuple[UUID, bytes]]

@@ -285,3 +285,34 @@ async def test_the_bank_says_later_in_which_currency_money_of_the_erp_was_ordere
     booked = detail(92_115, remittance="US-2026-00071", iban=ACCOUNT, end_to_end=name, extra=converted(100_000, "USD"))
     await till.upload(whole(entry(92_115, booked, on=THURSDAY), closing=92_115))
     assert (await till.state(payment), await till.owed("US-2026-00071")) == ("matched", 0)
+
+
+async def test_the_same_payment_told_again_with_the_banks_figure_is_tried_with_it(till: Till) -> None:
+    await invoiced(till, "US-2026-00071")
+    payment = await till.pay("P1", 92_115, "US-2026-00071", payer_iban=ACCOUNT)
+    assert await till.state(payment) == "unmatched"
+    figure = {"instructed": usd(100_000), "exchange_rate": "1.0856"}
+    body = till.payment("P1", 92_115, remittance="US-2026-00071", payer_iban=ACCOUNT, **figure)
+    assert (await till.post("/v1/payments", body, 200))["result"] == "unchanged"
+    await till.settle()
+    assert (await till.state(payment), await till.owed("US-2026-00071")) == ("matched", 0)
+    other = body | {"instructed": usd(90_000)}
+    await till.post("/v1/payments", other, 200)
+    told = await till.get(f"/v1/payments/{payment}")
+    assert told["instructed"] == usd(100_000), "what is on record stays"
+
+
+async def test_what_is_left_of_an_order_keeps_reminders_back_and_no_more(till: Till) -> None:
+    await till.hear(till.customer("Dupont"))
+    await till.hear(*(till.issued(number, "Dupont", 100_000, currency="USD") for number in ("US-1", "US-2")))
+    await till.upload(whole(entry(10, detail(10, remittance="x"), on=THURSDAY), closing=10))
+    payment = await till.pay("P1", 193_000, "virement", debtor="Dupont", instructed=usd(210_000))
+    await give(till, payment, part(till, "US-1", usd(100_000), eur(92_000)))
+    await till.settle()
+    assert await till.permit("US-2", "Dupont", 100_000, currency="USD") == ("no", "cash_on_account")
+    await give(till, payment, part(till, "US-2", usd(50_000), eur(46_000)))
+    await till.settle()
+    assert await till.permit("US-2", "Dupont", 50_000, currency="USD") == ("no", "cash_on_account")
+    await give(till, payment, part(till, "US-2", usd(49_000), eur(54_900)))
+    await till.settle()
+    assert await till.permit("US-2", "Dupont", 1_000, currency="USD") == ("yes", None)
